@@ -1,0 +1,3 @@
+"""converge brings a machine to the state that its product declares."""
+
+__version__ = "0.1.0"

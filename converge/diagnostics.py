@@ -1,0 +1,107 @@
+"""What is wrong with a manifest and where: collected, never printed here."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import ClassVar, TypeAlias
+
+from attrs import define, field, frozen
+
+from converge.errors import ConvergeError, ExitCode
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Where a value stands in a document or a resource: ("with", "url")."""
+
+
+@frozen(order=True)
+class Mark:
+    """A stretch of a file. Lines and columns count from 1; the end column is the first one past the stretch."""
+
+    filename: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.filename}:{self.line}:{self.column}"
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@frozen
+class Related:
+    """A second place that a diagnostic speaks of, such as where an id was declared first."""
+
+    message: str
+    mark: Mark
+
+
+@frozen
+class Diagnostic:
+    """One finding. `code` is stable and kebab-case; `hint` states the remedy."""
+
+    severity: Severity
+    code: str
+    message: str
+    hint: str | None = None
+    mark: Mark | None = None
+    related: tuple[Related, ...] = ()
+
+
+@define
+class Report:
+    """The findings of one run, in the order they were made."""
+
+    diagnostics: list[Diagnostic] = field(factory=list)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.diagnostics)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        mark: Mark | None = None,
+        *,
+        hint: str | None = None,
+        related: tuple[Related, ...] = (),
+    ) -> None:
+        self.diagnostics.append(Diagnostic(Severity.ERROR, code, message, hint, mark, related))
+
+    def warning(self, code: str, message: str, mark: Mark | None = None, *, hint: str | None = None) -> None:
+        self.diagnostics.append(Diagnostic(Severity.WARNING, code, message, hint, mark))
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity is Severity.WARNING)
+
+    def raise_errors(self) -> None:
+        """Raise InvalidManifest if there is an error among the findings."""
+        if self.errors:
+            raise InvalidManifest(self)
+
+
+class InvalidManifest(ConvergeError):
+    """A manifest with errors; carries the report of them."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INVALID
+
+    def __init__(self, report: Report) -> None:
+        count = len(report.errors)
+        super().__init__(f"{count} error{'s' if count != 1 else ''} in the manifests")
+        self.report = report
+
+
+def did_you_mean(name: str, known: "tuple[str, ...] | list[str]") -> str | None:
+    """A hint that names the known word nearest to `name`, or None where none is near."""
+    import difflib  # a no-op run has no use for it
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else None

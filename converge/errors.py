@@ -1,0 +1,63 @@
+"""What can go wrong, in the words that the user reads, and the exit code that says so."""
+
+from enum import IntEnum
+from typing import ClassVar, Literal
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every verb; the numbers above 63 are those of sysexits(3)."""
+
+    OK = 0
+    ERROR = 1
+    CHANGES = 2
+    DRIFT = 3
+    FAILED = 4
+    USAGE = 64
+    INVALID = 65
+    TRY_LATER = 75
+
+
+class ConvergeError(Exception):
+    """An error for the user: what is wrong and, as the hint, what to do about it."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.ERROR
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ConvergeError):
+    """The command line asks for something that cannot be asked."""
+
+    exit_code = ExitCode.USAGE
+
+
+class Locked(ConvergeError):
+    """Another run holds the lock."""
+
+    exit_code = ExitCode.TRY_LATER
+
+
+class LedgerError(ConvergeError):
+    """A ledger that cannot be read or trusted. Never taken for an empty one: that would do everything again."""
+
+
+class StalePlan(ConvergeError):
+    """A saved plan that the machine no longer fits."""
+
+
+class ProviderError(ConvergeError):
+    """A resource could not be inspected or applied; the run goes on with those that do not need it."""
+
+
+Until = Literal["network", "room", "idle", "reboot", "facts"]
+
+
+class Later(ConvergeError):
+    """A resource waits for something; the work is owed, not failed."""
+
+    def __init__(self, reason: str, until: Until) -> None:
+        super().__init__(reason)
+        self.until: Until = until

@@ -1,0 +1,134 @@
+"""The provider protocol: what the code for one resource type looks like, and the helpers that providers share.
+
+A provider is a module with the names of `Provider` below. Optional names, each with its meaning:
+
+`FILES`               parameters that name a file: a relative path is beside the manifest and reaches `parse` as an
+                      `Asset`; an absolute path is on the machine and stays text
+`GROUPS`              tuples of fields that must move together; any other field is a group of its own
+`OURS`                fields that `on_user_change` does not protect, since the manifest names outright what they change
+`phase(spec, changes) -> Phase`          the earliest phase in which these changes can be made (default: boot)
+`implied_only_if(spec) -> Mapping`       a condition on the state that the parameters imply
+`absent(spec, state) -> bool`            the thing, and whatever it replaces, is wholly absent (default: `ensure`)
+`yield_to(spec, paths) -> Spec`          leave out paths that other resources own
+`fetch(system, spec, changes) -> None`   download what `apply` will need
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any, Protocol, TypeVar
+
+import attrs
+
+from converge.errors import ProviderError
+from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
+from converge.system import ReadOnlySystem, System
+
+Param = Value | Asset
+Params = Mapping[str, Any]  # of Param; a provider's attrs converters narrow them
+Spec = TypeVar("Spec")
+State = TypeVar("State")
+
+PRESENT, ABSENT = "present", "absent"
+
+
+class Provider(Protocol[Spec, State]):
+    """What a provider module must define. `Spec` and `State` are frozen attrs classes; a `State` holds JSON values."""
+
+    TYPE: str
+
+    def parse(self, params: Params) -> Spec:
+        """Make the spec of parameters that the schema has passed; ProviderError where they contradict each other."""
+
+    def claims(self, spec: Spec) -> tuple[Claim, ...]:
+        """One claim per field of `State` that the spec sets."""
+
+    def domains(self, system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
+        """Per field of `State`, the domain its state lives in."""
+
+    def inspect(self, system: ReadOnlySystem, spec: Spec) -> State:
+        """Find the present state. Reads only."""
+
+    def diff(self, spec: Spec, state: State) -> tuple[Change, ...]:
+        """What to change so that `state` becomes what `spec` asks; empty where it already is. Pure."""
+
+    def apply(self, system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
+        """Make the changes: the identity comes from the spec, the values only from the changes.
+
+        Applying changes that are already made is harmless: a run that was killed does it again.
+        """
+
+
+AnyProvider = Provider[Any, Any]
+
+
+def optional(provider: AnyProvider, name: str, default: Any) -> Any:  # noqa: ANN401  (a module attribute of any type)
+    return getattr(provider, name, default)
+
+
+def fields_of(state: object) -> dict[str, Value]:
+    """The fields of a state as a plain mapping, in their order."""
+    return attrs.asdict(state, recurse=False)  # type: ignore[call-overload, no-any-return]  # Spec and State are attrs classes
+
+
+def group_of(provider: AnyProvider, name: str) -> tuple[str, ...]:
+    """The fields that must move together with the field `name`, itself included."""
+    groups: tuple[tuple[str, ...], ...] = optional(provider, "GROUPS", ())
+    return next((group for group in groups if name in group), (name,))
+
+
+def is_absent(provider: AnyProvider, spec: object, state: object) -> bool:
+    rule: Callable[[object, object], bool] | None = optional(provider, "absent", None)
+    return rule(spec, state) if rule else getattr(state, "ensure", PRESENT) == ABSENT
+
+
+def phase_of(provider: AnyProvider, spec: object, changes: tuple[Change, ...]) -> Phase:
+    rule: Callable[[object, tuple[Change, ...]], Phase] | None = optional(provider, "phase", None)
+    return rule(spec, changes) if rule else Phase.BOOT
+
+
+def compare(desired: Mapping[str, Value], state: object) -> tuple[Change, ...]:
+    """The changes from `state` to the `desired` fields, in the order of the state's fields.
+
+    Where `desired` says `ensure: absent`, that is the only field that counts.
+    """
+    live = fields_of(state)
+    if desired.get("ensure") == ABSENT:
+        desired = {"ensure": ABSENT}
+    return tuple(
+        Change(name, live[name], desired[name]) for name in live if name in desired and live[name] != desired[name]
+    )
+
+
+def digest(data: bytes) -> str:
+    """The address of `data` in the store: `sha256:` and 64 hexadecimal digits."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def content(system: ReadOnlySystem, asked: bytes | None, address: str) -> bytes:
+    """The bytes that a change's value `address` stands for: what the spec brings, or, for undo, what the store kept."""
+    if asked is not None and digest(asked) == address:
+        return asked
+    kept = system.kept(address)
+    if kept is None:
+        raise ProviderError(f"the content {address} is not in the store", hint="it was never replaced by converge here")
+    return kept
+
+
+def domain_of_path(system: ReadOnlySystem, path: str) -> Domain:
+    """The deployment's for a path that leads into /etc, the machine's for any other (links resolved)."""
+    return Domain.DEPLOYMENT if f"{system.resolve(path)}/".startswith("/etc/") else Domain.MACHINE
+
+
+def every_field(state_type: type, domain: Domain) -> dict[str, Domain]:
+    return {attribute.name: domain for attribute in attrs.fields(state_type)}
+
+
+def as_module(provider: ModuleType) -> AnyProvider:
+    """A module as the provider it is. `tests/test_providers.py` holds each module against the protocol."""
+    return provider  # type: ignore[return-value]  # mypy cannot check a module that is imported by name
+
+
+def values(changes: Iterable[Change]) -> dict[str, Value]:
+    """Per changed field, the value after."""
+    return {change.field: change.after for change in changes}
