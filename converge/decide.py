@@ -1,0 +1,320 @@
+"""One instance met with the memory and the machine: policy, inspection and difference make a step. Reads only."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from converge.errors import ConvergeError, Later
+from converge.expand import Instance, over_probe
+from converge.ledger import Intent, Ledgers
+from converge.model import Action, Change, Decision, Domain, Entry, Phase, Policy, Resource, Status, Value
+from converge.occasion import Occasion
+from converge.plan import Step
+from converge.policy import Due, Judgement, due, judge
+from converge.providers.base import AnyProvider, fields_of, is_absent, optional, phase_of
+from converge.system import ReadOnlySystem
+
+
+@frozen
+class Half:
+    """A resource's share in one domain: what is remembered there, and what policy says of it."""
+
+    domain: Domain
+    entry: Entry | None
+    intent: Intent | None
+    due: Due
+
+    @property
+    def base(self) -> Mapping[str, Value]:
+        return self.entry.base if self.entry else {}
+
+
+@frozen
+class Work:
+    """What the engine needs to carry out a step and to remember it."""
+
+    instance: Instance
+    halves: tuple[Half, ...]
+    things: tuple[str, ...] = ()
+    state: Any = None
+    applying: tuple[Domain, ...] = ()
+    """The domains whose share is due; a half that is settled is left alone."""
+    replay: tuple[Change, ...] = ()
+    """Changes of an interrupted run that are made again, so that what follows from them is not lost."""
+
+    @property
+    def due_halves(self) -> tuple[Half, ...]:
+        return tuple(half for half in self.halves if half.domain in self.applying)
+
+    def field_domains(self, system: ReadOnlySystem) -> Mapping[str, Domain]:
+        return provider_of(self.instance).domains(system, self.instance.spec)
+
+
+def provider_of(instance: Instance) -> AnyProvider:
+    if instance.provider is None:
+        raise instance.error or ConvergeError(f"'{instance.id}' has no provider")
+    return instance.provider
+
+
+def decide(
+    instance: Instance,
+    ledgers: Ledgers,
+    system: ReadOnlySystem,
+    occasion: Occasion,
+    *,
+    needs: tuple[str, ...] = (),
+    waits: bool = False,
+) -> Step:
+    """Make the step of an instance. `waits`: something that it needs is still to change."""
+    step = _blank(instance, needs)
+    if instance.error is not None:
+        return _failed(step, instance.error)
+    try:
+        halves = _halves(instance, ledgers, system, occasion)
+        _refuse_undeployed(halves, ledgers)
+        step = _from_policy(evolve(step, work=Work(instance, halves, _things(instance))))
+        return _inspected(step, system) if step.decision is Decision.APPLY else step
+    except Later as later:
+        return evolve(step, decision=Decision.OWED, reason=later.message, until=later.until)
+    except ConvergeError as error:
+        if waits:
+            reason = f"known once {' and '.join(needs)} is in place"
+            return evolve(step, decision=Decision.APPLY, action=Action.CHANGE, certain=False, reason=reason)
+        return _failed(step, error)
+
+
+def _blank(instance: Instance, needs: tuple[str, ...]) -> Step:
+    resource = instance.resource
+    return Step(
+        id=instance.id,
+        type=resource.type,
+        policy=resource.apply,
+        event=next(iter(resource.events)),
+        action=Action.NONE,
+        decision=Decision.FAILED,
+        reason="",
+        domains=(),
+        phase=Phase.BOOT,
+        source=resource.mark,
+        why=resource.why,
+        needs=needs,
+        work=Work(instance, ()),
+    )
+
+
+def _failed(step: Step, error: ConvergeError) -> Step:
+    reason = f"{error.message} ({error.hint})" if error.hint else error.message
+    return evolve(step, decision=Decision.FAILED, reason=reason)
+
+
+def _things(instance: Instance) -> tuple[str, ...]:
+    if instance.spec is None or instance.provider is None:
+        return ()
+    return tuple(sorted({f"{claim.kind}:{claim.thing}" for claim in instance.provider.claims(instance.spec)}))
+
+
+def _halves(instance: Instance, ledgers: Ledgers, system: ReadOnlySystem, occasion: Occasion) -> tuple[Half, ...]:
+    found = []
+    for domain in _domains(instance, ledgers, system):
+        memory = ledgers.of(domain).memory
+        entry = _matching(memory.find(instance.resource, instance.id), _things(instance))
+        intent = memory.intents.get(instance.id)
+        remembered = intent.entry if intent else entry
+        answer = due(
+            instance.resource,
+            occasion.events[domain],
+            remembered,
+            instance.condition,
+            adopting=occasion.adopting,
+            absent=False,
+        )
+        if _appeared_later(instance, entry, memory.find(instance.resource, instance.resource.id)):
+            reason = f"appeared after '{instance.resource.id}' was settled"
+            answer = evolve(answer, decision=Decision.BASELINE, reason=reason)
+        found.append(Half(domain, remembered, intent, answer))
+    return tuple(found)
+
+
+def _domains(instance: Instance, ledgers: Ledgers, system: ReadOnlySystem) -> tuple[Domain, ...]:
+    """Where a resource's state lives; where its parameters are unknown, where it is remembered."""
+    if instance.spec is not None and instance.provider is not None:
+        return tuple(sorted(set(instance.provider.domains(system, instance.spec).values())))
+    remembered = [each.domain for each in ledgers if each.memory.find(instance.resource, instance.id)]
+    return tuple(remembered) or (Domain.MACHINE,)
+
+
+def _matching(entry: Entry | None, things: tuple[str, ...]) -> Entry | None:
+    """An entry counts only for the same things, where both sides know theirs."""
+    return None if entry and things and entry.things and entry.things != things else entry
+
+
+def _refuse_undeployed(halves: tuple[Half, ...], ledgers: Ledgers) -> None:
+    if any(ledgers.of(half.domain).refused for half in halves if half.due.decision is Decision.APPLY):
+        raise ConvergeError(
+            "this tree has /usr/etc and no deployment: what lives in /etc cannot be remembered here",
+            hint="deploy the tree first, and run converge on the deployment",
+        )
+
+
+def _appeared_later(instance: Instance, entry: Entry | None, bare: Entry | None) -> bool:
+    resource = instance.resource
+    settled = bare is not None and bare.status.settled and bare.revision >= resource.revision
+    return entry is None and instance.is_element and settled and resource.apply is Policy.ONCE and over_probe(resource)
+
+
+_LIVELIEST = (Decision.APPLY, Decision.OWED, Decision.NOT_APPLICABLE, Decision.BASELINE, Decision.SETTLED)
+
+
+def _from_policy(step: Step) -> Step:
+    """The step as far as policy alone can say; of two halves the one with more to do speaks."""
+    work: Work = step.work
+    half = min(work.halves, key=lambda half: _LIVELIEST.index(half.due.decision))
+    owed = half.due.decision is Decision.OWED
+    return evolve(
+        step,
+        event=half.due.event,
+        decision=half.due.decision,
+        reason=half.due.reason + _stale_definition(half, work.instance.resource),
+        domains=tuple(each.domain for each in work.halves),
+        until="facts" if owed else None,
+        work=evolve(work, applying=tuple(h.domain for h in work.halves if h.due.decision is Decision.APPLY)),
+    )
+
+
+def _stale_definition(half: Half, resource: Resource) -> str:
+    entry = half.entry
+    if half.due.decision is not Decision.SETTLED or entry is None or entry.status is not Status.DONE:
+        return ""
+    if entry.definition in ("", definition(resource)):
+        return ""
+    return "; its definition has changed since: raise `revision` to apply it again"
+
+
+def definition(resource: Resource) -> str:
+    """A digest of `with` as written. It decides nothing: it only tells that a settled resource was edited."""
+    text = json.dumps(resource.with_, sort_keys=True, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _inspected(step: Step, system: ReadOnlySystem) -> Step:
+    """Meet a step that policy finds due with the state of the machine."""
+    work: Work = step.work
+    instance, provider = work.instance, provider_of(work.instance)
+    state = provider.inspect(system, instance.spec)
+    work = evolve(work, state=state)
+    if settled := _adopted_absent(step, work):
+        return settled
+    where = work.field_domains(system)
+    changes = tuple(c for c in provider.diff(instance.spec, state) if where[c.field] in work.applying)
+    replay = _replay(work, state)
+    if changes and not replay and not _guard_met(instance, provider, state):
+        return evolve(step, decision=Decision.NOT_APPLICABLE, reason="`only_if` is not met", work=work)
+    judgement = _judged(work, changes, where)
+    step = evolve(
+        step,
+        changes=judgement.apply,
+        kept=judgement.kept,
+        action=_action(judgement.apply),
+        phase=phase_of(provider, instance.spec, judgement.apply) if judgement.apply else step.phase,
+        work=evolve(work, replay=replay),
+    )
+    return _concluded(step, judgement, adopting=any(half.due.adopting for half in work.halves))
+
+
+def _adopted_absent(step: Step, work: Work) -> Step | None:
+    """Ask policy again, now that it is known whether the thing is absent."""
+    if not is_absent(provider_of(work.instance), work.instance.spec, work.state):
+        return None
+    halves = tuple(
+        evolve(half, due=again)
+        for half in work.halves
+        for again in [
+            due(work.instance.resource, half.due.event, half.entry, True, adopting=half.due.adopting, absent=True)
+            if half.due.decision is Decision.APPLY
+            else half.due
+        ]
+    )
+    step = _from_policy(evolve(step, work=evolve(work, halves=halves)))
+    return None if step.decision is Decision.APPLY else step
+
+
+def _replay(work: Work, state: object) -> tuple[Change, ...]:
+    """The changes of an open intent that nobody has touched since: made or not made, but not made otherwise."""
+    live = fields_of(state)
+    changes = [change for half in work.halves if half.intent for change in half.intent.changes]
+    return tuple(change for change in changes if live.get(change.field) in (change.before, change.after))
+
+
+def _guard_met(instance: Instance, provider: AnyProvider, state: object) -> bool:
+    live = fields_of(state)
+    implied: Mapping[str, Value] = optional(provider, "implied_only_if", lambda _: {})(instance.spec)
+    alternatives = instance.resource.only_if or ({},)
+    return any(
+        all(live.get(name) == _comparable(value) for name, value in {**implied, **alternative}.items())
+        for alternative in alternatives
+    )
+
+
+def _comparable(value: Value) -> Value:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _judged(work: Work, changes: Collection[Change], where: Mapping[str, Domain]) -> Judgement:
+    """Merge the changes of each half with what that half's ledger remembers."""
+    provider, resource = provider_of(work.instance), work.instance.resource
+    parts = [
+        judge(
+            [change for change in changes if where[change.field] is half.domain],
+            half.base,
+            resource.on_user_change,
+            absent=is_absent(provider, work.instance.spec, work.state),
+            revision_raised=half.entry is not None and half.entry.revision < resource.revision,
+            groups=optional(provider, "GROUPS", ()),
+            ours=optional(provider, "OURS", ()),
+        )
+        for half in work.halves
+    ]
+    return Judgement(
+        apply=tuple(change for part in parts for change in part.apply),
+        kept=tuple(change for part in parts for change in part.kept),
+        overwritten=tuple(change for part in parts for change in part.overwritten),
+    )
+
+
+def _action(changes: tuple[Change, ...]) -> Action:
+    ensure = next((change.after for change in changes if change.field == "ensure"), None)
+    if ensure is not None:
+        return Action.REMOVE if ensure == "absent" else Action.ADD
+    return Action.CHANGE if changes else Action.NONE
+
+
+def _concluded(step: Step, judgement: Judgement, *, adopting: bool) -> Step:
+    adopted = "adopted: " if adopting else ""
+    if judgement.apply:
+        overwritten = ", ".join(change.field for change in judgement.overwritten)
+        reason = _applying(step) + (f"; overwrites what was there: {overwritten}" if overwritten else "")
+        return evolve(step, decision=Decision.APPLY, reason=reason + _kept(step))
+    if step.work.replay:
+        return evolve(step, decision=Decision.APPLY, reason="resumes a change that was interrupted")
+    if judgement.kept:
+        return evolve(step, decision=Decision.KEEP, reason=adopted + _kept(step).removeprefix("; "))
+    return evolve(step, decision=Decision.IN_PLACE, reason=f"{adopted}already as declared")
+
+
+def _kept(step: Step) -> str:
+    if not step.kept:
+        return ""
+    names = [change.field for change in step.kept]
+    if "ensure" in names:
+        return "; removed by the user, and stays so" if step.kept[0].after == "present" else "; kept: it is the user's"
+    return f"; keeps what the user changed: {', '.join(names)}"
+
+
+def _applying(step: Step) -> str:
+    if step.policy is Policy.ALWAYS:
+        return "always"
+    revision = step.work.instance.resource.revision
+    return f"{step.policy}, revision {revision}" if revision > 1 else step.policy

@@ -1,0 +1,131 @@
+"""Carry out a plan: the only place that changes both the system and the ledgers."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from converge.engine.base import Run, StepResult
+from converge.engine.steps import Execution
+from converge.errors import ConvergeError
+from converge.expand import over_probe
+from converge.ledger import Ledger, Ledgers
+from converge.model import Domain, Effect, EffectKind, Entry, Event, Outcome, Policy, Resource, Status
+from converge.occasion import Occasion, decided
+from converge.plan import Plan, Step
+from converge.planner import Planner
+from converge.system import System
+
+__all__ = ["Observer", "Run", "StepResult", "carry_out"]
+
+
+class Observer(Protocol):
+    """Told of a run as it goes, for progress on a terminal."""
+
+    def started(self, step: Step) -> None: ...
+
+    def finished(self, result: StepResult) -> None: ...
+
+
+def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer | None = None) -> Run:
+    """Apply a plan that was made under the lock that the caller still holds."""
+    ledgers, occasion, product = planner.ledgers, planner.occasion, plan.product.name
+    _recover(ledgers, system)
+    _open(ledgers, occasion, product, system)
+    execution = Execution(planner, system)
+    for step in plan.steps:
+        if observer:
+            observer.started(step)
+        result = execution.carry_out(step)
+        if observer:
+            observer.finished(result)
+    results = tuple(execution.results.values())
+    _settle_loops(results, ledgers)
+    effects, errors = _run_effects(ledgers, system)
+    _close(ledgers, occasion, product, results, system)
+    return Run(plan, results, effects, errors)
+
+
+def _recover(ledgers: Ledgers, system: System) -> None:
+    """Fold what a killed run left, so that nothing is appended to a journal that may end in half a line."""
+    for ledger in ledgers:
+        if ledger.journal_open:
+            ledger.fold(system)
+
+
+def _open(ledgers: Ledgers, occasion: Occasion, product: str, system: System) -> None:
+    for ledger in ledgers:
+        event = occasion.events[ledger.domain]
+        if not ledger.refused and (event in (Event.INSTALL, Event.UPGRADE) or occasion.adopting):
+            ledger.open(system, occasion.opened(ledger.domain), occasion.began, product)
+
+
+def _close(ledgers: Ledgers, occasion: Occasion, product: str, results: Iterable[StepResult], system: System) -> None:
+    for ledger in ledgers:
+        if ledger.refused:
+            continue
+        changes = [_remembered(result) for result in results if _changed_in(result, ledger.domain)]
+        if changes:
+            ledger.add_run(occasion.deployment.version, changes)
+        if not occasion.stays_open:
+            ledger.close(decided(occasion, ledger.memory), product)
+        ledger.fold(system)
+
+
+def _changed_in(result: StepResult, domain: Domain) -> bool:
+    return result.outcome is Outcome.CHANGED and domain in result.step.work.applying
+
+
+def _remembered(result: StepResult) -> dict[str, Any]:
+    changes = [{"field": c.field, "before": c.before, "after": c.after} for c in result.step.changes]
+    return {"id": result.step.id, "type": result.step.type, "before": result.before_state, "changes": changes}
+
+
+def _settle_loops(results: Iterable[StepResult], ledgers: Ledgers) -> None:
+    """A `once` over what a probe finds is settled under its bare id, once all that was found is.
+
+    What appears later is then baselined.
+    """
+    loops: dict[str, list[StepResult]] = {}
+    for result in results:
+        resource = result.step.work.instance.resource
+        if resource.apply is Policy.ONCE and over_probe(resource):
+            loops.setdefault(resource.id, []).append(result)
+    for found in loops.values():
+        _settle_loop(found, ledgers)
+
+
+def _settle_loop(found: list[StepResult], ledgers: Ledgers) -> None:
+    resource: Resource = found[0].step.work.instance.resource
+    domains = {domain for result in found for domain in result.step.domains}
+    for ledger in (ledgers.of(domain) for domain in domains):
+        entries = [ledger.memory.entries.get(result.step.id) for result in found]
+        settled = all(e and e.status.settled and e.revision >= resource.revision for e in entries)
+        if settled and not ledger.refused and all(result.step.work.instance.is_element for result in found):
+            ledger.put(Entry(resource.id, resource.type, Status.DONE, revision=resource.revision), resource)
+
+
+def _run_effects(ledgers: Ledgers, system: System) -> tuple[tuple[Effect, ...], tuple[str, ...]]:
+    """Run what the changes of this run, and of one that was killed, call for: each once, in the order of kinds."""
+    pending = {effect for ledger in ledgers for effect in ledger.memory.effects}
+    errors = []
+    for effect in sorted(pending, key=lambda e: (list(EffectKind).index(e.kind), e.unit)):
+        try:
+            _run_effect(effect, system)
+        except ConvergeError as error:
+            errors.append(f"{effect.kind} {effect.unit}".strip() + f": {error.message}")
+            continue
+        for ledger in ledgers:
+            _forget_effect(ledger, effect, system)
+    return tuple(pending), tuple(errors)
+
+
+def _run_effect(effect: Effect, system: System) -> None:
+    """systemctl(1); jobs are queued, since a run that is itself part of the boot would wait for itself."""
+    if effect.kind is EffectKind.DAEMON_RELOAD:
+        system.run(["systemctl", "daemon-reload"]).require()
+    elif effect.kind is EffectKind.RESTART:
+        system.run(["systemctl", "--no-block", "try-restart", effect.unit]).require()
+
+
+def _forget_effect(ledger: Ledger, effect: Effect, system: System) -> None:
+    if effect in ledger.memory.effects:
+        ledger.effect_done(system, effect)

@@ -1,0 +1,195 @@
+"""Carry out one step after the other: intent, apply, inspect again, commit.
+
+Killed anywhere, the next run finds the intent and goes on from it.
+"""
+
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+from attrs import define, evolve, field
+
+from converge.decide import Half, Work, definition, provider_of
+from converge.engine.base import StepResult
+from converge.errors import ConvergeError, Later, ProviderError
+from converge.ledger import Intent, Ledger
+from converge.model import Action, Change, Decision, Domain, Effect, Entry, Outcome, Status, Value
+from converge.plan import Step
+from converge.planner import Planner, blocked
+from converge.providers.base import fields_of, is_absent
+from converge.system import System
+
+_NOTED = {
+    Decision.IN_PLACE: Status.DONE,
+    Decision.KEEP: Status.DONE,
+    Decision.BASELINE: Status.BASELINED,
+    Decision.OWED: Status.OWED,
+    Decision.BLOCKED: Status.BLOCKED,
+    Decision.FAILED: Status.FAILED,
+}
+_UNCHANGING = {
+    Decision.OWED: Outcome.OWED,
+    Decision.BLOCKED: Outcome.BLOCKED,
+    Decision.FAILED: Outcome.FAILED,
+}
+
+
+@define
+class Execution:
+    """A run under way. `results` are by id and in order; later steps depend on how earlier ones turned out."""
+
+    planner: Planner
+    system: System
+    results: dict[str, StepResult] = field(factory=dict)
+
+    def carry_out(self, step: Step) -> StepResult:
+        started = monotonic()
+        step = self._decided_again(step)
+        result = self._apply(step) if step.decision is Decision.APPLY else self._note(step)
+        self.results[step.id] = evolve(result, seconds=monotonic() - started)
+        return self.results[step.id]
+
+    def _ledger(self, domain: Domain) -> Ledger:
+        return self.planner.ledgers.of(domain)
+
+    def _decided_again(self, step: Step) -> Step:
+        """The step in the light of what has happened since it was planned."""
+        needed = [self.results[id_].step for id_ in step.needs]
+        step = blocked(step, needed)
+        changed = any(each.decision is Decision.APPLY for each in needed)
+        if step.decision is not Decision.APPLY or (step.certain and not changed):
+            return step
+        in_place = {each.id: evolve(each, decision=Decision.IN_PLACE) for each in needed}
+        return self.planner.step(step.work.instance, step.needs, in_place)
+
+    def _note(self, step: Step) -> StepResult:
+        """Remember a decision that changes nothing on the machine."""
+        for half in step.work.halves:
+            self._note_half(step, half)
+        outcome = _UNCHANGING.get(step.decision, Outcome.UNCHANGED)
+        error = step.reason if outcome in (Outcome.FAILED, Outcome.BLOCKED) else None
+        state = None if step.work.state is None else fields_of(step.work.state)
+        return StepResult(step, outcome, state, state, error)
+
+    def _note_half(self, step: Step, half: Half) -> None:
+        ledger, resource = self._ledger(half.domain), step.work.instance.resource
+        decision = step.decision if half.due.decision is Decision.APPLY else half.due.decision
+        if decision in _NOTED and not ledger.refused:
+            ledger.put(_entry(step, half, _NOTED[decision], self._base_in_place(step, half, decision)), resource)
+        elif decision is Decision.NOT_APPLICABLE and half.entry and not half.entry.status.settled:
+            ledger.drop(step.id)
+        elif decision is Decision.SETTLED and half.entry and half.entry.id != step.id:
+            ledger.put(evolve(half.entry, id=step.id), resource)
+
+    def _base_in_place(self, step: Step, half: Half, decision: Decision) -> Mapping[str, Value]:
+        if decision not in (Decision.IN_PLACE, Decision.KEEP):
+            return half.base
+        where = step.work.field_domains(self.system)
+        return _base(step, half, step.work.state, where, avoid={change.field for change in step.kept})
+
+    def _apply(self, step: Step) -> StepResult:
+        work: Work = step.work
+        where = work.field_domains(self.system)
+        changes = _united(work.replay, step.changes)
+        for half in work.due_halves:
+            own = tuple(change for change in changes if where[change.field] is half.domain)
+            intent = Intent(step.id, own, _entry(step, half, Status.OWED, half.base))
+            self._ledger(half.domain).intend(self.system, intent)
+        effects, problem = self._attempt(work, changes)
+        state, problem = self._verified(step, problem)
+        turned_out = _turned_out(step, problem)
+        self._commit(turned_out, state, changes, effects)
+        outcome = _UNCHANGING.get(turned_out.decision, Outcome.CHANGED)
+        error = turned_out.reason if outcome is Outcome.FAILED else None
+        after = None if state is None else fields_of(state)
+        return StepResult(turned_out, outcome, fields_of(work.state), after, error)
+
+    def _attempt(self, work: Work, changes: tuple[Change, ...]) -> tuple[tuple[Effect, ...], ConvergeError | None]:
+        try:
+            effects = provider_of(work.instance).apply(self.system, work.instance.spec, changes)
+        except ConvergeError as error:
+            return (), error
+        except Exception as error:  # noqa: BLE001  (a provider's bug fails its resource, never the run)
+            return (), ProviderError(
+                f"{type(error).__name__}: {error}", hint="this is a bug of the provider: report it"
+            )
+        return (effects if self.system.live else ()), None
+
+    def _verified(self, step: Step, problem: ConvergeError | None) -> tuple[Any, ConvergeError | None]:
+        """The state afterwards, and what went wrong, be it only that a difference is left."""
+        work: Work = step.work
+        provider, where = provider_of(work.instance), work.field_domains(self.system)
+        try:
+            state = provider.inspect(self.system, work.instance.spec)
+            left = provider.diff(work.instance.spec, state)
+        except ConvergeError as error:
+            return None, problem or error
+        kept = {change.field for change in step.kept}
+        names = [change.field for change in left if where[change.field] in work.applying and change.field not in kept]
+        if names and problem is None:
+            problem = ProviderError(f"applied, but still different: {', '.join(names)}")
+        return state, problem
+
+    def _commit(self, step: Step, state: object, changes: tuple[Change, ...], effects: tuple[Effect, ...]) -> None:
+        work: Work = step.work
+        where = work.field_domains(self.system)
+        for half in work.halves:
+            if half not in work.due_halves:
+                self._note_half(step, half)
+                continue
+            if step.decision is Decision.APPLY:
+                status, avoid = Status.DONE, {change.field for change in step.kept}
+            else:
+                live = {} if state is None else fields_of(state)
+                made = {change.field for change in changes if live.get(change.field) == change.after}
+                status, avoid = _NOTED[step.decision], set(where) - made
+            base = half.base if state is None else _base(step, half, state, where, avoid=avoid)
+            entry = _entry(step, half, status, base)
+            self._ledger(half.domain).commit(self.system, entry, work.instance.resource, effects)
+
+
+def _united(replay: tuple[Change, ...], changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The changes to make now, and those of an interrupted run that they do not touch."""
+    fields = {change.field for change in changes}
+    return (*(change for change in replay if change.field not in fields), *changes)
+
+
+def _turned_out(step: Step, problem: ConvergeError | None) -> Step:
+    if problem is None:
+        return step
+    reason = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+    if isinstance(problem, Later):
+        return evolve(step, decision=Decision.OWED, action=Action.NONE, reason=reason, until=problem.until)
+    return evolve(step, decision=Decision.FAILED, action=Action.NONE, reason=reason)
+
+
+def _entry(step: Step, half: Half, status: Status, base: Mapping[str, Value]) -> Entry:
+    """What to remember. Work that is not settled keeps the revision, the event and the adoption it arose under."""
+    resource = step.work.instance.resource
+    before = half.entry.revision if half.entry else 0
+    return Entry(
+        id=step.id,
+        type=step.type,
+        status=status,
+        things=step.work.things,
+        revision=resource.revision if status.settled else before,
+        event=half.due.event,
+        adopting=half.due.adopting,
+        reason="" if status is Status.DONE else step.reason,
+        base=base,
+        definition=definition(resource),
+    )
+
+
+def _base(
+    step: Step, half: Half, state: object, where: Mapping[str, Domain], *, avoid: set[str]
+) -> Mapping[str, Value]:
+    """Per claimed field of this half, what is there now; the fields to `avoid` keep the base they had."""
+    work: Work = step.work
+    provider, live = provider_of(work.instance), fields_of(state)
+    claimed = {claim.field for claim in provider.claims(work.instance.spec)} & set(live) - avoid
+    if is_absent(provider, work.instance.spec, state):
+        claimed &= {"ensure"}
+        return {"ensure": live["ensure"]} if claimed else half.base
+    found = {name: live[name] for name in live if name in claimed and where[name] is half.domain}
+    return {**half.base, **found}

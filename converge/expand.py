@@ -1,0 +1,126 @@
+"""Product and facts become instances: `for_each` unrolled, `when` asked, `with` evaluated and parsed."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from converge import providers
+from converge.errors import ConvergeError
+from converge.expressions import calls_probe, evaluate, parse_expression, parse_template
+from converge.facts import Facts
+from converge.model import Asset, Product, Resource, Unknown, Value
+from converge.product import override_resource
+from converge.providers.base import AnyProvider, optional
+
+
+@frozen
+class Instance:
+    """One resource, or one element of a `for_each`, with everything evaluated that could be."""
+
+    id: str
+    resource: Resource
+    provider: AnyProvider | None
+    condition: bool | Unknown
+    spec: Any = None
+    """What the provider made of `with`; None where the condition does not hold or there is an error."""
+    error: ConvergeError | None = None
+
+    @property
+    def is_element(self) -> bool:
+        return self.id != self.resource.id
+
+
+def expand(product: Product, facts: Facts) -> tuple[Instance, ...]:
+    """All instances of a product, in its order. Errors stay with their instance; the others go on."""
+    return tuple(
+        instance for resource in product.resources.values() for instance in _instances(product, resource, facts)
+    )
+
+
+def over_probe(resource: Resource) -> bool:
+    """`for_each` runs over what a probe finds, so that elements can appear later."""
+    return isinstance(resource.for_each, str) and calls_probe(parse_template(resource.for_each))
+
+
+def _instances(product: Product, resource: Resource, facts: Facts) -> Iterator[Instance]:
+    try:
+        provider = providers.load(resource.type)
+        elements = _elements(resource, facts)
+    except ConvergeError as error:
+        yield Instance(resource.id, resource, None, condition=True, error=error)
+        return
+    if isinstance(elements, Unknown):
+        yield Instance(resource.id, resource, provider, condition=elements)
+        return
+    for key, item in elements:
+        id_ = resource.id if key is None else f"{resource.id}[{key}]"
+        if id_ in product.dropped:
+            continue
+        override = product.overridden.get(resource.id, {}).get(key or "")
+        chosen = override_resource(resource, override) if override else resource
+        yield _instance(id_, chosen, provider, facts.with_item(item) if key is not None else facts)
+
+
+def _elements(resource: Resource, facts: Facts) -> "list[tuple[str | None, Value]] | Unknown":
+    """The keys and items of `for_each`; a single pair without a key where there is none."""
+    if resource.for_each is None:
+        return [(None, None)]
+    found = _evaluated(resource.for_each, facts)
+    if isinstance(found, Unknown):
+        return found
+    if isinstance(found, Mapping):
+        return [(key, {"key": key, "value": value}) for key, value in found.items()]
+    if isinstance(found, str) or not all(isinstance(item, str) for item in found):
+        raise ConvergeError(f"`for_each` of '{resource.id}' is neither a list of text nor a map")
+    return [(item, item) for item in dict.fromkeys(found)]
+
+
+def _instance(id_: str, resource: Resource, provider: AnyProvider, facts: Facts) -> Instance:
+    try:
+        condition = _condition(resource, facts)
+        if condition is not True:
+            return Instance(id_, resource, provider, condition)
+        params = {name: _param(resource, provider, name, value, facts) for name, value in resource.with_.items()}
+        unknown = next((found for found in map(_first_unknown, params.values()) if found is not None), None)
+        if unknown is not None:
+            return Instance(id_, resource, provider, condition=unknown)
+        return Instance(id_, resource, provider, condition, spec=provider.parse(params))
+    except ConvergeError as error:
+        return Instance(id_, resource, provider, condition=True, error=error)
+
+
+def _condition(resource: Resource, facts: Facts) -> "bool | Unknown":
+    if resource.when is None:
+        return True
+    found = evaluate(parse_expression(resource.when), facts)
+    if isinstance(found, bool | Unknown):
+        return found
+    raise ConvergeError(f"`when` of '{resource.id}' is neither true nor false")
+
+
+def _param(resource: Resource, provider: AnyProvider, name: str, value: Value, facts: Facts) -> Any:  # noqa: ANN401  (a Value, an Asset or Unknown)
+    found = _evaluated(value, facts)
+    if name in optional(provider, "FILES", ()) and isinstance(found, str) and not found.startswith("/"):
+        return Asset(_beside(resource.mark_of("with", name).filename, found))
+    return found
+
+
+def _beside(manifest: str, path: str) -> str:
+    return f"{manifest.rpartition('/')[0] or '.'}/{path}"
+
+
+def _evaluated(value: Value, facts: Facts) -> Any:  # noqa: ANN401  (a Value or Unknown, at any depth)
+    if isinstance(value, str):
+        return evaluate(parse_template(value), facts)
+    if isinstance(value, Mapping):
+        return {key: _evaluated(item, facts) for key, item in value.items()}
+    return tuple(_evaluated(item, facts) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _first_unknown(value: object) -> Unknown | None:
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, tuple | list):
+        return next((found for found in map(_first_unknown, value) if found is not None), None)
+    return value if isinstance(value, Unknown) else None

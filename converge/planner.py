@@ -1,0 +1,134 @@
+"""Put a plan together: every instance decided in order, and what the decisions mean for each other. Reads only."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from attrs import evolve, frozen
+
+from converge.decide import decide
+from converge.expand import Instance, expand
+from converge.facts import Facts
+from converge.ledger import Ledgers
+from converge.model import Action, Change, Decision, Phase, Product, Value
+from converge.occasion import Occasion
+from converge.plan import Plan, Step, in_order
+from converge.providers.base import optional
+from converge.system import ReadOnlySystem
+
+UNSATISFIED = (Decision.FAILED, Decision.BLOCKED, Decision.OWED)
+
+
+@frozen
+class Planner:
+    """What every decision of one run is made with."""
+
+    system: ReadOnlySystem
+    ledgers: Ledgers
+    occasion: Occasion
+    facts: Facts
+    phase: Phase = Phase.ONLINE
+
+    def plan(self, product: Product) -> Plan:
+        instances = _yielding(expand(product, self.facts))
+        by_id = {instance.id: instance for instance in instances}
+        needs = _needs(instances)
+        steps: dict[str, Step] = {}
+        for id_ in in_order(needs):
+            steps[id_] = self.step(by_id[id_], needs[id_], steps)
+        decided = _without_conflicts(tuple(steps.values()))
+        return Plan(product, self.occasion.events, self.occasion.adopting, decided)
+
+    def step(self, instance: Instance, needs: tuple[str, ...], before: Mapping[str, Step]) -> Step:
+        """Decide one instance after those that it needs (`before`, by id)."""
+        needed = [before[id_] for id_ in needs]
+        waits = any(step.decision is Decision.APPLY for step in needed)
+        step = decide(instance, self.ledgers, self.system, self.occasion, needs=needs, waits=waits)
+        return _in_phase(blocked(step, needed), needed, self.phase)
+
+
+def blocked(step: Step, needed: Iterable[Step]) -> Step:
+    """The step, blocked if it would change something and what it needs is not there."""
+    missing = [f"'{each.id}' is {each.decision}" for each in needed if each.decision in UNSATISFIED]
+    if step.decision is not Decision.APPLY or not missing:
+        return step
+    reason = f"needs what is not there: {', '.join(missing)}"
+    return evolve(step, decision=Decision.BLOCKED, action=Action.NONE, changes=(), reason=reason)
+
+
+def _in_phase(step: Step, needed: Iterable[Step], phase: Phase) -> Step:
+    """A step runs in no earlier phase than what it needs, and is owed in a run that ends before its phase."""
+    later = [each.phase for each in needed if each.decision in (Decision.APPLY, Decision.OWED)]
+    step = evolve(step, phase=max((step.phase, *later), key=lambda each: each.rank))
+    if step.decision is not Decision.APPLY or step.phase.rank <= phase.rank:
+        return step
+    reason = f"waits for the {step.phase} phase"
+    return evolve(step, decision=Decision.OWED, action=Action.NONE, changes=(), reason=reason, until="network")
+
+
+def _needs(instances: tuple[Instance, ...]) -> dict[str, tuple[str, ...]]:
+    """Per instance the instances that it needs; the id of a `for_each` stands for all of its elements."""
+    elements: dict[str, list[str]] = defaultdict(list)
+    for instance in instances:
+        elements[instance.resource.id].append(instance.id)
+        if instance.is_element:
+            elements[instance.id].append(instance.id)
+    return {
+        instance.id: tuple(id_ for needed in instance.resource.needs for id_ in elements.get(needed, ()))
+        for instance in instances
+    }
+
+
+def _yielding(instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
+    """A claim on one path wins over a tree's: providers of trees are told which paths to leave out."""
+    owned = {
+        claim.thing
+        for instance in instances
+        if instance.spec is not None and instance.provider is not None
+        for claim in instance.provider.claims(instance.spec)
+        if claim.kind == "path" and claim.field in ("owner", "group", "mode")
+    }
+    return tuple(_yield(instance, owned) for instance in instances)
+
+
+def _yield(instance: Instance, owned: set[str]) -> Instance:
+    rule = optional(instance.provider, "yield_to", None) if instance.provider else None
+    if rule is None or instance.spec is None:
+        return instance
+    return evolve(instance, spec=rule(instance.spec, tuple(sorted(owned))))
+
+
+def _without_conflicts(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Two steps that would give one field different values both fail, and what needs them is blocked."""
+    wanted: dict[tuple[str, str, str], dict[str, Value]] = defaultdict(dict)
+    for step in steps:
+        for key, change in _claimed(step):
+            wanted[key][step.id] = change.after
+    quarrels = {id_: (key, rest) for key, values in wanted.items() for id_, rest in _disagreeing(values)}
+    if not quarrels:
+        return steps
+    decided: dict[str, Step] = {}
+    for step in steps:
+        failed = _quarrelling(step, *quarrels[step.id]) if step.id in quarrels else step
+        decided[step.id] = blocked(failed, [decided[id_] for id_ in step.needs])
+    return tuple(decided.values())
+
+
+def _claimed(step: Step) -> list[tuple[tuple[str, str, str], Change]]:
+    if step.decision is not Decision.APPLY or step.work.instance.spec is None:
+        return []
+    claims = {claim.field: claim for claim in step.work.instance.provider.claims(step.work.instance.spec)}
+    found = [(claims[change.field], change) for change in step.changes if change.field in claims]
+    return [((claim.kind, claim.thing, claim.field), change) for claim, change in found]
+
+
+def _disagreeing(values: Mapping[str, Value]) -> list[tuple[str, list[str]]]:
+    if all(value == next(iter(values.values())) for value in values.values()):
+        return []
+    return [(id_, [other for other in values if values[other] != values[id_]]) for id_ in values]
+
+
+def _quarrelling(step: Step, key: tuple[str, str, str], others: list[str]) -> Step:
+    kind, thing, field = key
+    names = " and ".join(f"'{other}'" for other in others)
+    reason = f"claims {field} of {kind} {thing} with another value than {names}; change one of them, or its `when`"
+    return evolve(step, decision=Decision.FAILED, action=Action.NONE, changes=(), reason=reason)

@@ -1,0 +1,183 @@
+"""How often a resource applies, and whose a difference is. Pure, and tested as whole tables."""
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import Enum, StrEnum
+
+from attrs import frozen
+
+from converge.model import (
+    Change,
+    Decision,
+    Entry,
+    Event,
+    OnAdopt,
+    OnUserChange,
+    Policy,
+    Resource,
+    Unknown,
+    Value,
+    WhenFalse,
+)
+
+
+@frozen
+class Due:
+    """What policy alone says, and the event under which the work stands (a debt keeps the one it arose under)."""
+
+    decision: Decision
+    reason: str
+    event: Event
+    adopting: bool
+
+
+def due(
+    resource: Resource,
+    event: Event,
+    entry: Entry | None,
+    condition: "bool | Unknown",
+    adopting: bool,
+    absent: bool,
+) -> Due:
+    """Say whether a resource is due. The order of the questions is the contract.
+
+    `condition` is what `when` says, or Unknown where `when`, `with` or `for_each` cannot be known; `absent` says that
+    the thing, and whatever it replaces, is wholly absent.
+    """
+    arose, adopted = _origin(event, entry, adopting)
+    decision, reason = (
+        _settled(resource, entry)
+        or _past_install(resource, arose)
+        or _left_out(resource, arose)
+        or _condition(resource, condition, past_install=event is not Event.INSTALL)
+        or _adopted_absent(resource, adopted, absent)
+        or (Decision.APPLY, "")
+    )
+    return Due(decision, reason, arose, adopted)
+
+
+_Answer = tuple[Decision, str] | None
+
+
+def _origin(event: Event, entry: Entry | None, adopting: bool) -> tuple[Event, bool]:
+    if entry is not None and not entry.status.settled:
+        event, adopting = entry.event, entry.adopting
+    return (Event.REFRESH if event is Event.ROLLBACK else event), adopting
+
+
+def _settled(resource: Resource, entry: Entry | None) -> _Answer:
+    if resource.apply is Policy.ALWAYS or entry is None or not entry.status.settled:
+        return None
+    if entry.revision < resource.revision:
+        return None
+    return Decision.SETTLED, f"{entry.status} at revision {entry.revision}" if entry.revision > 1 else entry.status
+
+
+def _past_install(resource: Resource, event: Event) -> _Answer:
+    if resource.apply is Policy.INSTALL_ONLY and event is not Event.INSTALL:
+        return Decision.BASELINE, f"install-only, and this is {_article(event)}"
+    return None
+
+
+def _left_out(resource: Resource, event: Event) -> _Answer:
+    if event in resource.events:
+        return None
+    if resource.apply is Policy.ONCE and event is Event.INSTALL:
+        return Decision.BASELINE, "a new installation never had what this mends"
+    return Decision.NOT_APPLICABLE, f"not for {_article(event)}"
+
+
+def _condition(resource: Resource, condition: "bool | Unknown", *, past_install: bool) -> _Answer:
+    if isinstance(condition, Unknown):
+        return Decision.OWED, condition.reason
+    if condition:
+        return None
+    final = resource.when_false is WhenFalse.FINAL
+    if final or (resource.apply is Policy.INSTALL_ONLY and past_install):
+        return Decision.BASELINE, "`when` is false, and that is final"
+    return Decision.NOT_APPLICABLE, "`when` is false"
+
+
+def _adopted_absent(resource: Resource, adopting: bool, absent: bool) -> _Answer:
+    if adopting and absent and resource.apply is Policy.ONCE and resource.on_adopt is OnAdopt.SETTLE:
+        return Decision.BASELINE, "adopted: absent before converge came, so it stays absent"
+    return None
+
+
+def _article(event: Event) -> str:
+    return f"an {event}" if event[0] in "aeiou" else f"a {event}"
+
+
+class Verdict(StrEnum):
+    """Whose a field's difference is."""
+
+    IN_PLACE = "in-place"
+    OURS = "ours"
+    OVERWRITE = "overwrite"
+    KEEP = "keep"
+
+
+class Missing(Enum):
+    """What stands in for a value where there is none; None is a value (a field that is unset)."""
+
+    BASE = "we never had a hand in this field"
+    THING = "the thing itself is absent"
+
+
+def merge(base: "Value | Missing", live: "Value | Missing", desired: Value, on_user_change: OnUserChange) -> Verdict:
+    """Judge one field. `base` is what we last applied or found in place.
+
+    A thing that is gone although it has a base is a tombstone: its absence is the user's, like any other value.
+    """
+    if live == desired:
+        return Verdict.IN_PLACE
+    if live is Missing.THING and base is Missing.BASE:
+        return Verdict.OURS
+    if live == base:
+        return Verdict.OURS
+    return Verdict.KEEP if on_user_change is OnUserChange.KEEP else Verdict.OVERWRITE
+
+
+@frozen
+class Judgement:
+    """The changes of one resource, told apart."""
+
+    apply: tuple[Change, ...]
+    kept: tuple[Change, ...]
+    overwritten: tuple[Change, ...]
+    """Those of `apply` that undo what a user did; the report says so."""
+
+
+def judge(
+    changes: Sequence[Change],
+    base: Mapping[str, Value],
+    on_user_change: OnUserChange,
+    *,
+    absent: bool = False,
+    revision_raised: bool = False,
+    groups: Sequence[Sequence[str]] = (),
+    ours: Collection[str] = (),
+) -> Judgement:
+    """Merge a resource's changes: field by field, but a group of fields is kept as one where any of it is kept.
+
+    Fields in `ours` are never the user's while the thing is there: the manifest names outright what they change.
+    A raised revision forgets a tombstone.
+    """
+    tombstone = base.get("ensure") == "present" and not revision_raised
+
+    def verdict(change: Change) -> Verdict:
+        if absent:
+            known: Value | Missing = base.get(change.field) if tombstone else Missing.BASE
+            return merge(known, Missing.THING, change.after, on_user_change)
+        if change.field in ours:
+            return Verdict.OURS
+        return merge(base.get(change.field, Missing.BASE), change.before, change.after, on_user_change)
+
+    verdicts = {change.field: verdict(change) for change in changes}
+    for group in groups:
+        if any(verdicts.get(name) is Verdict.KEEP for name in group):
+            verdicts |= {name: Verdict.KEEP for name in group if name in verdicts and (absent or name not in ours)}
+    return Judgement(
+        apply=tuple(c for c in changes if verdicts[c.field] in (Verdict.OURS, Verdict.OVERWRITE)),
+        kept=tuple(c for c in changes if verdicts[c.field] is Verdict.KEEP),
+        overwritten=tuple(c for c in changes if verdicts[c.field] is Verdict.OVERWRITE),
+    )
