@@ -1,0 +1,168 @@
+"""The one door to the machine: everything takes a root, and nothing leads out of it.
+
+Planning is given a `ReadOnlySystem`, which has no method that changes anything; applying, a `System`. Paths are text as
+seen inside the root (odd bytes by surrogateescape). Errors are ProviderErrors that name the path.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from converge.system import accounts, files, locking, looking, store, trees
+from converge.system.base import READ_LIMIT, CommandResult, CommandTimeout, FileStat, Root
+from converge.system.keyfile import Keyfile
+from converge.system.trees import Found
+
+__all__ = ["CommandResult", "CommandTimeout", "FileStat", "Found", "Keyfile", "ReadOnlySystem", "System", "lock"]
+
+
+class ReadOnlySystem:
+    """A machine, live or in a folder, as one may look at it."""
+
+    def __init__(self, root: str = "/", *, this_hardware: bool = False) -> None:
+        self._root = Root(root)
+        self._users = accounts.Names(self._root, "passwd")
+        self._groups = accounts.Names(self._root, "group")
+        self.root = self._root.path
+        self.live = self._root.live
+        self.this_hardware = self.live or this_hardware
+
+    def resolve(self, path: str) -> str:
+        """The path with all links resolved inside the root; what does not exist yet is taken as written."""
+        return self._root.resolve(path)
+
+    def stat(self, path: str, *, follow: bool = True) -> FileStat | None:
+        """What is at a path; None where nothing is."""
+        return self._root.stat(path, follow=follow)
+
+    def read(self, path: str, *, limit: int = READ_LIMIT) -> bytes | None:
+        """A regular file's bytes, None where it is absent; ProviderError for other kinds and above `limit` bytes."""
+        return self._root.read(path, limit)
+
+    def list_folder(self, path: str) -> tuple[str, ...]:
+        """The names in a folder, sorted; none where it is absent."""
+        return looking.list_folder(self._root, path)
+
+    def glob(self, pattern: str) -> tuple[str, ...]:
+        """The paths that match a shell pattern, sorted; `*` stays within a component and skips a leading dot."""
+        return looking.glob(self._root, pattern)
+
+    def walk(self, path: str, *, max_depth: int | None = None, excludes: Sequence[str] = ()) -> Iterator[Found]:
+        """The thing at `path` (its links followed) and, where it is a folder, all below; no link below is followed.
+
+        Each is good until the next one is asked for. `max_depth` 0 is the top alone. `excludes` are shell patterns over
+        paths relative to the top. What another file system holds is passed over.
+        """
+        return trees.walk(self._root, path, max_depth=max_depth, excludes=excludes)
+
+    def require_trusted(self, path: str) -> None:
+        """ProviderError where somebody other than root could have written the path, or led it elsewhere."""
+        looking.require_trusted(self._root, path)
+
+    def user_id(self, name: str) -> int:
+        return self._users.id_of(name)
+
+    def group_id(self, name: str) -> int:
+        return self._groups.id_of(name)
+
+    def user_name(self, uid: int) -> str:
+        return self._users.name_of(uid)
+
+    def group_name(self, gid: int) -> str:
+        return self._groups.name_of(gid)
+
+    def kept(self, address: str) -> bytes | None:
+        """What the store keeps under an address, None where it does not, or no longer in one piece."""
+        path = store.path_of(address)
+        data = self.read(path) if path else None
+        return data if data is not None and store.address_of(data) == address else None
+
+    def query(self, argv: Sequence[str], *, timeout: float = 60) -> CommandResult:
+        """Run a command that only reads.
+
+        Under a foreign root it finds everything read-only. On the live root nothing holds it back but the caller's
+        word: name no command here that could change anything.
+        """
+        from converge.system import commands  # inspection rarely starts a program, and subprocess is slow to import
+
+        return commands.run(self._root, argv, timeout=timeout, writes=False)
+
+
+class System(ReadOnlySystem):
+    """A machine that one may change."""
+
+    def read_only(self) -> ReadOnlySystem:
+        return ReadOnlySystem(self.root, this_hardware=self.this_hardware)
+
+    def write(
+        self,
+        path: str,
+        data: bytes,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        keep: bool = True,
+    ) -> None:
+        """Write a file atomically and durably; nothing happens where it has these bytes and attributes already.
+
+        A link that the path names stays, and what it leads to is written. Missing folders are made. Owner, mode,
+        extended attributes and ACLs of what is replaced are kept unless told otherwise, and its bytes go to the store
+        unless `keep` is false (converge's own files).
+        """
+        asked = files.Attributes(mode, uid, gid)
+        files.write(self._root, path, data, asked, keep=self.keep if keep else None)
+
+    def append(self, path: str, data: bytes, *, sync: bool) -> None:
+        """Add to the end of a file, made with mode 0600 where it is absent; `sync`: durable on return."""
+        files.append(self._root, path, data, sync=sync)
+
+    def remove(self, path: str, *, keep: bool = True) -> None:
+        """Remove a file, or a link itself; its bytes go to the store. What is absent is fine; a folder is refused."""
+        files.remove(self._root, path, keep=self.keep if keep else None)
+
+    def make_folder(self, path: str, *, mode: int = 0o755, uid: int | None = None, gid: int | None = None) -> None:
+        """Make a folder and those above it, ours unless told otherwise; one that is there stays as it is."""
+        files.make_folder(self._root, path, mode, uid, gid)
+
+    def set_owner(self, path: str, uid: int | None, gid: int | None) -> None:
+        """Set owner and group of the thing itself, a link included; set-user-ID bits stay."""
+        files.set_on(self._root, path, files.Attributes(uid=uid, gid=gid))
+
+    def set_mode(self, path: str, mode: int) -> None:
+        """Set the mode of the thing itself; ProviderError for a link: `resolve` the path first to follow one."""
+        files.set_on(self._root, path, files.Attributes(mode=mode))
+
+    def fix(self, found: Found, *, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> bool:
+        """Set owner and mode of what `walk` has just found, a link's owner included; set-user-ID bits stay.
+
+        False, and nothing done, where something else has taken its place.
+        """
+        return trees.fix(found, mode=mode, uid=uid, gid=gid)
+
+    def keep(self, data: bytes, address: str | None = None) -> str:
+        """Put bytes into the store; `address` saves computing it again."""
+        address = address or store.address_of(data)
+        path = store.path_of(address)
+        if path and self.kept(address) is None:
+            files.make_folder(self._root, store.FOLDER, 0o700, None, None)
+            files.write(self._root, path, data, files.Attributes(mode=0o600), keep=None, folder_mode=0o700)
+        return address
+
+    def run(
+        self, argv: Sequence[str], *, timeout: float = 600, on_output: Callable[[str], None] | None = None
+    ) -> CommandResult:
+        """Run a command to its end, whatever its exit code; CommandTimeout after `timeout` seconds.
+
+        `on_output` gets each line, and each stretch between carriage returns, as it comes. Under a foreign root the
+        command runs in a sandbox where only the root can be written.
+        """
+        from converge.system import commands  # only a run that changes something starts programs
+
+        if not self.live:
+            self.make_folder("/var")
+        return commands.run(self._root, argv, timeout=timeout, on_output=on_output, writes=True)
+
+
+def lock(system: System) -> AbstractContextManager[None]:
+    """Hold the root's lock for the time of a `with`; Locked where another run holds it."""
+    return locking.lock(system._root)  # noqa: SLF001  (the same door)

@@ -1,0 +1,195 @@
+"""Changing files and folders inside a root: atomically, durably, and never through a link swapped in on the way."""
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from attrs import frozen
+
+from converge.errors import ProviderError
+from converge.system.base import (
+    READ_LIMIT,
+    Place,
+    Root,
+    content,
+    make_folder_in,
+    pinned,
+    read_all,
+    set_attributes,
+    shown,
+    sync_folder,
+)
+
+NEW_FILE, NEW_FOLDER = 0o644, 0o755
+_TEMPORARY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SIGNATURES_OF_CONTENT = frozenset(("security.ima", "security.evm"))
+
+Keep = Callable[[bytes], object]
+
+
+@frozen
+class Attributes:
+    """Owner and mode to set; None: as what is replaced has it, or as the defaults of a new file."""
+
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+
+    def hold(self, found: os.stat_result) -> bool:
+        """Whether a thing has them already."""
+        live = (found.st_mode & 0o7777, found.st_uid, found.st_gid)
+        return all(want in (None, have) for want, have in zip((self.mode, self.uid, self.gid), live, strict=True))
+
+
+def write(
+    root: Root, path: str, data: bytes, asked: Attributes, *, keep: Keep | None, folder_mode: int = NEW_FOLDER
+) -> None:
+    """Write a file atomically; nothing happens where it has these bytes and attributes already.
+
+    A link that leads to a file stays, and what it leads to is written. Owner, mode, extended attributes and ACLs of
+    what is replaced are kept unless asked otherwise; its bytes go to `keep`.
+    """
+    with root.place("write", path, make_parents=folder_mode) as place:
+        if place.stat is None:
+            _replace(place, data, None, asked)
+            return
+        with content(place) as former:
+            before = read_all(former, path, READ_LIMIT)
+            if before == data and asked.hold(place.stat):
+                return
+            if keep and before != data:
+                keep(before)
+            _replace(place, data, former, asked)
+
+
+def _replace(place: Place, data: bytes, former: int | None, asked: Attributes) -> None:
+    with _temporary(place) as (name, descriptor):
+        _write_all(descriptor, data)
+        _dress(descriptor, former, asked)
+        os.fsync(descriptor)
+        os.rename(name, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+    sync_folder(place.folder)
+
+
+@contextmanager
+def _temporary(place: Place) -> Iterator[tuple[str, int]]:
+    """An empty file beside a place. Its name follows from the place, so a killed run leaves at most one behind."""
+    name = temporary_name(place.name)
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=place.folder)
+    descriptor = os.open(name, _TEMPORARY, 0o600, dir_fd=place.folder)
+    try:
+        yield name, descriptor
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=place.folder)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def temporary_name(name: str) -> str:
+    """At most 255 bytes, as file names must be."""
+    return f".{os.fsdecode(os.fsencode(name)[:200])}.converge-tmp"
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _dress(descriptor: int, former: int | None, asked: Attributes) -> None:
+    """Give a new file the attributes asked for, and otherwise those of the file it replaces."""
+    if former is None:
+        _set_owner(descriptor, asked.uid, asked.gid)
+        os.fchmod(descriptor, NEW_FILE if asked.mode is None else asked.mode)
+        return
+    before = os.fstat(former)
+    _set_owner(
+        descriptor,
+        before.st_uid if asked.uid is None else asked.uid,
+        before.st_gid if asked.gid is None else asked.gid,
+    )
+    _copy_extended(former, descriptor)
+    os.fchmod(descriptor, before.st_mode & 0o7777 if asked.mode is None else asked.mode)
+
+
+def _set_owner(descriptor: int, uid: int | None, gid: int | None) -> None:
+    found = os.fstat(descriptor)
+    wanted = (found.st_uid if uid is None else uid, found.st_gid if gid is None else gid)
+    if wanted != (found.st_uid, found.st_gid):
+        os.fchown(descriptor, *wanted)
+
+
+def _copy_extended(source: int, target: int) -> None:
+    """Copy extended attributes, in which ACLs are kept too (xattr(7)); signatures of the former bytes stay behind."""
+    try:
+        names = os.listxattr(source)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return
+        raise
+    for name in names:
+        if name not in _SIGNATURES_OF_CONTENT:
+            os.setxattr(target, name, os.getxattr(source, name))
+
+
+def append(root: Root, path: str, data: bytes, *, sync: bool) -> None:
+    """Add to the end of a file, made with mode 0600 where it is absent; `sync`: durable on return."""
+    with root.place("write", path, make_parents=NEW_FOLDER) as place:
+        new = os.O_CREAT | os.O_EXCL if place.stat is None else 0
+        descriptor = os.open(place.name, _APPEND | new, 0o600, dir_fd=place.folder)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ProviderError(f"{shown(path)} is not a regular file")
+            _write_all(descriptor, data)
+            if sync:
+                os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+        if new:
+            sync_folder(place.folder)
+
+
+def remove(root: Root, path: str, *, keep: Keep | None) -> None:
+    """Remove a file, or a link itself; its bytes go to `keep`. What is absent is fine."""
+    with root.place("remove", path, follow=False) as place:
+        if place.stat is None:
+            return
+        if stat.S_ISDIR(place.stat.st_mode):
+            raise ProviderError(f"{shown(path)} is a folder, which is never removed as a file")
+        if keep and stat.S_ISREG(place.stat.st_mode):
+            with content(place) as descriptor:
+                keep(read_all(descriptor, path, READ_LIMIT))
+        with suppress(FileNotFoundError):
+            os.unlink(place.name, dir_fd=place.folder)
+        sync_folder(place.folder)
+
+
+def make_folder(root: Root, path: str, mode: int, uid: int | None, gid: int | None) -> None:
+    """Make a folder and those above it; one that is there stays as it is."""
+    with root.place("make", path, make_parents=NEW_FOLDER) as place:
+        if place.stat is None:
+            descriptor = make_folder_in(place.folder, place.name, mode)
+            try:
+                _set_owner(descriptor, uid, gid)
+                os.fchmod(descriptor, mode)
+            finally:
+                os.close(descriptor)
+        elif not stat.S_ISDIR(place.stat.st_mode):
+            raise ProviderError(f"{shown(path)} is there and is not a folder")
+
+
+def set_on(root: Root, path: str, asked: Attributes) -> None:
+    """Set owner and mode of a thing, without following a link that the path itself names."""
+    with root.place("change", path, follow=False) as place:
+        if place.stat is None:
+            raise ProviderError(f"{shown(path)} is not there")
+        if stat.S_ISLNK(place.stat.st_mode) and asked.mode is not None:
+            raise ProviderError(f"{shown(path)} is a symbolic link, which has no mode", hint="name what it leads to")
+        with pinned(place.folder, place.name) as descriptor:
+            set_attributes(descriptor, mode=asked.mode, uid=asked.uid, gid=asked.gid)

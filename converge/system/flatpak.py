@@ -1,0 +1,169 @@
+"""The system's flatpak installation: what its files say, and how its command line is used.
+
+Looking is done by files alone, since even `flatpak remotes` writes (it imports remotes.d), and costs a process.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from converge.errors import Later, ProviderError
+from converge.system import CommandResult, CommandTimeout, Keyfile, ReadOnlySystem, System
+
+INSTALLATION = "/var/lib/flatpak"
+REPO = f"{INSTALLATION}/repo"
+CONFIG = f"{REPO}/config"
+KINDS = ("app", "runtime")
+
+_REMOTE = re.compile(r'remote "(.+)"')
+_ARCHES = {"i386": "i386", "i486": "i386", "i586": "i386", "i686": "i386", "armv7l": "arm", "armv6l": "arm"}
+_NO_NETWORK = re.compile(
+    r"\[(5|6|7|28|52|55|56)\] "  # libcurl-errors(3), as ostree shows them: resolve, connect, time-out, broken off
+    r"|resolve (host|proxy|hostname)|resolving|failed to connect|could not connect|couldn.t connect|connection refused"
+    r"|connection (reset|terminated|timed)|network is unreachable|no route to host|timed out|timeout"
+    r"|HTTP (502|503|504)|temporary failure|is offline",
+    re.IGNORECASE,
+)
+_NO_ROOM = re.compile(r"min-free-space|no space left|not enough (disk )?space|disk quota", re.IGNORECASE)
+_BAD_SIGNATURE = re.compile(r"signature|GPG", re.IGNORECASE)
+
+
+@frozen
+class InstalledRef:
+    """What is deployed; `kind` is app or runtime, `origin` the remote that it came from."""
+
+    kind: str
+    id: str
+    arch: str
+    branch: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.id}/{self.arch}/{self.branch}"
+
+
+def default_arch() -> str:
+    """The architecture in flatpak's words (flatpak_get_arch)."""
+    machine = os.uname().machine
+    return _ARCHES.get(machine, machine)
+
+
+def installed(system: ReadOnlySystem) -> tuple[InstalledRef, ...]:
+    """Everything that is deployed in the system's installation."""
+    return tuple(found for kind in KINDS for found in _installed(system, f"{kind}/*/*/*"))
+
+
+def matching(system: ReadOnlySystem, kind: str, id_: str, arch: str, branch: str | None) -> tuple[InstalledRef, ...]:
+    """What is deployed of one id; of any branch where that is None."""
+    if branch is None:
+        return tuple(_installed(system, f"{kind}/{id_}/{arch}/*"))
+    origin = origin_of(system, f"{kind}/{id_}/{arch}/{branch}")
+    return () if origin is None else (InstalledRef(kind, id_, arch, branch, origin),)
+
+
+def _installed(system: ReadOnlySystem, pattern: str) -> Iterator[InstalledRef]:
+    for path in system.glob(f"{INSTALLATION}/{pattern}"):
+        ref = path.removeprefix(f"{INSTALLATION}/")
+        origin = origin_of(system, ref)
+        if origin is not None:
+            kind, id_, arch, branch = ref.split("/")
+            yield InstalledRef(kind, id_, arch, branch, origin)
+
+
+def origin_of(system: ReadOnlySystem, ref: str) -> str | None:
+    """The remote that a deployed ref came from; None where it is not deployed.
+
+    `deploy` is a GVariant of type (ssasta{sv}), whose first member is the origin.
+    """
+    deploy = system.read(f"{INSTALLATION}/{ref}/active/deploy")
+    return None if deploy is None else deploy.partition(b"\0")[0].decode(errors="surrogateescape")
+
+
+def config(system: ReadOnlySystem) -> Keyfile:
+    """The repository's configuration; an empty one where there is no installation yet."""
+    return Keyfile.parse(system.read(CONFIG) or b"", CONFIG)
+
+
+def group_of(remote: str) -> str:
+    """The group of a remote in a repository's configuration (ostree.repo-config(5))."""
+    return f'remote "{remote}"'
+
+
+def remotes(system: ReadOnlySystem) -> tuple[str, ...]:
+    found = map(_REMOTE.fullmatch, config(system).groups())
+    return tuple(match[1] for match in found if match)
+
+
+def keyring_of(remote: str) -> str:
+    return f"{REPO}/{remote}.trustedkeys.gpg"
+
+
+def is_pulled(system: ReadOnlySystem, remote: str, ref: str) -> bool:
+    """The ref is in the repository, be it deployed or only fetched."""
+    return system.stat(f"{REPO}/refs/remotes/{remote}/{ref}") is not None
+
+
+def require_repository(system: System) -> None:
+    """Let flatpak make its repository where there is none yet."""
+    if system.stat(CONFIG) is None:
+        system.run(["flatpak", "--system", "remotes"]).require()
+
+
+def mark_changed(system: System) -> None:
+    """Tell those who watch the installation (software centres) that something in it changed, as flatpak does."""
+    path = f"{INSTALLATION}/.changed"
+    system.remove(path, keep=False)
+    system.write(path, b"", keep=False)
+
+
+def run(system: System, verb: str, *words: str) -> None:
+    """Run flatpak without a prompt; Later where it wants for network, room or the right time."""
+    try:
+        result = system.run(["flatpak", verb, "--system", "--noninteractive", "-y", *words], timeout=TIME_LIMIT)
+    except CommandTimeout as error:
+        raise Later(f"flatpak {verb} took too long", until="network") from error
+    if not result.ok:
+        raise _explained(system, verb, result)
+
+
+TIME_LIMIT = 3600.0
+"""Seconds; flatpak itself may wait for a dead server for ever."""
+
+
+def _explained(system: System, verb: str, result: CommandResult) -> Later | ProviderError:
+    said = result.stderr.strip() or result.stdout.strip() or f"it ended with code {result.returncode}"
+    last = said.splitlines()[-1].removeprefix("error: ").removeprefix("Error: ")
+    if _NO_ROOM.search(said):
+        return Later(f"not enough room: {last}", until="room")
+    if _NO_NETWORK.search(said):
+        return Later(f"no network: {last}", until="network")
+    if _BAD_SIGNATURE.search(last) and not _time_is_right(system):
+        return Later(f"the clock is not synchronised yet: {last}", until="network")
+    return ProviderError(f"flatpak {verb} failed: {last}")
+
+
+def _time_is_right(system: ReadOnlySystem) -> bool:
+    """False only where systemd says that the clock has not been synchronised since the start."""
+    if not system.live or system.stat("/run/systemd/timesync/synchronized"):
+        return True
+    try:
+        answer = system.query(["timedatectl", "show", "--property=NTPSynchronized", "--value"], timeout=5)
+    except ProviderError:
+        return True
+    return answer.stdout.strip() != "no"
+
+
+def is_metered(system: ReadOnlySystem) -> bool:
+    """NetworkManager says so, or guesses so (NMMetered 1 and 3); what it does not know is not metered."""
+    name = "org.freedesktop.NetworkManager"
+    if not system.live:
+        return False
+    try:
+        answer = system.query(
+            ["busctl", "get-property", name, f"/{name.replace('.', '/')}", name, "Metered"], timeout=5
+        )
+    except ProviderError:
+        return False
+    return answer.stdout.split() in (["u", "1"], ["u", "3"])
