@@ -14,7 +14,7 @@ from converge.model import Action, Change, Decision, Domain, Entry, Phase, Polic
 from converge.occasion import Occasion
 from converge.plan import Step
 from converge.policy import Due, Judgement, due, judge
-from converge.providers.base import AnyProvider, fields_of, is_absent, optional, phase_of
+from converge.providers.base import ABSENT, AnyProvider, fields_of, is_absent, optional, phase_of
 from converge.system import ReadOnlySystem
 
 
@@ -76,14 +76,26 @@ def decide(
         halves = _halves(instance, ledgers, system, occasion)
         _refuse_undeployed(halves, ledgers)
         step = _from_policy(evolve(step, work=Work(instance, halves, _things(instance))))
-        return _inspected(step, system) if step.decision is Decision.APPLY else step
+        if step.decision is not Decision.APPLY:
+            return step
+        inspected = _inspected(step, system)
+        return _uncertain(step) if waits and _nothing_to_see(inspected) else inspected
     except Later as later:
         return evolve(step, decision=Decision.OWED, reason=later.message, until=later.until)
     except ConvergeError as error:
-        if waits:
-            reason = f"known once {' and '.join(needs)} is in place"
-            return evolve(step, decision=Decision.APPLY, action=Action.CHANGE, certain=False, reason=reason)
-        return _failed(step, error)
+        return _uncertain(step) if waits else _failed(step, error)
+
+
+def _nothing_to_see(step: Step) -> bool:
+    """The thing is absent and the resource would not make it: what it changes is made by something it needs."""
+    state = step.work.state
+    return step.decision is Decision.IN_PLACE and getattr(state, "ensure", None) == ABSENT
+
+
+def _uncertain(step: Step) -> Step:
+    needs = " and ".join(f"'{id_}'" for id_ in step.needs)
+    reason = f"to be known once {needs} is in place"
+    return evolve(step, decision=Decision.APPLY, action=Action.CHANGE, certain=False, reason=reason)
 
 
 def _blank(instance: Instance, needs: tuple[str, ...]) -> Step:
@@ -121,7 +133,8 @@ def _halves(instance: Instance, ledgers: Ledgers, system: ReadOnlySystem, occasi
     for domain in _domains(instance, ledgers, system):
         memory = ledgers.of(domain).memory
         entry = _matching(memory.find(instance.resource, instance.id), _things(instance))
-        intent = memory.intents.get(instance.id)
+        entry = entry or _strayed(instance, ledgers)
+        intent = memory.intent_of(instance.resource, instance.id)
         remembered = intent.entry if intent else entry
         answer = due(
             instance.resource,
@@ -157,6 +170,12 @@ def _refuse_undeployed(halves: tuple[Half, ...], ledgers: Ledgers) -> None:
             "this tree has /usr/etc and no deployment: what lives in /etc cannot be remembered here",
             hint="deploy the tree first, and run converge on the deployment",
         )
+
+
+def _strayed(instance: Instance, ledgers: Ledgers) -> Entry | None:
+    """A debt from when parameters were unknown, and with them the domain; it may stand in the wrong ledger."""
+    found = [each.memory.find(instance.resource, instance.id) for each in ledgers]
+    return next((entry for entry in found if entry and entry.has_strayed), None)
 
 
 def _appeared_later(instance: Instance, entry: Entry | None, bare: Entry | None) -> bool:
@@ -270,7 +289,7 @@ def _judged(work: Work, changes: Collection[Change], where: Mapping[str, Domain]
             [change for change in changes if where[change.field] is half.domain],
             half.base,
             resource.on_user_change,
-            absent=is_absent(provider, work.instance.spec, work.state),
+            absent=fields_of(work.state).get("ensure") == ABSENT,
             revision_raised=half.entry is not None and half.entry.revision < resource.revision,
             groups=optional(provider, "GROUPS", ()),
             ours=optional(provider, "OURS", ()),

@@ -10,7 +10,6 @@ from converge.errors import ConvergeError
 from converge.expressions import calls_probe, evaluate, parse_expression, parse_template
 from converge.facts import Facts
 from converge.model import Asset, Product, Resource, Unknown, Value
-from converge.product import override_resource
 from converge.providers.base import AnyProvider, optional
 
 
@@ -23,7 +22,7 @@ class Instance:
     provider: AnyProvider | None
     condition: bool | Unknown
     spec: Any = None
-    """What the provider made of `with`; None where the condition does not hold or there is an error."""
+    """What the provider made of `with`; None where `when` is false, a parameter is unknown, or there is an error."""
     error: ConvergeError | None = None
 
     @property
@@ -57,8 +56,7 @@ def _instances(product: Product, resource: Resource, facts: Facts) -> Iterator[I
         id_ = resource.id if key is None else f"{resource.id}[{key}]"
         if id_ in product.dropped:
             continue
-        override = product.overridden.get(resource.id, {}).get(key or "")
-        chosen = override_resource(resource, override) if override else resource
+        chosen = product.overridden.get(resource.id, {}).get(key or "", resource)
         yield _instance(id_, chosen, provider, facts.with_item(item) if key is not None else facts)
 
 
@@ -79,12 +77,13 @@ def _elements(resource: Resource, facts: Facts) -> "list[tuple[str | None, Value
 def _instance(id_: str, resource: Resource, provider: AnyProvider, facts: Facts) -> Instance:
     try:
         condition = _condition(resource, facts)
-        if condition is not True:
+        if condition is False:
             return Instance(id_, resource, provider, condition)
         params = {name: _param(resource, provider, name, value, facts) for name, value in resource.with_.items()}
         unknown = next((found for found in map(_first_unknown, params.values()) if found is not None), None)
         if unknown is not None:
             return Instance(id_, resource, provider, condition=unknown)
+        # Where only `when` is unknown, the spec still tells in which ledger the debt belongs.
         return Instance(id_, resource, provider, condition, spec=provider.parse(params))
     except ConvergeError as error:
         return Instance(id_, resource, provider, condition=True, error=error)

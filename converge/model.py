@@ -194,12 +194,14 @@ class Product:
     mark: Mark
     parameters: Mapping[str, Parameter]
     resources: Mapping[str, Resource]
-    overridden: Mapping[str, Mapping[str, Mapping[str, Value]]] = field(factory=dict)
-    """Per id and key of an element (`id[key]` in `override`): the override, merged once the elements are known."""
+    overridden: Mapping[str, Mapping[str, Resource]] = field(factory=dict)
+    """Per id and key of an element (`id[key]` in `override`): the resource with that override, to be used for it."""
     dropped: frozenset[str] = frozenset()
     """Elements (`id[key]` in `without`) that the product drops."""
     from_site: tuple[str, ...] = ()
     """What the administrator's site.yaml changed, in words such as `override of 'wallpaper'`."""
+    files: tuple[str, ...] = ()
+    """The manifests that went into it, the most basic one first, and site.yaml last."""
 
 
 @frozen
@@ -264,6 +266,13 @@ class Entry:
     """A digest of `with` as written when it settled, only to say that it has changed since."""
     alias: str | None = None
     """The id that this one was renamed to."""
+
+    @property
+    def has_strayed(self) -> bool:
+        """A debt whose things, and with them its domain, were not known."""
+        return not self.status.settled and not self.things
+    unknown: Mapping[str, Value] = field(factory=dict)
+    """Keys that a newer converge wrote; kept."""
 
 
 LOWEST_VERSION = Version(None)

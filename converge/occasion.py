@@ -36,32 +36,24 @@ class Occasion:
 def detect(ledgers: Ledgers, deployment: Deployment, requested: Event | None, *, live: bool) -> Occasion:
     """Tell why we run. `requested` is the event of the command line, None for `auto`."""
     machine, other = ledgers.machine.memory, ledgers.deployment.memory
-    new = not ledgers.machine.exists
-    machine_event = requested or _event(machine, deployment, missing=new)
-    first_install = machine_event is Event.INSTALL and (new or _install_open(machine))
-    events = {
-        Domain.MACHINE: machine_event,
-        Domain.DEPLOYMENT: requested
-        or (Event.INSTALL if first_install else _event(other, deployment, missing=not ledgers.deployment.exists)),
-    }
-    began = machine.began or _beginning(machine_event, deployment)
+    event = requested or _event(machine, deployment)
+    installing = event is Event.INSTALL
+    began = machine.began or _beginning(event, deployment)
     return Occasion(
-        events=events,
-        adopting=machine.opened.adopting if machine.opened else new and machine_event is not Event.INSTALL,
+        events={
+            Domain.MACHINE: event,
+            Domain.DEPLOYMENT: event if requested or installing else _event(other, deployment),
+        },
+        adopting=not installing and (machine.opened.adopting if machine.opened else machine.began is None),
         deployment=deployment,
         began=began,
         previous_version=_previous(machine, deployment, began),
-        stays_open=machine_event is Event.INSTALL and not live,
+        stays_open=installing and not live,
     )
 
 
-def _install_open(memory: Memory) -> bool:
-    return memory.opened is not None and memory.opened.event is Event.INSTALL
-
-
-def _event(memory: Memory, deployment: Deployment, *, missing: bool) -> Event:
-    if missing:
-        return Event.UPGRADE
+def _event(memory: Memory, deployment: Deployment) -> Event:
+    """The event that one ledger tells by itself; where there is none yet, every deployment is new to it."""
     opened = memory.opened
     if opened and (opened.event is Event.INSTALL or opened.deployment.identity == deployment.identity):
         return opened.event
@@ -81,12 +73,3 @@ def _previous(memory: Memory, deployment: Deployment, began: tuple[Event, str | 
         if past.identity != deployment.identity:
             return Version(past.version)
     return Version(began[1]) if began[0] is Event.INSTALL else LOWEST_VERSION
-
-
-def decided(occasion: Occasion, memory: Memory) -> tuple[Deployment, ...]:
-    """The deployments that a finished run adds to a ledger's history.
-
-    An install that was left open on another deployment (an image build) ends with this run; the machine has been there.
-    """
-    before = memory.opened.deployment if _install_open(memory) and memory.opened else occasion.deployment
-    return (before, occasion.deployment) if before != occasion.deployment else (occasion.deployment,)

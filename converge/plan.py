@@ -90,16 +90,27 @@ def in_order(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The ids so that each comes after what it needs and otherwise in the order given. ConvergeError on a cycle."""
     ordered: dict[str, None] = {}
     for id_ in needs:
-        _visit(id_, needs, ordered, ())
+        if id_ not in ordered:
+            _visit(id_, needs, ordered)
     return list(ordered)
 
 
-def _visit(id_: str, needs: Mapping[str, tuple[str, ...]], ordered: dict[str, None], path: tuple[str, ...]) -> None:
-    if id_ in ordered:
-        return
-    if id_ in path:
-        circle = " needs ".join(f"'{each}'" for each in (*path[path.index(id_) :], id_))
-        raise ConvergeError(f"resources need each other in a circle: {circle}", hint="remove one of these `needs`")
-    for needed in needs[id_]:
-        _visit(needed, needs, ordered, (*path, id_))
-    ordered[id_] = None
+def _visit(id_: str, needs: Mapping[str, tuple[str, ...]], ordered: dict[str, None]) -> None:
+    """Put an id in order, after all that it needs; a chain of needs may be longer than Python's recursion limit."""
+    path = {id_: iter(needs[id_])}
+    while path:
+        last = next(reversed(path))
+        needed = next((each for each in path[last] if each not in ordered), None)
+        if needed is None:
+            ordered[last] = None
+            del path[last]
+        elif needed in path:
+            raise _circle([*path, needed])
+        else:
+            path[needed] = iter(needs[needed])
+
+
+def _circle(path: list[str]) -> ConvergeError:
+    """The last id of the path is in it already."""
+    circle = " needs ".join(f"'{each}'" for each in path[path.index(path[-1]) :])
+    return ConvergeError(f"resources need each other in a circle: {circle}", hint="remove one of these `needs`")

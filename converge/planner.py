@@ -83,7 +83,7 @@ def _yielding(instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
     owned = {
         claim.thing
         for instance in instances
-        if instance.spec is not None and instance.provider is not None
+        if instance.spec is not None and instance.provider is not None and instance.condition is True
         for claim in instance.provider.claims(instance.spec)
         if claim.kind == "path" and claim.field in ("owner", "group", "mode")
     }

@@ -56,9 +56,11 @@ def due(
 
 
 _Answer = tuple[Decision, str] | None
+"""A decision with its reason; None leaves it to the next question."""
 
 
 def _origin(event: Event, entry: Entry | None, adopting: bool) -> tuple[Event, bool]:
+    """The event that the work arose under, and whether that run adopted."""
     if entry is not None and not entry.status.settled:
         event, adopting = entry.event, entry.adopting
     return (Event.REFRESH if event is Event.ROLLBACK else event), adopting
@@ -159,8 +161,9 @@ def judge(
 ) -> Judgement:
     """Merge a resource's changes: field by field, but a group of fields is kept as one where any of it is kept.
 
-    Fields in `ours` are never the user's while the thing is there: the manifest names outright what they change.
-    A raised revision forgets a tombstone.
+    `absent`: the thing itself is, whatever there may be of what it replaces. Fields in `ours` are never the user's
+    while the thing is there, not even in a group that is kept: the manifest names outright what they change. A raised
+    revision forgets a tombstone.
     """
     tombstone = base.get("ensure") == "present" and not revision_raised
 

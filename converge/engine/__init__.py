@@ -9,7 +9,7 @@ from converge.errors import ConvergeError
 from converge.expand import over_probe
 from converge.ledger import Ledger, Ledgers
 from converge.model import Domain, Effect, EffectKind, Entry, Event, Outcome, Policy, Resource, Status
-from converge.occasion import Occasion, decided
+from converge.occasion import Occasion
 from converge.plan import Plan, Step
 from converge.planner import Planner
 from converge.system import System
@@ -66,7 +66,7 @@ def _close(ledgers: Ledgers, occasion: Occasion, product: str, results: Iterable
         if changes:
             ledger.add_run(occasion.deployment.version, changes)
         if not occasion.stays_open:
-            ledger.close(decided(occasion, ledger.memory), product)
+            ledger.close(occasion.deployment, product)
         ledger.fold(system)
 
 
@@ -97,7 +97,7 @@ def _settle_loop(found: list[StepResult], ledgers: Ledgers) -> None:
     resource: Resource = found[0].step.work.instance.resource
     domains = {domain for result in found for domain in result.step.domains}
     for ledger in (ledgers.of(domain) for domain in domains):
-        entries = [ledger.memory.entries.get(result.step.id) for result in found]
+        entries = [ledger.memory.find(resource, result.step.id) for result in found]
         settled = all(e and e.status.settled and e.revision >= resource.revision for e in entries)
         if settled and not ledger.refused and all(result.step.work.instance.is_element for result in found):
             ledger.put(Entry(resource.id, resource.type, Status.DONE, revision=resource.revision), resource)

@@ -46,8 +46,16 @@ class Execution:
         started = monotonic()
         step = self._decided_again(step)
         result = self._apply(step) if step.decision is Decision.APPLY else self._note(step)
+        self._bring_home(result.step)
         self.results[step.id] = evolve(result, seconds=monotonic() - started)
         return self.results[step.id]
+
+    def _bring_home(self, step: Step) -> None:
+        """Drop a debt that stands in the wrong ledger, now that the right one has it."""
+        for ledger in self.planner.ledgers:
+            entry = ledger.memory.entries.get(step.id)
+            if step.work.things and ledger.domain not in step.domains and entry and entry.has_strayed:
+                ledger.drop(step.id)
 
     def _ledger(self, domain: Domain) -> Ledger:
         return self.planner.ledgers.of(domain)

@@ -16,15 +16,16 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
+from attrs import frozen
 
 from converge.errors import ProviderError
 from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
 
-Param = Value | Asset
+Param: TypeAlias = "Value | Asset"
 Params = Mapping[str, Any]  # of Param; a provider's attrs converters narrow them
 Spec = TypeVar("Spec")
 State = TypeVar("State")
@@ -66,9 +67,18 @@ def optional(provider: AnyProvider, name: str, default: Any) -> Any:  # noqa: AN
     return getattr(provider, name, default)
 
 
+DERIVED: Mapping[str, bool] = {"derived": True}
+"""The metadata of an attrs field of a `Spec` that is no parameter, or of a `State` that is no managed property."""
+
+
+def field_names(type_: type) -> tuple[str, ...]:
+    """The parameters of a `Spec` class, or the managed properties of a `State` class, in their order."""
+    return tuple(field.name for field in attrs.fields(type_) if not field.metadata.get("derived"))
+
+
 def fields_of(state: object) -> dict[str, Value]:
-    """The fields of a state as a plain mapping, in their order."""
-    return attrs.asdict(state, recurse=False)  # type: ignore[call-overload, no-any-return]  # Spec and State are attrs classes
+    """The managed properties of a state as a plain mapping, in their order."""
+    return {name: getattr(state, name) for name in field_names(type(state))}
 
 
 def group_of(provider: AnyProvider, name: str) -> tuple[str, ...]:
@@ -115,13 +125,62 @@ def content(system: ReadOnlySystem, asked: bytes | None, address: str) -> bytes:
     return kept
 
 
+def given_file(system: ReadOnlySystem, file: Asset | str) -> bytes:
+    """The bytes of a parameter in `FILES`: beside the manifest, or on the machine."""
+    data = file.data if isinstance(file, Asset) else system.read(file)
+    if data is None:
+        raise ProviderError(f"there is no file {file} on the machine")
+    return data
+
+
+def checked_path(path: str) -> str:
+    """The path without empty and `.` components; ProviderError unless it is absolute and has no `..`."""
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if not path.startswith("/") or ".." in names:
+        raise ProviderError(f"'{path}' is no absolute path", hint="write it from the root on, without '..'")
+    return "/" + "/".join(names)
+
+
+def owner_as_asked(system: ReadOnlySystem, asked: str | None, uid: int) -> str:
+    """The name of a user id: the one that the manifest uses where that means this id, else the machine's."""
+    return asked if asked is not None and system.user_id(asked) == uid else system.user_name(uid)
+
+
+def group_as_asked(system: ReadOnlySystem, asked: str | None, gid: int) -> str:
+    return asked if asked is not None and system.group_id(asked) == gid else system.group_name(gid)
+
+
+@frozen
+class Attributes:
+    """The numbers that the changed values of `owner`, `group` and `mode` (octal) stand for; None: not changed."""
+
+    mode: int | None
+    uid: int | None
+    gid: int | None
+
+    @classmethod
+    def of(cls, system: ReadOnlySystem, after: Mapping[str, Any]) -> "Attributes":
+        mode, owner, group = (after.get(name) for name in ("mode", "owner", "group"))
+        return cls(
+            None if mode is None else int(mode, 8),
+            None if owner is None else system.user_id(owner),
+            None if group is None else system.group_id(group),
+        )
+
+    def set_on(self, system: System, path: str) -> None:
+        if (self.uid, self.gid) != (None, None):
+            system.set_owner(path, self.uid, self.gid)
+        if self.mode is not None:
+            system.set_mode(path, self.mode)
+
+
 def domain_of_path(system: ReadOnlySystem, path: str) -> Domain:
     """The deployment's for a path that leads into /etc, the machine's for any other (links resolved)."""
     return Domain.DEPLOYMENT if f"{system.resolve(path)}/".startswith("/etc/") else Domain.MACHINE
 
 
 def every_field(state_type: type, domain: Domain) -> dict[str, Domain]:
-    return {attribute.name: domain for attribute in attrs.fields(state_type)}
+    return dict.fromkeys(field_names(state_type), domain)
 
 
 def as_module(provider: ModuleType) -> AnyProvider:

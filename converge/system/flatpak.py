@@ -119,7 +119,11 @@ def mark_changed(system: System) -> None:
 
 
 def run(system: System, verb: str, *words: str) -> None:
-    """Run flatpak without a prompt; Later where it wants for network, room or the right time."""
+    """Run flatpak without a prompt; Later where it wants for network, room or the right time.
+
+    It downloads by way of /var/tmp, which a root that has never booted may lack.
+    """
+    system.make_folder("/var/tmp", mode=0o1777)  # noqa: S108  (the root's)
     try:
         result = system.run(["flatpak", verb, "--system", "--noninteractive", "-y", *words], timeout=TIME_LIMIT)
     except CommandTimeout as error:

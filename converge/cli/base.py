@@ -1,0 +1,216 @@
+"""What the verbs share: their common options, and where their results go."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeAlias
+
+import typer
+
+from converge.errors import ConvergeError, UsageError
+
+if TYPE_CHECKING:  # the verbs that need them import them; `--version` does not
+    from converge.render.base import Line
+    from converge.request import Request
+
+Document: TypeAlias = Mapping[str, Any]
+
+
+class EventChoice(StrEnum):
+    AUTO = "auto"
+    INSTALL = "install"
+    UPGRADE = "upgrade"
+    REFRESH = "refresh"
+
+
+class PhaseChoice(StrEnum):
+    BOOT = "boot"
+    ONLINE = "online"
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class ColorChoice(StrEnum):
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+MACHINE, OUTPUT = "The machine", "The output"
+
+ProductArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="PRODUCT",
+        help="A product's name or the path of its manifest; left out, what site.yaml or the ledger says.",
+        show_default=False,
+    ),
+]
+RootOption = Annotated[
+    str, typer.Option("--root", metavar="DIR", help="The system to work on.", rich_help_panel=MACHINE)
+]
+ProductsOption = Annotated[
+    list[str] | None,
+    typer.Option("--products", metavar="DIR", help="A folder of manifests instead of the usual ones; repeatable."),
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="The value of a parameter; repeatable.")
+]
+EventOption = Annotated[
+    EventChoice, typer.Option("--event", help="Why this runs; auto asks the ledger.", rich_help_panel=MACHINE)
+]
+PhaseOption = Annotated[
+    PhaseChoice, typer.Option("--phase", help="How far to go; boot has no network.", rich_help_panel=MACHINE)
+]
+FactsOption = Annotated[
+    str | None,
+    typer.Option("--facts", metavar="FILE", help="Facts to take as given (YAML or JSON).", rich_help_panel=MACHINE),
+]
+HardwareOption = Annotated[
+    bool,
+    typer.Option("--this-hardware", help="The system under --root will run on this machine.", rich_help_panel=MACHINE),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="The form of the result.", rich_help_panel=OUTPUT)]
+JsonIntoOption = Annotated[
+    str | None,
+    typer.Option("--json-into", metavar="FILE", help="Write the result as JSON as well.", rich_help_panel=OUTPUT),
+]
+ColorOption = Annotated[
+    ColorChoice, typer.Option("--color", help="Whether text has colour; NO_COLOR is heard.", rich_help_panel=OUTPUT)
+]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show what is in place or settled as well.", rich_help_panel=OUTPUT)
+]
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, str]:
+    """The values of `--set NAME=VALUE`; the last one of a name counts."""
+    pairs = [setting.partition("=") for setting in settings]
+    for name, equals, _ in pairs:
+        if not name or not equals:
+            raise UsageError(f"--set {name} has no value", hint="write --set NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+def request(
+    product: str | None,
+    root: str,
+    products: list[str] | None,
+    event: EventChoice,
+    phase: PhaseChoice,
+    settings: list[str] | None,
+    facts: str | None,
+    *,
+    this_hardware: bool,
+) -> "Request":
+    """The common options as one value."""
+    from converge.model import Event, Phase
+    from converge.request import Request
+
+    return Request(
+        product=product,
+        root=root,
+        products=tuple(products or ()),
+        event=None if event is EventChoice.AUTO else Event(event.value),
+        phase=Phase(phase.value),
+        settings=parse_settings(settings or ()),
+        given=given_facts(facts) if facts else {},
+        this_hardware=this_hardware,
+    )
+
+
+def given_facts(path: str) -> dict[str, Any]:
+    """The facts of a file; JSON is read as the YAML that it is."""
+    from converge import document
+    from converge.diagnostics import Report
+
+    report = Report()
+    found = document.load(path, report)
+    report.raise_errors()
+    return dict(found.data) if found and isinstance(found.data, Mapping) else {}
+
+
+class Output:
+    """Where a verb's result goes: to stdout in the form asked for, and as JSON into a file where one is named."""
+
+    def __init__(self, color: ColorChoice, format_: StrEnum = Format.TEXT, json_into: str | None = None) -> None:
+        self.color = color
+        self.json = format_ == Format.JSON
+        self.json_into = json_into
+
+    @property
+    def columns(self) -> int | None:
+        """How wide the terminal is; None where there is none."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+    @contextmanager
+    def result(self) -> Iterator[None]:
+        """In it an error leaves its JSON where the result would have been; it is told in words on stderr as well."""
+        try:
+            yield
+        except ConvergeError as error:
+            if self.json or self.json_into:
+                from converge.render import json
+
+                self._document(json.failure(error))
+            raise
+
+    def write(self, document: Callable[[], Document], lines: Callable[[], "Iterable[Line]"]) -> None:
+        """Write the result; what is not asked for is not made."""
+        if not self.json:
+            self.lines(lines())
+        if self.json or self.json_into:
+            self._document(document())
+
+    def lines(self, lines: "Iterable[Line]", stream: TextIO | None = None) -> None:
+        """Write lines of styled spans (`render.base.Line`)."""
+        from converge.render.base import write
+
+        target = stream or sys.stdout
+        with _may_break(target):
+            write(lines, target, color=colored(self.color, target))
+
+    def raw(self, text: str) -> None:
+        with _may_break(sys.stdout):
+            sys.stdout.write(text)
+
+    def _document(self, document: Document) -> None:
+        from converge.render import json
+
+        text = json.text(document)
+        if self.json:
+            self.raw(text)
+        if self.json_into:
+            _save(self.json_into, text)
+
+
+def colored(color: ColorChoice, stream: TextIO) -> bool:
+    """Whether to colour: where it is left open, on a terminal that can, unless NO_COLOR is set and not empty."""
+    if color is not ColorChoice.AUTO:
+        return color is ColorChoice.ALWAYS
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _save(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConvergeError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _may_break(stream: TextIO) -> Iterator[None]:
+    """A reader that has gone (`converge plan | head`) ends the output, and nothing else."""
+    try:
+        yield
+        stream.flush()
+    except BrokenPipeError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

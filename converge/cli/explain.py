@@ -1,0 +1,114 @@
+"""`converge explain`: the manual, out of the schemas and the tables of expressions."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from converge.cli import base
+from converge.errors import ConvergeError, ExitCode
+
+if TYPE_CHECKING:
+    from converge.render.base import Line
+
+Topic = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TYPE[.FIELD]",
+        help="A resource type, one of its parameters, or: resource, manifest, expressions.",
+        show_default=False,
+    ),
+]
+TOPICS = {
+    "resource": "The keys that every resource has, such as `apply`, `when` and `only_if`.",
+    "manifest": "The keys of a manifest.",
+    "expressions": "What `when` and {{ }} may say: facts, probes, functions, filters and constants.",
+}
+OPERATORS = {
+    "and or not": "Three-valued: an unknown value makes the result unknown, unless the other one decides it.",
+    "== != < <= > >= in": "Comparisons; a text that is compared with a version is a version.",
+    "+ - * // %": "Arithmetic with integers and sizes.",
+    "~": "Joins texts.",
+    "a if b else c": "A choice.",
+}
+
+
+def explain(
+    topic: Topic = None,
+    format_: base.FormatOption = base.Format.TEXT,
+    json_into: base.JsonIntoOption = None,
+    color: base.ColorOption = base.ColorChoice.AUTO,
+) -> ExitCode:
+    """Explain a resource type or one of its parameters; alone, list the types."""
+    output = base.Output(color, format_, json_into)
+    with output.result():
+        document, lines = _explained(topic)
+        output.write(lambda: document, lambda: lines)
+    return ExitCode.OK
+
+
+def _explained(topic: str | None) -> "tuple[Mapping[str, Any], Iterable[Line]]":
+    if topic is None:
+        return _overview()
+    name, *path = topic.split(".")
+    if name == "expressions":
+        return _expressions()
+    if name in ("resource", "manifest"):
+        return _envelope(name, path)
+    return _type(name, path)
+
+
+def _overview() -> "tuple[Mapping[str, Any], Iterable[Line]]":
+    from converge import schema
+    from converge.render import manual
+
+    types = {type_: str(schema.load(type_)["description"]) for type_ in schema.types()}
+    lines = [
+        manual.heading("Resource types"),
+        *manual.overview(types),
+        (),
+        manual.heading("And"),
+        *manual.overview(TOPICS),
+    ]
+    return {"types": types, "topics": TOPICS}, lines
+
+
+def _type(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[Line]]":
+    from converge import schema
+    from converge.diagnostics import did_you_mean
+    from converge.render import manual
+
+    found = schema.find(name)
+    if found is None:
+        hint = did_you_mean(name, [*schema.types(), *TOPICS]) or "`converge explain` lists the types"
+        raise ConvergeError(f"there is no resource type '{name}'", hint=hint)
+    if not path:
+        return {"schema": found}, manual.resource_type(found)
+    property_, required = manual.find(found["definitions"]["with"], path, name)
+    return {"schema": property_}, manual.part([name, *path], property_, required=required)
+
+
+def _envelope(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[Line]]":
+    from converge import schema
+    from converge.render import manual
+
+    whole = schema.read("manifest.json")
+    holder = whole["definitions"]["resource"] if name == "resource" else whole
+    property_, required = manual.find(holder, path, name)
+    return {"schema": property_}, manual.part([name, *path], property_, required=required)
+
+
+def _expressions() -> "tuple[Mapping[str, Any], Iterable[Line]]":
+    from converge.expressions import CONSTANTS, FUNCTIONS
+    from converge.facts import FACTS, PROBES
+    from converge.render import manual
+
+    tables = {
+        "Facts": {name: f"{fact.doc} ({fact.type})" for name, fact in FACTS.items()},
+        "Probes": {probe.signature: probe.doc for probe in PROBES.values()},
+        "Functions, which are filters too": {function.signature: function.doc for function in FUNCTIONS.values()},
+        "Constants": {name: f"{size} bytes" for name, size in CONSTANTS.items()},
+        "Operators": OPERATORS,
+    }
+    lines = [line for title, table in tables.items() for line in (manual.heading(title), *manual.overview(table), ())]
+    return tables, lines[:-1]

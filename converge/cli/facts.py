@@ -1,0 +1,35 @@
+"""`converge facts`: what expressions see here."""
+
+from typing import Annotated
+
+import typer
+
+from converge.cli import base
+from converge.errors import ExitCode
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME…", help="Facts, such as os.version; all of them if left out.", show_default=False),
+]
+
+
+def facts(
+    names: Names = None,
+    root: base.RootOption = "/",
+    facts: base.FactsOption = None,
+    this_hardware: base.HardwareOption = False,
+    format_: base.FormatOption = base.Format.TEXT,
+    json_into: base.JsonIntoOption = None,
+    color: base.ColorOption = base.ColorChoice.AUTO,
+) -> ExitCode:
+    """Show facts: their values, or why they are unknown."""
+    output = base.Output(color, format_, json_into)
+    with output.result():
+        from converge.render import facts as render
+        from converge.request import gather_facts
+        from converge.system import ReadOnlySystem
+
+        given = base.given_facts(facts) if facts else {}
+        found = gather_facts(names, ReadOnlySystem(root, this_hardware=this_hardware), given)
+        output.write(lambda: render.document(found), lambda: render.lines(found))
+    return ExitCode.OK

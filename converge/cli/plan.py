@@ -1,0 +1,45 @@
+"""`converge plan`: decisions and differences; changes nothing."""
+
+from typing import Annotated
+
+import typer
+
+from converge.cli import base
+from converge.errors import ExitCode
+
+
+def plan(
+    product: base.ProductArgument = None,
+    products: base.ProductsOption = None,
+    settings: base.SetOption = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="FILE", help="Save the plan for `apply`.")] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes to make.")
+    ] = False,
+    root: base.RootOption = "/",
+    event: base.EventOption = base.EventChoice.AUTO,
+    phase: base.PhaseOption = base.PhaseChoice.ONLINE,
+    facts: base.FactsOption = None,
+    this_hardware: base.HardwareOption = False,
+    format_: base.FormatOption = base.Format.TEXT,
+    json_into: base.JsonIntoOption = None,
+    color: base.ColorOption = base.ColorChoice.AUTO,
+    verbose: base.VerboseOption = False,
+) -> ExitCode:
+    """Show what would be done, and why; changes nothing."""
+    output = base.Output(color, format_, json_into)
+    with output.result():
+        from converge import saved
+        from converge.render import json, text
+        from converge.request import prepare
+        from converge.system import ReadOnlySystem
+
+        request = base.request(product, root, products, event, phase, settings, facts, this_hardware=this_hardware)
+        if out:  # a saved plan names files, and is compared from another folder
+            request = request.absolute()
+        system = ReadOnlySystem(request.root, this_hardware=this_hardware)
+        made, _ = prepare(request, system)
+        if out:
+            saved.save(out, request, json.plan(made))
+        output.write(lambda: json.plan(made), lambda: text.plan(made, columns=output.columns, verbose=verbose))
+    return ExitCode.CHANGES if detailed_exitcode and made.has_changes else ExitCode.OK

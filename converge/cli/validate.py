@@ -1,0 +1,96 @@
+"""`converge validate`: everything that can be known without a machine, all errors in one run."""
+
+import os
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from converge.cli import base
+from converge.errors import ExitCode
+
+if TYPE_CHECKING:
+    from converge.diagnostics import Diagnostic, Report
+
+
+class FindingsFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+    JUNIT = "junit"
+
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PATH…", help="Manifests, or folders of them; left out, the usual ones.", show_default=False
+    ),
+]
+FindingsFormatOption = Annotated[
+    FindingsFormat, typer.Option("--format", help="The form of the findings.", rich_help_panel=base.OUTPUT)
+]
+
+
+def validate(
+    paths: Paths = None,
+    products: base.ProductsOption = None,
+    format_: FindingsFormatOption = FindingsFormat.TEXT,
+    json_into: base.JsonIntoOption = None,
+    color: base.ColorOption = base.ColorChoice.AUTO,
+) -> ExitCode:
+    """Check manifests, without a machine, and report all that is wrong with them."""
+    output = base.Output(color, format_, json_into)
+    with output.result():
+        from converge.check import validate
+        from converge.diagnostics import Report
+        from converge.render import json
+        from converge.request import search_path
+
+        search = search_path("/", tuple(products or ()))
+        found = Report()
+        made = validate(paths or _present(search), search, found)
+        report = _in_order(found)
+        output.write(lambda: json.validation(report), lambda: ())
+        _write(report, [product.mark.filename for product in made], format_, output)
+    return ExitCode.INVALID if report.errors else ExitCode.OK
+
+
+def _present(search: Sequence[str]) -> list[str]:
+    """The usual folders that are there; all of them if none is, so that this is told."""
+    return [folder for folder in search if os.path.isdir(folder)] or list(search)
+
+
+def _in_order(report: "Report") -> "Report":
+    """By file, each where the first finding in it was made, then by line and column; what has no place comes first."""
+    files = list(dict.fromkeys(each.mark.filename for each in report if each.mark))
+
+    def place(each: "Diagnostic") -> tuple[int, int, int]:
+        return (files.index(each.mark.filename), each.mark.line, each.mark.column) if each.mark else (-1, 0, 0)
+
+    return type(report)(sorted(report, key=place))
+
+
+def _write(report: "Report", files: list[str], format_: FindingsFormat, output: base.Output) -> None:
+    match format_:
+        case FindingsFormat.TEXT:
+            from converge.render import text
+            from converge.render.base import Sources
+
+            looked_at = {*files, *(each.mark.filename for each in report if each.mark)}
+            output.lines([*text.diagnostics(report, Sources()), text.verdict(report, len(looked_at))])
+        case FindingsFormat.GITHUB:
+            from converge.render import github
+
+            output.raw("".join(f"{line}\n" for line in github.diagnostics(report)))
+        case FindingsFormat.SARIF:
+            import json
+
+            from converge.render import sarif
+
+            output.raw(json.dumps(sarif.diagnostics(report), indent=2) + "\n")
+        case FindingsFormat.JUNIT:
+            from converge.render import junit
+
+            output.raw(junit.diagnostics(report, files) + "\n")

@@ -1,0 +1,208 @@
+"""What the files of the root say: the OS, its deployment, locale, files, flatpaks and remotes."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+
+from converge.expressions import BOOLEAN, TEXT, TEXTS, VERSION, Found, optional, record
+from converge.facts.base import Fact, Probe, Source, text_of
+from converge.model import Unknown, Version
+from converge.system import Keyfile, ReadOnlySystem, flatpak
+
+_LOCALES = ("/etc/locale.conf", "/etc/default/locale")  # systemd's, Debian's
+_LOCALE = re.compile(r"(?P<language>[a-z]{2,3})(?:_(?P<territory>[A-Z]{2}|[0-9]{3}))?(?:[.@].*)?")
+_DEPLOYMENT = re.compile(r"(?P<checksum>[0-9a-f]{64})\.[0-9]+")
+_BACKING_ROOT = re.compile(rb"backing-root-device-inode\0.*?(.{8})(.{8})\0\(tt\)", re.DOTALL)
+_REMOTE = re.compile(r'remote "(.+)"')
+_REPO_CONFIG, _REMOTES_D = "/ostree/repo/config", "/etc/ostree/remotes.d"
+
+
+def assignments(text: str) -> Mapping[str, str]:
+    """The variables of a file such as os-release(5) or locale.conf(5), which a shell could read too."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, is_set, value = line.strip().partition("=")
+        if is_set and name.isidentifier():
+            try:
+                found[name] = "".join(shlex.split(value))
+            except ValueError:
+                continue  # quotes that are never closed: a shell would refuse the line
+    return found
+
+
+def os_release(system: ReadOnlySystem) -> Mapping[str, str]:
+    texts = (text_of(system, path) for path in ("/etc/os-release", "/usr/lib/os-release"))
+    return assignments(next((text for text in texts if text is not None), ""))
+
+
+def os_version(system: ReadOnlySystem) -> str | None:
+    """The version of the image where the OS is built as one, otherwise that of the OS."""
+    found = os_release(system)
+    return found.get("IMAGE_VERSION") or found.get("VERSION_ID") or None
+
+
+def _id(source: Source) -> Found:
+    return os_release(source.system).get("ID") or "linux"  # the default of os-release(5)
+
+
+def _version(source: Source) -> Found:
+    found = os_version(source.system)
+    return Version(found) if found else Unknown("os-release names no version")
+
+
+def _variant(source: Source) -> Found:
+    return os_release(source.system).get("VARIANT_ID") or None
+
+
+def _locale(source: Source, part: str) -> Found:
+    for path in _LOCALES:
+        text = text_of(source.system, path)
+        match = _LOCALE.fullmatch(assignments(text).get("LANG", "")) if text is not None else None
+        if match:
+            return match[part]
+    return None
+
+
+def checksum(system: ReadOnlySystem) -> str | None:
+    """The ostree commit that the root was deployed from; None where it is no deployment."""
+    return _booted_checksum(system) if system.live else _checksum_in(system.root)
+
+
+def _checksum_in(path: str) -> str | None:
+    match = _DEPLOYMENT.fullmatch(path.rpartition("/")[2])
+    return match["checksum"] if match else None
+
+
+def _booted_checksum(system: ReadOnlySystem) -> str | None:
+    """The deployment whose folder is `/`; the path in the kernel's `ostree=` may be another one's by now."""
+    booted = system.read("/run/ostree-booted")
+    if booted is None:
+        return None
+    here = _backing_root(booted) or _identity(system, "/")
+    folders = system.glob("/sysroot/ostree/deploy/*/deploy/*.*")
+    return next((_checksum_in(folder) for folder in folders if _identity(system, folder) == here), None)
+
+
+def _identity(system: ReadOnlySystem, path: str) -> tuple[int, int] | None:
+    found = system.stat(path)
+    return (found.device, found.inode) if found else None
+
+
+def _backing_root(booted: bytes) -> tuple[int, int] | None:
+    """Device and inode of the deployment's folder where `/` is a composefs: ostree leaves them in /run/ostree-booted.
+
+    The file is a GVariant of type a{sv}, in which this value is a (tt) in the machine's byte order.
+    """
+    match = _BACKING_ROOT.search(booted)
+    return (int.from_bytes(match[1], sys.byteorder), int.from_bytes(match[2], sys.byteorder)) if match else None
+
+
+def _checksum(source: Source) -> Found:
+    return checksum(source.system)
+
+
+def _staged(source: Source) -> Found:
+    return source.system.stat("/run/ostree/staged-deployment") is not None
+
+
+def _booted(source: Source) -> Found:
+    return source.system.stat("/run/ostree-booted") is not None
+
+
+def _previous(source: Source) -> Found:
+    found = source.origin.previous_version
+    return Unknown("no ledger says which version ran before") if found is None else found
+
+
+def _installed_version(source: Source) -> Found:
+    found = source.origin.installed_version
+    return Unknown("no ledger says how the machine began") if found is None else found
+
+
+def _installed_event(source: Source) -> Found:
+    found = source.origin.installed_event
+    return Unknown("no ledger says how the machine began") if found is None else found.value
+
+
+def _exists(source: Source, path: str) -> Found:
+    return source.system.stat(path) is not None
+
+
+def _glob(source: Source, pattern: str) -> Found:
+    return source.system.glob(pattern)
+
+
+def _refs(source: Source) -> tuple[flatpak.InstalledRef, ...]:
+    found = source.once("flatpaks", lambda source: flatpak.installed(source.system))
+    return found if isinstance(found, tuple) else ()
+
+
+def _flatpak(source: Source, ref: str) -> Found:
+    for found in _refs(source):
+        if ref in _spellings(found):
+            return {"installed": True, "origin": found.origin, "branch": found.branch}
+    return {"installed": False, "origin": None, "branch": None}
+
+
+def _spellings(ref: flatpak.InstalledRef) -> Iterator[str]:
+    """Every way to name a ref, from the id alone to the whole; arch and branch may be left empty."""
+    for arch in ("", ref.arch):
+        for branch in ("", ref.branch):
+            partial = f"{ref.id}/{arch}/{branch}"
+            yield from (partial, f"{ref.kind}/{partial}")
+    yield from (ref.id, f"{ref.kind}/{ref.id}", f"{ref.id}/{ref.arch}", f"{ref.kind}/{ref.id}/{ref.arch}")
+
+
+def _flatpaks(source: Source) -> Found:
+    return tuple(sorted(map(str, _refs(source))))
+
+
+def _flatpak_remotes(source: Source) -> Found:
+    return tuple(flatpak.remotes(source.system))
+
+
+def _ostree_remotes(source: Source) -> Found:
+    system = source.system
+    snippets = [name for name in system.list_folder(_REMOTES_D) if name.endswith(".conf")]
+    paths = [_REPO_CONFIG, *(f"{_REMOTES_D}/{name}" for name in snippets)]
+    groups = [group for path in paths for group in Keyfile.parse(system.read(path) or b"", path).groups()]
+    matches = map(_REMOTE.fullmatch, groups)
+    return tuple(dict.fromkeys(match[1] for match in matches if match))
+
+
+FACTS: Mapping[str, Fact] = {
+    "os.id": Fact(TEXT, "The OS, by ID in os-release.", _id),
+    "os.version": Fact(VERSION, "Its version, by IMAGE_VERSION or else VERSION_ID in os-release.", _version),
+    "os.variant": Fact(optional(TEXT), "Its variant, by VARIANT_ID in os-release.", _variant),
+    "previous.version": Fact(
+        VERSION, "The version that ran before this one; lower than all on a machine from before converge.", _previous
+    ),
+    "installed.event": Fact(TEXT, "How the machine began: install, or upgrade if before converge.", _installed_event),
+    "installed.version": Fact(
+        VERSION, "The version it began with; lower than all on a machine from before converge.", _installed_version
+    ),
+    "deployment.checksum": Fact(optional(TEXT), "The ostree commit of the root; unset without ostree.", _checksum),
+    "deployment.staged": Fact(BOOLEAN, "A deployment is staged for the next boot.", _staged),
+    "deployment.booted": Fact(BOOLEAN, "The root is a booted ostree deployment.", _booted),
+    "locale.language": Fact(
+        optional(TEXT), "The system's language, such as de.", lambda source: _locale(source, "language")
+    ),
+    "locale.territory": Fact(
+        optional(TEXT), "The system's territory, such as AT.", lambda source: _locale(source, "territory")
+    ),
+}
+
+PROBES: Mapping[str, Probe] = {
+    "exists": Probe("exists(path)", BOOLEAN, "Something is there; links are followed.", _exists),
+    "glob": Probe("glob(pattern)", TEXTS, "The paths that match a shell pattern.", _glob),
+    "flatpak": Probe(
+        "flatpak(ref)",
+        record(installed=BOOLEAN, origin=optional(TEXT), branch=optional(TEXT)),
+        "Of an app or runtime: .installed, .origin (its remote), .branch. A ref is an id, id//branch, or whole.",
+        _flatpak,
+    ),
+    "flatpaks": Probe("flatpaks()", TEXTS, "The refs of all installed apps and runtimes.", _flatpaks),
+    "flatpak_remotes": Probe("flatpak_remotes()", TEXTS, "The names of flatpak's remotes.", _flatpak_remotes),
+    "ostree_remotes": Probe("ostree_remotes()", TEXTS, "The names of the OS repository's remotes.", _ostree_remotes),
+}

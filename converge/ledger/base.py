@@ -1,0 +1,229 @@
+"""What a ledger remembers, as values, and how they stand in JSON. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import attrs
+from attrs import evolve, field, frozen
+
+from converge.model import Change, Effect, EffectKind, Entry, Event, Resource, Status, Value
+
+_T = TypeVar("_T")
+
+FORMAT = 1
+HISTORY_KEPT = 100
+
+
+@frozen
+class Deployment:
+    """A deployment that a run has decided completely: its identity and its OS version."""
+
+    identity: str
+    version: str
+
+
+@frozen
+class Opened:
+    """An event that no run has yet decided completely, and the deployment it came with."""
+
+    event: Event
+    adopting: bool
+    deployment: Deployment
+
+
+@frozen
+class Intent:
+    """What a run set out to change: written before the change, gone after it."""
+
+    id: str
+    changes: tuple[Change, ...]
+    entry: Entry
+
+
+@frozen
+class Memory:
+    """What one ledger holds."""
+
+    product: str = ""
+    began: tuple[Event, str | None] | None = None
+    """How this machine began: the event, and the OS version at an install (None where converge was not there)."""
+    opened: Opened | None = None
+    history: tuple[Deployment, ...] = ()
+    """Oldest first; the last one is the deployment of the last run that decided everything."""
+    entries: Mapping[str, Entry] = field(factory=dict)
+    intents: Mapping[str, Intent] = field(factory=dict)
+    effects: tuple[Effect, ...] = ()
+    runs: tuple[Mapping[str, Any], ...] = ()
+    """What each of the last runs changed, with the state before: {run, time, version, changes: [...]}; for undo."""
+    audit: tuple[Mapping[str, Any], ...] = ()
+    format: int = FORMAT
+    """The newest format that has been written here."""
+    unknown: Mapping[str, Any] = field(factory=dict)
+    """Keys that a newer converge wrote; kept."""
+
+    @property
+    def identity(self) -> str | None:
+        return self.history[-1].identity if self.history else None
+
+    def find(self, resource: Resource, id_: str) -> Entry | None:
+        """The entry of a resource: under its id, the id it was renamed from, or the id that this one became."""
+        former = former_id(resource, id_)
+        found = next((each for each in (id_, former) if each in self.entries), None)
+        entry = None if found is None else self.entries[self._renamed(found)]
+        return entry if entry is not None and entry.type == resource.type else None
+
+    def intent_of(self, resource: Resource, id_: str) -> Intent | None:
+        """The open intent of a resource, under its id or the one it was renamed from."""
+        return self.intents.get(id_) or self.intents.get(former_id(resource, id_) or "")
+
+    def with_event(self, opened: Opened, began: tuple[Event, str | None], product: str) -> "Memory":
+        """An event is open; one that was open before is over."""
+        history = self._after_install(opened.deployment)
+        return evolve(self, opened=opened, began=self.began or began, product=product, history=history)
+
+    def with_intent(self, intent: Intent) -> "Memory":
+        return evolve(self, intents={**self.intents, intent.id: intent})
+
+    def with_entry(self, entry: Entry, former: str | None = None) -> "Memory":
+        """Remember an entry. What is at its `former` id stays as an alias, so that a rollback finds this one.
+
+        After that rollback the entry comes under the alias, and is remembered under the id that it stands for.
+        """
+        id_ = self._renamed(entry.id)
+        if id_ == former or not _is_same(entry, self.entries.get(id_)):
+            id_ = entry.id
+        held = self.entries.get(id_)
+        unknown = {**held.unknown, **entry.unknown} if held else entry.unknown
+        entries = {**self.entries, id_: evolve(entry, id=id_, unknown=unknown)}
+        if former is not None and _is_same(entry, self.entries.get(former)):
+            entries[former] = evolve(entries[former], alias=id_)
+        intents = {key: intent for key, intent in self.intents.items() if key not in (entry.id, former)}
+        return evolve(self, entries=entries, intents=intents)
+
+    def with_effects(self, effects: tuple[Effect, ...]) -> "Memory":
+        return evolve(self, effects=tuple(dict.fromkeys((*self.effects, *effects))))
+
+    def closed(self, deployment: Deployment, product: str) -> "Memory":
+        """The event is over: every resource was decided for this deployment.
+
+        What an interrupted run set out to change is declared no longer, or it would have been decided.
+        """
+        memory = self
+        for intent in self.intents.values():
+            if self._renamed(intent.id) == intent.id:
+                reason = "interrupted, and declared no longer"
+                memory = memory.with_entry(evolve(intent.entry, status=Status.FAILED, reason=reason))
+        history = _at_end(self._after_install(deployment), deployment)[-HISTORY_KEPT:]
+        return evolve(memory, opened=None, history=history, intents={}, product=product)
+
+    def _renamed(self, id_: str) -> str:
+        """The last of the ids that an entry had one after the other."""
+        for _ in self.entries:
+            entry = self.entries.get(id_)
+            if entry is None or entry.alias is None or entry.alias not in self.entries:
+                break
+            id_ = entry.alias
+        return id_
+
+    def _after_install(self, deployment: Deployment) -> tuple[Deployment, ...]:
+        """The history; where an install was left open on another deployment (an image build), with that one.
+
+        The machine has been there, although no run closed the install before it came to `deployment`.
+        """
+        if self.opened is None or self.opened.event is not Event.INSTALL or self.opened.deployment == deployment:
+            return self.history
+        return _at_end(self.history, self.opened.deployment)
+
+
+def former_id(resource: Resource, id_: str) -> str | None:
+    """The id that an instance of a renamed resource had: `old[key]` for `new[key]`."""
+    return None if resource.renamed_from is None else resource.renamed_from + id_[len(resource.id) :]
+
+
+def without(mapping: Mapping[str, _T], key: str) -> dict[str, _T]:
+    return {other: value for other, value in mapping.items() if other != key}
+
+
+def _is_same(entry: Entry, other: Entry | None) -> bool:
+    """Whether two entries speak of the same type and things, as far as both know theirs."""
+    if other is None or entry.type != other.type:
+        return False
+    return entry.things == other.things or not (entry.things and other.things)
+
+
+def _at_end(history: tuple[Deployment, ...], deployment: Deployment) -> tuple[Deployment, ...]:
+    return (*(past for past in history if past.identity != deployment.identity), deployment)
+
+
+def to_json(value: object) -> Any:  # noqa: ANN401  (whatever JSON holds)
+    """A value as JSON data; the `unknown` keys of a class stand beside its own, as they were read."""
+    if attrs.has(type(value)):
+        data = {a.name: to_json(getattr(value, a.name)) for a in attrs.fields(type(value))}  # type: ignore[arg-type]  # has() said so
+        return {**data.pop("unknown", {}), **data}
+    if isinstance(value, Mapping):
+        return {key: to_json(item) for key, item in value.items()}
+    return [to_json(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def memory_from(document: dict[str, Any]) -> Memory:
+    """The memory out of a ledger's JSON. Raises KeyError, TypeError, ValueError or AttributeError where it is none."""
+    opened, began = document["opened"], document["began"]
+    return Memory(
+        product=document["product"],
+        began=began_from(began) if began else None,
+        opened=opened_from(opened) if opened else None,
+        history=tuple(_deployment(d) for d in document["history"]),
+        entries={id_: entry_from({**entry, "id": id_}) for id_, entry in document["entries"].items()},
+        intents={intent["id"]: intent_from(intent) for intent in document["intents"].values()},
+        effects=tuple(effect_from(e) for e in document["effects"]),
+        runs=tuple(document["runs"]),
+        audit=tuple(document["audit"]),
+        format=max(document["format"], FORMAT),
+        unknown=_unknown(Memory, document),
+    )
+
+
+def began_from(data: Any) -> tuple[Event, str | None]:  # noqa: ANN401  (whatever JSON holds)
+    event, version = data
+    return Event(event), version
+
+
+def opened_from(data: dict[str, Any]) -> Opened:
+    return Opened(Event(data["event"]), data["adopting"], _deployment(data["deployment"]))
+
+
+def intent_from(data: dict[str, Any]) -> Intent:
+    return Intent(data["id"], tuple(_change(c) for c in data["changes"]), entry_from(data["entry"]))
+
+
+def effect_from(data: dict[str, str]) -> Effect:
+    return Effect(EffectKind(data["kind"]), data["unit"])
+
+
+def entry_from(data: dict[str, Any]) -> Entry:
+    unknown = _unknown(Entry, data)
+    known = {key: value for key, value in data.items() if key not in unknown}
+    known |= {"status": Status(data["status"]), "event": Event(data["event"]), "things": tuple(data["things"])}
+    known["revision"] = int(data["revision"])
+    known["base"] = {key: frozen_value(value) for key, value in data["base"].items()}
+    return Entry(**known, unknown=unknown)
+
+
+def _unknown(class_: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    known = {a.name for a in attrs.fields(class_)}
+    return {key: value for key, value in data.items() if key not in known}
+
+
+def _deployment(data: dict[str, str]) -> Deployment:
+    return Deployment(data["identity"], data["version"])
+
+
+def _change(data: dict[str, Value]) -> Change:
+    return Change(str(data["field"]), frozen_value(data["before"]), frozen_value(data["after"]))
+
+
+def frozen_value(value: Value) -> Value:
+    """A JSON value with its lists as tuples, so that it compares with the values that providers find."""
+    if isinstance(value, list | tuple):
+        return tuple(frozen_value(item) for item in value)
+    return {key: frozen_value(item) for key, item in value.items()} if isinstance(value, Mapping) else value

@@ -1,0 +1,88 @@
+"""Whether the ids that resources need exist, and whether they can be put in an order."""
+
+from collections.abc import Collection, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from converge.diagnostics import Mark, Related, Report, did_you_mean
+from converge.model import Resource
+from converge.product.base import literal_keys, split_element
+
+
+def check(resources: Mapping[str, Resource], gone: Mapping[str, Mark], report: Report) -> None:
+    """`gone` holds what `without` dropped, and where: ids and elements."""
+    for resource in resources.values():
+        for index, needed in enumerate(resource.needs):
+            _check_needed(resource, needed, resource.mark_of("needs", index), resources, gone, report)
+    _check_cycles(resources, report)
+
+
+def base_id(name: str) -> str:
+    element = split_element(name)
+    return element[0] if element else name
+
+
+def unknown(name: str, resources: Mapping[str, Resource]) -> str | None:
+    """Why there is no such id or element, as a hint; None where there is one or may be one."""
+    if name in resources:
+        return None
+    element = split_element(name)
+    if element is None or element[0] not in resources:
+        return did_you_mean(name, list(resources)) or "name a resource of this product"
+    id_, key = element
+    for_each = resources[id_].for_each
+    if for_each is None:
+        return f"'{id_}' has no `for_each`, and so no elements; write '{id_}'"
+    keys = literal_keys(for_each)
+    return None if keys is None or key in keys else did_you_mean(key, list(keys)) or f"it has {_listed(keys)}"
+
+
+def _check_needed(
+    resource: Resource,
+    needed: str,
+    mark: Mark,
+    resources: Mapping[str, Resource],
+    gone: Mapping[str, Mark],
+    report: Report,
+) -> None:
+    if dropped := gone.get(needed) or gone.get(base_id(needed)):
+        message = f"'{resource.id}' needs '{needed}', which this product drops"
+        remedy = f"override `needs` of '{resource.id}', or drop it as well"
+        report.error("unknown-id", message, mark, hint=remedy, related=(Related("dropped here", dropped),))
+    elif (hint := unknown(needed, resources)) is not None:
+        report.error("unknown-id", f"'{resource.id}' needs '{needed}', which does not exist", mark, hint=hint)
+
+
+def _check_cycles(resources: Mapping[str, Resource], report: Report) -> None:
+    graph = {id_: {base_id(name) for name in resource.needs} for id_, resource in resources.items()}
+    while cycle := _cycle(graph):
+        _report_cycle(cycle, resources, report)
+        graph = {id_: needed for id_, needed in graph.items() if id_ not in cycle}
+
+
+def _cycle(graph: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """The ids of one cycle, each needing the next; none where there is no cycle."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return tuple(reversed(error.args[1][1:]))
+    return ()
+
+
+def _report_cycle(cycle: tuple[str, ...], resources: Mapping[str, Resource], report: Report) -> None:
+    places = [_need_mark(resources[id_], cycle[(index + 1) % len(cycle)]) for index, id_ in enumerate(cycle)]
+    report.error(
+        "needs-cycle",
+        "these resources wait for each other: " + " needs ".join((*cycle, cycle[0])),
+        places[0],
+        hint="remove one of these from `needs`",
+        related=tuple(Related("and this leads back to it", mark) for mark in places[1:]),
+    )
+
+
+def _need_mark(resource: Resource, needed: str) -> Mark:
+    index = next(index for index, name in enumerate(resource.needs) if base_id(name) == needed)
+    return resource.mark_of("needs", index)
+
+
+def _listed(keys: tuple[str, ...]) -> str:
+    return "the elements " + ", ".join(f"'{key}'" for key in keys) if keys else "no elements"

@@ -1,0 +1,147 @@
+"""What the renderers share: text that is safe to show, its width on a terminal, and lines of styled spans."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO, TypeAlias
+
+from attrs import define, field
+
+Span: TypeAlias = tuple[str, str]
+"""Text, and its style in rich's words ("bold red"); the empty style is plain."""
+Line: TypeAlias = tuple[Span, ...]
+
+VALUE_WIDTH = 60
+ADDRESS_DIGITS = 12
+
+
+def safe(text: str) -> str:
+    """The text on one line, with whatever could steer a terminal or hide (controls, bidirectional marks) escaped."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # a byte that is no UTF-8, as os.fsdecode hands it over
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()
+
+
+def width(text: str) -> int:
+    """How many cells of a terminal the text takes."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def _cells(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def pad(text: str, cells: int) -> str:
+    return text + " " * (cells - width(text))
+
+
+def shorten(text: str, cells: int) -> str:
+    """The text in at most `cells` cells; the middle of a longer one is left out, since ends tell values apart."""
+    if width(text) <= cells:
+        return text
+    tail = _fitting(text[::-1], cells // 3)[::-1]
+    return _fitting(text, cells - 1 - width(tail)) + "…" + tail
+
+
+def _fitting(text: str, cells: int) -> str:
+    taken = 0
+    for index, char in enumerate(text):
+        taken += _cells(char)
+        if taken > cells:
+            return text[:index]
+    return text
+
+
+def brief(value: object, cells: int = VALUE_WIDTH) -> str:
+    """A value for a person: text in quotes, nothing as `unset`, the middle left out where it is long."""
+    if isinstance(value, str):
+        return _brief_text(value, cells)
+    return shorten(_literal(value), cells)
+
+
+def _brief_text(text: str, cells: int) -> str:
+    algorithm, _, digits = text.partition(":")
+    if algorithm == "sha256" and len(digits) == 64:
+        return f"{algorithm}:{digits[:ADDRESS_DIGITS]}"
+    return f'"{shorten(safe(text), cells - 2)}"'
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{safe(value)}"'
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{safe(str(key))}: {_literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    return safe(str(value))
+
+
+def wrapped(text: str, cells: int) -> list[str]:
+    """The text in lines of at most so many cells, broken between words; a longer word stands alone."""
+    lines: list[str] = []
+    for word in safe(text).split():
+        if lines and width(lines[-1]) + 1 + width(word) <= cells:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def plain(line: Line) -> str:
+    return "".join(text for text, _ in line).rstrip()
+
+
+def write(lines: Iterable[Line], stream: TextIO, *, color: bool) -> None:
+    """Write lines, through rich where they shall have colour; a device's journal has no use for it."""
+    if not color:
+        stream.writelines(plain(line) + "\n" for line in lines)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, force_terminal=True, highlight=False, markup=False, emoji=False)
+    for line in lines:
+        console.print(Text.assemble(*line), soft_wrap=True)
+
+
+@define
+class Sources:
+    """The lines of the files that diagnostics speak of, each file read at most once."""
+
+    _files: dict[str, list[str]] = field(factory=dict)
+
+    def line(self, filename: str, number: int) -> str | None:
+        """A line by its number from 1, or None where it cannot be read (any more)."""
+        lines = self._files.get(filename)
+        if lines is None:
+            lines = self._files[filename] = _read_lines(filename)
+        return lines[number - 1] if 0 < number <= len(lines) else None
+
+
+def _read_lines(filename: str) -> list[str]:
+    try:
+        with open(filename, encoding="utf-8-sig", errors="replace") as file:
+            return file.read().split("\n")
+    except OSError:
+        return []
+
+
+def relative(filename: str) -> str:
+    """The path from the working directory where it is inside it: what CI services match with their checkout."""
+    import os
+
+    path = os.path.relpath(filename)
+    return filename if path.startswith(os.pardir) else path

@@ -1,0 +1,123 @@
+"""What a run is asked for, from product to phase, and the plan that comes of it. Reads only."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+from attrs import field, frozen
+
+from converge import product as products
+from converge.diagnostics import Mark, Report
+from converge.errors import ConvergeError, UsageError
+from converge.expressions import check, parse_expression
+from converge.facts import FACTS, scope
+from converge.ledger import Ledgers
+from converge.model import Event, Phase, Product, Value
+from converge.plan import Plan
+from converge.planner import Planner
+from converge.session import Options, planner_for
+from converge.system import ReadOnlySystem
+
+LAYERS = ("/usr/share/converge/products", "/var/lib/converge/products")
+"""Where manifests are, inside the root; a later folder wins."""
+
+
+@frozen
+class Request:
+    """Everything that a command line says of a run. Paths are the host's; `event` None is `auto`."""
+
+    product: str | None = None
+    root: str = "/"
+    products: tuple[str, ...] = ()
+    event: Event | None = None
+    phase: Phase = Phase.ONLINE
+    settings: Mapping[str, str] = field(factory=dict)
+    given: Mapping[str, Value] = field(factory=dict)
+    this_hardware: bool = False
+
+    @property
+    def options(self) -> Options:
+        return Options(self.event, self.phase, self.given)
+
+    def absolute(self) -> "Request":
+        """The same request, from whatever folder it is asked again."""
+        is_path = self.product is not None and ("/" in self.product or self.product.endswith(".yaml"))
+        return attrs.evolve(
+            self,
+            product=os.path.abspath(self.product) if self.product and is_path else self.product,
+            root=os.path.abspath(self.root),
+            products=tuple(map(os.path.abspath, self.products)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return attrs.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Request":
+        event = None if data["event"] is None else Event(data["event"])
+        rest = {"event": event, "phase": Phase(data["phase"]), "products": tuple(data["products"])}
+        return cls(**{**data, **rest})
+
+
+def search_path(root: str, products: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders to look for manifests in: those asked for, otherwise the layers of the system at `root`."""
+    return products or tuple(root.rstrip("/") + layer for layer in LAYERS)
+
+
+def site_path(root: str) -> str:
+    return root.rstrip("/") + products.SITE
+
+
+def load_product(request: Request, system: ReadOnlySystem) -> Product:
+    """The product asked for. Raises InvalidManifest, and UsageError where none is named anywhere."""
+    report = Report()
+    found = products.load(
+        request.product or _usual_product(request, system),
+        search_path(request.root, request.products),
+        site=site_path(request.root),
+        settings=request.settings,
+        report=report,
+    )
+    report.raise_errors()
+    assert found is not None  # noqa: S101  (there would be an error in the report)
+    if system.live and os.geteuid() == 0:
+        for path in found.files:
+            system.require_trusted(os.path.abspath(path))
+    return found
+
+
+def _usual_product(request: Request, system: ReadOnlySystem) -> str:
+    report = Report()
+    site = products.read_site(site_path(request.root), report)
+    report.raise_errors()
+    data = site.data if site and isinstance(site.data, Mapping) else {}
+    name = data.get("product") or Ledgers.load(system).machine.memory.product
+    if not isinstance(name, str) or not name:
+        raise UsageError("no product is named", hint="name one, or set `product` in /etc/converge/site.yaml")
+    return name
+
+
+def prepare(request: Request, system: ReadOnlySystem) -> tuple[Plan, Planner]:
+    """The plan that comes of a request, and what it was made with."""
+    product = load_product(request, system)
+    planner = planner_for(product, system, request.options)
+    return planner.plan(product), planner
+
+
+def gather_facts(
+    names: Sequence[str] | None, system: ReadOnlySystem, given: Mapping[str, Value]
+) -> Mapping[str, object]:
+    """Facts, groups of them or probes as they are called; all facts where none is named. An Unknown has its reason."""
+    for name in names or ():
+        _require_fact(name)
+    nothing = Product("", "", Mark("", 1, 1, 1, 1), parameters={}, resources={})
+    return planner_for(nothing, system, Options(given=given)).facts.gather(names or FACTS)
+
+
+def _require_fact(name: str) -> None:
+    if any(fact.startswith(f"{name}.") for fact in FACTS):
+        return
+    problems = check(parse_expression(name), scope()).problems
+    if problems:
+        raise ConvergeError(problems[0].message, hint=problems[0].hint)

@@ -1,0 +1,47 @@
+"""What the memory and the machine say of a product together: for support and for fleets. Reads only."""
+
+from attrs import frozen
+
+from converge.ledger import Ledgers
+from converge.model import Decision, Domain, Entry, Policy
+from converge.plan import Plan, Step
+
+
+@frozen
+class Remembered:
+    """One entry of one ledger."""
+
+    domain: Domain
+    entry: Entry
+
+
+@frozen
+class Status:
+    """`drifted` are the maintained resources that were settled and are different now."""
+
+    plan: Plan
+    entries: tuple[Remembered, ...]
+    drifted: tuple[Step, ...]
+    orphans: tuple[Remembered, ...]
+
+
+def status(plan: Plan, ledgers: Ledgers) -> Status:
+    """Tell the status from a plan for a refresh."""
+    entries = tuple(
+        Remembered(ledger.domain, entry)
+        for ledger in ledgers
+        for entry in ledger.memory.entries.values()
+        if entry.alias is None
+    )
+    known = {step.id for step in plan.steps} | {step.work.instance.resource.id for step in plan.steps}
+    return Status(
+        plan,
+        entries,
+        drifted=tuple(step for step in plan.steps if _drifted(step)),
+        orphans=tuple(each for each in entries if each.entry.id not in known),
+    )
+
+
+def _drifted(step: Step) -> bool:
+    settled = any(half.entry is not None and half.entry.status.settled for half in step.work.halves)
+    return step.policy is Policy.ALWAYS and step.decision is Decision.APPLY and settled

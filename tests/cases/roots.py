@@ -1,0 +1,53 @@
+"""Golden roots: folders in git that become roots, and what is compared of a root."""
+
+import os
+import shutil
+from pathlib import Path
+
+from tests.machine import Machine, snapshot
+
+OURS = ("etc/converge", "etc/os-release", "run", "var/lib/converge")
+"""What converge keeps for itself, and the version, which steps set."""
+
+
+def lay(golden: Path, root: Path) -> None:
+    """Lay a golden folder over a root: all of it root's, files 0644 and folders 0755, unless `<golden>.modes` differs."""
+    shutil.copytree(golden, root, symlinks=True, dirs_exist_ok=True)
+    for path in root.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    modes = golden.with_suffix(".modes")
+    for line in modes.read_text().splitlines() if modes.exists() else ():
+        if line and not line.startswith("#"):
+            _set(root, *line.split(maxsplit=2))
+
+
+def _set(root: Path, mode: str, owner: str, name: str) -> None:
+    """`0700 1000:1000 home/ana/`: a name that ends in a slash is a folder, made where git could not hold it."""
+    path = root / name
+    if name.endswith("/"):
+        path.mkdir(exist_ok=True)
+    uid, gid = map(int, owner.split(":"))
+    os.chown(path, uid, gid, follow_symlinks=False)
+    path.chmod(int(mode, 8))
+
+
+def make(folder: Path, golden: Path) -> Machine:
+    """A scratch machine that holds what a golden folder says."""
+    folder.mkdir()
+    machine = Machine.make(folder)
+    machine.path("/var/lib").mkdir()
+    lay(golden, machine.root)
+    return machine
+
+
+def contents(root: Path, *ignored: str) -> dict[str, tuple[object, ...]]:
+    """All of a root but what is converge's own."""
+    hidden = tuple(f"{name}/" for name in (*OURS, *ignored))
+    return {name: what for name, what in snapshot(root).items() if not f"{name}/".startswith(hidden)}
+
+
+def identities(root: Path, names: set[str]) -> dict[str, tuple[int, int]]:
+    """What tells that a file was not written anew with what it held before: its inode and its time."""
+    stats = {name: (root / name).lstat() for name in sorted(names) if (root / name).is_file()}
+    return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}

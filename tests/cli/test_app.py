@@ -1,0 +1,93 @@
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import pytest
+
+from converge.cli.base import ColorChoice, colored, parse_settings
+from converge.errors import ExitCode, UsageError
+
+
+def converge(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "converge", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+def test_the_version() -> None:
+    result = converge("--version")
+    assert (result.returncode, result.stdout) == (0, "converge 0.1.0\n")
+
+
+@pytest.mark.parametrize("heavy", ["jsonschema", "jinja2", "rich", "ruamel"])
+def test_start_up_imports_nothing_heavy(heavy: str) -> None:
+    code = f"import sys; from converge.cli import app; app.run(['--version']); sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pln"], "no such command 'pln'"),
+        (["plan", "--rot", "/"], "no such option: --rot"),
+        (["plan", "--event", "later"], "'later'"),
+        (["plan", "a", "b"], "b"),
+        (["plan", "--root"], "--root"),
+        (["plan", "--set", "ceiling"], "--set ceiling has no value"),
+        (["ledger", "forget"], "ID"),
+        (["validate", "--format", "xml"], "'xml'"),
+    ],
+)
+def test_a_wrong_command_line_exits_with_64_and_says_what_is_wrong(arguments: list[str], said: str) -> None:
+    result = converge(*arguments)
+    assert result.returncode == ExitCode.USAGE
+    assert result.stderr.startswith("error: ")
+    assert "hint: " in result.stderr
+    assert said in result.stderr
+    assert result.stdout == ""
+
+
+def test_an_error_is_a_message_and_a_hint() -> None:
+    result = converge("explain", "flatpak-remot")
+    assert result.returncode == ExitCode.ERROR
+    assert result.stderr == "error: there is no resource type 'flatpak-remot'\nhint: did you mean 'flatpak-remote'?\n"
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    script = f"{sys.executable} -m converge explain flatpak-remote; echo $? >&2"
+    result = subprocess.run(["bash", "-c", f"({script}) | true"], capture_output=True, text=True, check=False)
+    assert result.stderr == "0\n"
+
+
+@pytest.mark.parametrize(
+    ("environment", "terminal", "expected"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"NO_COLOR": "1"}, True, False),
+        ({"NO_COLOR": ""}, True, True),
+        ({"TERM": "dumb"}, True, False),
+    ],
+)
+def test_colour_is_for_terminals(
+    environment: Mapping[str, str], terminal: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    reading, writing = os.openpty() if terminal else os.pipe()
+    with os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "w") as stream:
+        assert colored(ColorChoice.AUTO, stream) is expected
+        assert colored(ColorChoice.ALWAYS, stream)
+        assert not colored(ColorChoice.NEVER, stream)
+
+
+def test_settings() -> None:
+    assert parse_settings(["a=1", "b=x=y", "a=2", "c="]) == {"a": "2", "b": "x=y", "c": ""}
+
+
+@pytest.mark.parametrize("setting", ["a", "=1"])
+def test_a_setting_needs_a_name_and_a_value(setting: str) -> None:
+    with pytest.raises(UsageError):
+        parse_settings([setting])

@@ -1,0 +1,51 @@
+import json
+
+import pytest
+
+from converge import schema
+from converge.cli import app
+from converge.errors import ExitCode
+
+
+@pytest.mark.parametrize("type_", schema.types())
+def test_every_type_is_listed_and_explained(type_: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["explain"]) == ExitCode.OK
+    assert f"  {type_}" in capsys.readouterr().out
+    assert app.run(["explain", type_]) == ExitCode.OK
+    told = capsys.readouterr().out
+    definitions = schema.load(type_)["definitions"]
+    assert all(f"  {name}  " in told for name in definitions["with"]["properties"])
+    assert all(f"  {name} " in told for name in definitions["state"]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("topic", "first"),
+    [
+        ("file.merge", "file.merge  "),
+        ("permissions.match.mode", "permissions.match.mode  text"),
+        ("resource.apply", "resource.apply  install-only | once | always, required"),
+        ("manifest.extends", "manifest.extends  list of text"),
+    ],
+)
+def test_a_field_is_explained(topic: str, first: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["explain", topic]) == ExitCode.OK
+    assert capsys.readouterr().out.startswith(first)
+
+
+@pytest.mark.parametrize(
+    ("topic", "said"),
+    [
+        ("file.contnt", "error: file has no 'contnt'\nhint: did you mean 'content'?\n"),
+        ("permissions.match.mod", "error: permissions.match has no 'mod'\nhint: did you mean 'mode'?\n"),
+    ],
+)
+def test_what_is_not_there_is_an_error(topic: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["explain", topic]) == ExitCode.ERROR
+    assert capsys.readouterr().err == said
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["explain", "file.content", "--format", "json"]) == ExitCode.OK
+    document = json.loads(capsys.readouterr().out)
+    assert document["format_version"] == "1.0"
+    assert "description" in document["schema"]

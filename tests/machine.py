@@ -1,0 +1,91 @@
+"""A scratch machine for tests: a root with an OS version and a manifest, on which converge runs in this process."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
+
+from attrs import define
+
+from converge.engine import Run, carry_out
+from converge.model import Decision, Event, Phase, Value
+from converge.plan import Plan
+from converge.request import Request, prepare
+from converge.status import Status, status
+from converge.system import ReadOnlySystem, System, lock
+
+PASSWD = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\nscanner:x:117:117::/var/lib/scanner:\n"
+GROUP = "root:x:0:\nalice:x:1000:\nscanner:x:117:\n"
+
+
+@define
+class Machine:
+    root: Path
+    manifest: Path
+
+    @classmethod
+    def make(cls, folder: Path, version: str = "3.7.4") -> "Machine":
+        root = folder / "root"
+        for name in ("etc", "var", "run"):
+            (root / name).mkdir(parents=True)
+        (root / "etc/passwd").write_text(PASSWD)
+        (root / "etc/group").write_text(GROUP)
+        machine = cls(root, folder / "test.yaml")
+        machine.upgrade_os(version)
+        return machine
+
+    def upgrade_os(self, version: str) -> None:
+        (self.root / "etc/os-release").write_text(f'ID=test\nVERSION_ID="{version}"\n')
+
+    def declare(self, resources: str, **sections: str) -> None:
+        """Write the product; `resources` and other sections are the YAML below their key."""
+        text = "converge: 1\nproduct: test\ntitle: Test\n"
+        for name, body in {**sections, "resources": resources}.items():
+            text += f"{name}:\n{indent(dedent(body).strip(), '  ')}\n"
+        self.manifest.write_text(text)
+
+    def request(
+        self, event: Event | None = None, phase: Phase = Phase.ONLINE, facts: Mapping[str, Value] | None = None
+    ) -> Request:
+        return Request(str(self.manifest), str(self.root), event=event, phase=phase, given=facts or {})
+
+    def plan(self, event: Event | None = None, **options: Any) -> Plan:
+        return prepare(self.request(event, **options), ReadOnlySystem(str(self.root)))[0]
+
+    def apply(self, event: Event | None = None, **options: Any) -> Run:
+        system = System(str(self.root))
+        with lock(system):
+            plan, planner = prepare(self.request(event, **options), system.read_only())
+            return carry_out(plan, planner, system)
+
+    def path(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+    def status(self) -> Status:
+        plan, planner = prepare(self.request(Event.REFRESH), ReadOnlySystem(str(self.root)))
+        return status(plan, planner.ledgers)
+
+
+def decisions(plan: Plan | Run) -> dict[str, Decision]:
+    """What was decided, per id."""
+    steps = plan.steps if isinstance(plan, Plan) else [result.step for result in plan.results]
+    return {step.id: step.decision for step in steps}
+
+
+def outcomes(run: Run) -> dict[str, str]:
+    return {result.step.id: result.outcome.value for result in run.results}
+
+
+def reasons(plan: Plan | Run) -> dict[str, str]:
+    steps = plan.steps if isinstance(plan, Plan) else [result.step for result in plan.results]
+    return {step.id: step.reason for step in steps}
+
+
+def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
+    """Everything below a folder: kind, mode, owner, and content or target; what is of no account (times) left out."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted(folder.rglob("*")):
+        stat = path.lstat()
+        what: object = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        found[str(path.relative_to(folder))] = (oct(stat.st_mode), stat.st_uid, stat.st_gid, what)
+    return found

@@ -1,0 +1,93 @@
+"""Parameters: their types, their defaults, and who may set them."""
+
+import pytest
+
+from converge.model import Value
+from tests.manifests import Shelf
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("type_", "written", "value"),
+    [
+        ("size", "8GiB", 8 * GIB),
+        ("size", "8 GiB", 8 * GIB),
+        ("size", "512", 512),
+        ("text", "https://x.example.org/", "https://x.example.org/"),
+        ("boolean", "true", True),
+        ("integer", "-3", -3),
+        ("version", "3.8", "3.8"),
+        ("list", "a, b", ("a", "b")),
+        ("list", "", ()),
+    ],
+)
+def test_a_setting_is_read_as_the_type_of_its_parameter(shelf: Shelf, type_: str, written: str, value: Value) -> None:
+    default = {"size": "1GiB", "boolean": "false", "integer": "1", "list": "[]"}.get(type_, "'1'")
+    shelf.put("base", f"parameters: {{p: {{type: {type_}, default: {default}, description: P.}}}}")
+    assert shelf.product("base", {"p": written}).parameters["p"].value == value
+
+
+@pytest.mark.parametrize(
+    ("type_", "written"),
+    [("size", "8GB"), ("size", "-1"), ("size", "1.5GiB"), ("boolean", "yes"), ("integer", "1.0"), ("text", "{{ x }}")],
+)
+def test_a_setting_of_another_type_is_refused(shelf: Shelf, type_: str, written: str) -> None:
+    default = {"size": "1GiB", "boolean": "false", "integer": "1"}.get(type_, "'1'")
+    shelf.put("base", f"parameters: {{p: {{type: {type_}, default: {default}, description: P.}}}}")
+    shelf.load("base", {"p": written})
+    assert shelf.findings() == [("wrong-type", "")]
+
+
+def test_a_default_must_be_of_its_type(shelf: Shelf) -> None:
+    shelf.put("base", "parameters:\n  p: {type: size, default: 8GB, description: P.}")
+    shelf.load("base")
+    assert shelf.findings() == [("wrong-type", "base.yaml:5")]
+
+
+def test_a_child_may_give_another_default_of_the_same_type(shelf: Shelf) -> None:
+    shelf.put("base", "parameters: {p: {type: size, default: 8GiB, description: P.}}")
+    shelf.put("school", "extends: [base]\nparameters: {p: {type: size, default: 4GiB, description: P.}}")
+    parameter = shelf.product("school").parameters["p"]
+    assert parameter.value == 4 * GIB
+    assert parameter.mark.filename.endswith("school.yaml")
+
+
+def test_a_child_may_not_change_the_type(shelf: Shelf) -> None:
+    shelf.put("base", "parameters: {p: {type: size, default: 8GiB, description: P.}}")
+    shelf.put("school", "extends: [base]\nparameters: {p: {type: text, default: a, description: P.}}")
+    shelf.load("school")
+    assert shelf.findings() == [("type-changed", "school.yaml:5")]
+    assert shelf.related() == ["base.yaml:4"]
+
+
+def test_two_manifests_that_know_nothing_of_each_other_may_not_share_a_parameter(shelf: Shelf) -> None:
+    for name in ("a", "b"):
+        shelf.put(name, "parameters: {p: {type: text, default: x, description: P.}}")
+    shelf.put("c", "extends: [a, b]")
+    shelf.load("c")
+    assert shelf.findings() == [("duplicate-parameter", "b.yaml:4")]
+    assert shelf.related() == ["a.yaml:4"]
+
+
+def test_set_wins_over_the_site_and_the_site_over_the_default(shelf: Shelf) -> None:
+    shelf.put(
+        "base",
+        """
+        parameters:
+          p: {type: size, default: 1GiB, description: P.}
+          q: {type: size, default: 1GiB, description: Q.}
+        """,
+    )
+    shelf.put_site("parameters: {p: 2GiB, q: 2GiB}")
+    parameters = shelf.product("base", {"q": "3GiB"}).parameters
+    assert (parameters["p"].value, parameters["q"].value) == (2 * GIB, 3 * GIB)
+    assert parameters["p"].mark.filename.endswith("site.yaml")
+
+
+def test_settings_of_parameters_that_do_not_exist(shelf: Shelf) -> None:
+    shelf.put("base", "parameters: {url: {type: text, default: x, description: P.}}")
+    shelf.put_site("parameters: {ulr: x}")
+    shelf.load("base", {"uri": "x"})
+    assert shelf.findings() == [("unknown-parameter-setting", "site.yaml:1"), ("unknown-parameter-setting", "")]
+    assert [error.hint for error in shelf.report.errors] == ["did you mean 'url'?"] * 2

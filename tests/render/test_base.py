@@ -1,0 +1,64 @@
+import io
+
+import pytest
+
+from converge.render.base import Sources, brief, safe, shorten, width, write
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "plain"),
+        ("日本語 é", "日本語 é"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("two\nlines\t", "two\\nlines\\t"),
+        ("a\u202eb", "a\\u202eb"),
+        ("byte \udcff", "byte \\xff"),
+    ],
+)
+def test_safe_text_cannot_steer_a_terminal(text: str, expected: str) -> None:
+    assert safe(text) == expected
+
+
+@pytest.mark.parametrize(("text", "cells"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("", 0)])
+def test_width_counts_cells(text: str, cells: int) -> None:
+    assert width(text) == cells
+
+
+@pytest.mark.parametrize("text", ["a" * 50, "日本語" * 20, "https://example.com/a/very/long/path/to/a/file"])
+@pytest.mark.parametrize("cells", [8, 21, 40])
+def test_a_shortened_text_fits_and_keeps_its_ends(text: str, cells: int) -> None:
+    shortened = shorten(text, cells)
+    assert width(shortened) <= cells
+    assert (shortened[0], shortened[-1]) == (text[0], text[-1])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "unset"),
+        (True, "true"),
+        (7, "7"),
+        ("text", '"text"'),
+        ("unset", '"unset"'),
+        (("a", None), '["a", unset]'),
+        ({"mode": "0755"}, '{mode: "0755"}'),
+        ("sha256:" + "ab" * 32, "sha256:abababababab"),
+    ],
+)
+def test_brief_values(value: object, expected: str) -> None:
+    assert brief(value) == expected
+
+
+def test_plain_output_has_no_escapes_and_colour_only_adds_them() -> None:
+    lines = [(("error", "bold red"), (": [not markup] :smile:", ""))]
+    plain, colored = io.StringIO(), io.StringIO()
+    write(lines, plain, color=False)
+    write(lines, colored, color=True)
+    assert plain.getvalue() == "error: [not markup] :smile:\n"
+    assert "\x1b[" in colored.getvalue()
+    assert ": [not markup] :smile:" in colored.getvalue()
+
+
+def test_a_source_that_is_gone_has_no_lines() -> None:
+    assert Sources().line("/does/not/exist", 1) is None

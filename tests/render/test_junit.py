@@ -1,0 +1,23 @@
+from xml.etree import ElementTree as ET
+
+from converge.diagnostics import Mark, Report
+from converge.render import junit
+
+
+def test_a_manifest_is_a_case_and_an_error_its_failure(report: Report) -> None:
+    suite = ET.fromstring(junit.diagnostics(report, ["base.yaml", "school.yaml"]))
+    cases = {case.get("name"): case for case in suite}
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
+    assert list(cases["base.yaml"]) == []
+    assert [failure.get("type") for failure in cases["school.yaml"]] == ["unknown-parameter", "duplicate-id"]
+    assert cases["school.yaml"][0].text == (
+        "school.yaml:6:7: error[unknown-parameter]: flatpak-remote has no parameter 'colection_id'"
+        " (did you mean 'collection_id'?)"
+    )
+
+
+def test_characters_that_xml_cannot_hold_are_escaped() -> None:
+    report = Report()
+    report.error("code", "a \x00 < & \x1b", Mark("\x01.yaml", 1, 1, 1, 2))
+    suite = ET.fromstring(junit.diagnostics(report, []))
+    assert suite[0][0].get("message") == "a \\x00 < & \\x1b"
