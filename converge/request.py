@@ -8,6 +8,7 @@ import attrs
 from attrs import field, frozen
 
 from converge import product as products
+from converge.check import check as check_product
 from converge.diagnostics import Mark, Report
 from converge.errors import ConvergeError, UsageError
 from converge.expressions import check, parse_expression
@@ -81,6 +82,8 @@ def load_product(request: Request, system: ReadOnlySystem) -> Product:
     )
     report.raise_errors()
     assert found is not None  # noqa: S101  (there would be an error in the report)
+    check_product(found, report)
+    report.raise_errors()
     if system.live and os.geteuid() == 0:
         for path in found.files:
             system.require_trusted(os.path.abspath(path))

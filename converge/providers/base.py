@@ -185,7 +185,7 @@ def every_field(state_type: type, domain: Domain) -> dict[str, Domain]:
 
 def as_module(provider: ModuleType) -> AnyProvider:
     """A module as the provider it is. `tests/test_providers.py` holds each module against the protocol."""
-    return provider  # type: ignore[return-value]  # mypy cannot check a module that is imported by name
+    return provider
 
 
 def values(changes: Iterable[Change]) -> dict[str, Value]:

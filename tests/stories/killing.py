@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -30,6 +31,8 @@ LOCKING = "flock"
 REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
 TIME_LIMIT = 60
+
+_T = TypeVar("_T")
 
 _CALL = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\((?P<rest>.*)")
 
@@ -87,7 +90,6 @@ def _trace_of(root: Path) -> Path:
 
 
 def _calls(root: Path) -> list[Call]:
-    """A write elsewhere than below the root is to a terminal, and an output of the run."""
     counts: Counter[str] = Counter()
     calls = []
     locked = False
@@ -97,11 +99,15 @@ def _calls(root: Path) -> list[Call]:
             continue
         name = matched["name"]
         counts[name] += 1
-        changes = name != "write" or str(root) in line
-        if locked and changes and name in KIND_OF:
+        if locked and name in KIND_OF and _counts(name, line, root):
             calls.append(Call(name, counts[name], _what(line, root)))
         locked = locked or name == LOCKING
     return calls
+
+
+def _counts(name: str, line: str, root: Path) -> bool:
+    """A write elsewhere than below the root is the run's output; how often a program's end is polled is chance."""
+    return str(root) in line if name == "write" else "WNOHANG" not in line
 
 
 def _what(line: str, root: Path) -> str:
@@ -115,7 +121,7 @@ def counted(calls: Sequence[Call]) -> str:
     return ", ".join(f"{found[kind]} {kind}" for kind in KINDS if found[kind])
 
 
-def evenly[T](things: Sequence[T], count: int) -> list[T]:
+def evenly(things: Sequence[_T], count: int) -> list[_T]:
     """At most `count` of them, spread over all."""
     step = max(1.0, len(things) / count)
     return [things[int((at + 0.5) * step)] for at in range(min(count, len(things)))]

@@ -1,0 +1,189 @@
+"""Machines about to be converged, on which a run is then killed: one that is installed, one adopted, one upgraded."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import field, frozen
+
+from converge.model import Event
+from tests.machine import Machine
+
+PRODUCTS = Path(__file__).parents[2] / "products"
+OLD_SCANNER, SCANNER = 113, 117
+OSTREE_CONFIG = '[core]\nrepo_version=1\nmode=bare\n\n[remote "os"]\nurl=https://os.example.com/\ngpg-verify=true\n'
+SETTINGS = "one\ntwo\nthree\nfour\nfive\n"
+
+
+@frozen
+class Scene:
+    """A machine, and what is run on it.
+
+    `event` is what the first run is told; one after it finds that out by itself, once the ledger knows. `once` says per
+    id of a `once` resource which file it writes.
+    """
+
+    machine: Machine
+    event: Event | None = None
+    once: Mapping[str, str] = field(factory=dict)
+
+
+INSTALLED = """
+    motd:
+      type: file
+      apply: install-only
+      with: {{path: /etc/motd, content: "Welcome\\n"}}
+    apps:
+      type: flatpak-remote
+      apply: once
+      with: {{name: apps, url: "{url}", gpg_key: apps.gpg}}
+    hello:
+      type: flatpak-app
+      apply: once
+      needs: [apps]
+      with: {{remote: apps, app: org.example.Hello}}
+    later:
+      type: file
+      apply: once
+      needs: [hello]
+      with: {{path: /var/lib/later, content: "after the app\\n"}}
+"""
+
+
+def to_install(folder: Path, url: str, key: bytes) -> Scene:
+    machine = Machine.make(folder)
+    (folder / "apps.gpg").write_bytes(key)
+    machine.declare(INSTALLED.format(url=url))
+    return Scene(machine, Event.INSTALL, {"later": "var/lib/later"})
+
+
+ADOPTED = """
+    removed-before:
+      type: file
+      apply: once
+      on_adopt: settle
+      with: {path: /var/lib/removed-before, content: unwanted}
+    owned:
+      type: file
+      apply: always
+      on_user_change: keep
+      with: {path: /etc/owned, content: ours}
+    etc:
+      type: file
+      apply: once
+      with: {path: /etc/new, content: new}
+    var:
+      type: file
+      apply: once
+      with: {path: /var/lib/new, content: new}
+    only-at-install:
+      type: file
+      apply: install-only
+      with: {path: /etc/only-at-install, content: unwanted}
+"""
+
+
+def to_adopt(folder: Path) -> Scene:
+    machine = Machine.make(folder)
+    write(machine, "etc/owned", "the user's")
+    machine.declare(ADOPTED)
+    return Scene(machine, None, {"etc": "etc/new", "var": "var/lib/new"})
+
+
+BEFORE = """
+    kept:
+      type: file
+      apply: always
+      on_user_change: keep
+      with: {{path: /etc/kept, content: first}}
+    settings:
+      type: file
+      apply: always
+      with: {{path: /etc/settings, merge: three-way, content: "{settings}"}}
+"""
+AFTER = """
+    kept:
+      type: file
+      apply: always
+      on_user_change: keep
+      with: {{path: /etc/kept, content: second}}
+    settings:
+      type: file
+      apply: always
+      with: {{path: /etc/settings, merge: three-way, content: "{settings}"}}
+    motd:
+      type: file
+      apply: once
+      with: {{path: /etc/motd, content: "Welcome to 3.8\\n", mode: "0640", group: scanner}}
+    poster:
+      type: file
+      apply: once
+      with: {{path: /var/lib/school/poster, content: "Come in\\n", owner: alice, group: alice, mode: "0600"}}
+    leftover:
+      type: file
+      apply: once
+      with: {{path: /var/lib/leftover, ensure: absent}}
+    scans:
+      type: permissions
+      apply: once
+      events: [upgrade]
+      with:
+        {{path: /var/lib/scans, recursive: true, match: {{owner: "113"}}, owner: scanner, group: scanner, mode: "u=rwX,go="}}
+    folder:
+      type: permissions
+      apply: always
+      with: {{path: /etc/private, mode: "0700"}}
+    added:
+      type: flatpak-remote
+      apply: once
+      with: {{name: added, url: "https://added.example.com/", title: Added, gpg_key: apps.gpg}}
+    moved:
+      type: flatpak-remote
+      apply: always
+      only_if: {{url: "https://old.example.com/repo"}}
+      with: {{name: moved, url: "https://new.example.com/repo"}}
+    os-collection:
+      type: collection-id
+      apply: once
+      with: {{ostree: os, collection_id: com.example.Os}}
+"""
+
+
+def to_upgrade(folder: Path) -> Scene:
+    """Version 3.7.4 was installed and lived with; 3.8.0 has just come."""
+    machine = Machine.make(folder)
+    shutil.copy(PRODUCTS / "keys/meadow-apps.gpg", folder / "apps.gpg")
+    machine.declare(BEFORE.format(settings=quoted(SETTINGS)))
+    machine.apply(Event.INSTALL)
+    machine.apply(Event.REFRESH)
+    write(machine, "etc/kept", "the user's")
+    write(machine, "etc/settings", SETTINGS.replace("one", "the user's"))
+    write(machine, "etc/motd", "Welcome\n")
+    write(machine, "var/lib/leftover", "old\n")
+    write(machine, "var/lib/flatpak/repo/config", '[core]\nmode=bare\n\n[remote "moved"]\nurl=https://old.example.com/repo\n')
+    write(machine, "ostree/repo/config", OSTREE_CONFIG)
+    (machine.root / "etc/private").mkdir(0o755)
+    scans(machine)
+    machine.upgrade_os("3.8.0")
+    machine.declare(AFTER.format(settings=quoted(SETTINGS.replace("five", "six"))))
+    return Scene(machine, None, {"motd": "etc/motd", "poster": "var/lib/school/poster"})
+
+
+def scans(machine: Machine) -> None:
+    """What belongs to the number that the scanner's user had once, and a folder that belongs to another."""
+    for name in ("var/lib/scans/a.pnm", "var/lib/scans/old/b.pnm"):
+        write(machine, name, "picture")
+    for path in (machine.root / "var/lib/scans", *(machine.root / "var/lib/scans").rglob("*")):
+        os.chown(path, OLD_SCANNER, OLD_SCANNER)
+    write(machine, "var/lib/scans/alice/c.pnm", "picture")
+
+
+def write(machine: Machine, name: str, text: str) -> None:
+    path = machine.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def quoted(text: str) -> str:
+    return text.replace("\n", "\\n")
