@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from converge.expressions import parameter_value
 from converge.facts import Facts, Origin, deployment_identity
 from converge.ledger import Deployment, Ledgers
 from converge.model import Event, Phase, Product, Value
@@ -27,6 +28,6 @@ def planner_for(product: Product, system: ReadOnlySystem, options: Options) -> P
     deployment = Deployment(*deployment_identity(system, options.given))
     occasion = detect(ledgers, deployment, options.event, live=system.live)
     origin = Origin(occasion.began[0], occasion.installed_version, occasion.previous_version)
-    parameters = {parameter.name: parameter.value for parameter in product.parameters.values()}
+    parameters = {name: parameter_value(parameter) for name, parameter in product.parameters.items()}
     facts = Facts(system, origin, given=options.given, parameters=parameters)
     return Planner(system, ledgers, occasion, facts, options.phase)

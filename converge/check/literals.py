@@ -11,7 +11,7 @@ from converge import providers
 from converge.check.base import variants
 from converge.diagnostics import Related, Report
 from converge.errors import ConvergeError
-from converge.expressions import ExpressionError, evaluate, parse_template
+from converge.expressions import ExpressionError, evaluate, parameter_value, parse_template
 from converge.model import Asset, Claim, OnUserChange, Policy, Product, Resource, Unknown, Value
 from converge.providers.base import ABSENT, AnyProvider, optional
 
@@ -48,7 +48,7 @@ class _Literal:
 
 
 def check(product: Product, report: Report) -> None:
-    known = _Known({parameter.name: parameter.value for parameter in product.parameters.values()})
+    known = _Known({name: parameter_value(parameter) for name, parameter in product.parameters.items()})
     for resource in variants(product):
         _check_absence(resource, report)
     found = [_literal(*instance, report) for instance in _instances(product, known, report)]

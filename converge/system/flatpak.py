@@ -121,11 +121,12 @@ def mark_changed(system: System) -> None:
 def run(system: System, verb: str, *words: str) -> None:
     """Run flatpak without a prompt; Later where it wants for network, room or the right time.
 
+    `-y` answers every question that `--noninteractive` does, but still says how far a download is.
     It downloads by way of /var/tmp, which a root that has never booted may lack.
     """
     system.make_folder("/var/tmp", mode=0o1777)  # noqa: S108  (the root's)
     try:
-        result = system.run(["flatpak", verb, "--system", "--noninteractive", "-y", *words], timeout=TIME_LIMIT)
+        result = system.run(["flatpak", verb, "--system", "-y", *words], timeout=TIME_LIMIT)
     except CommandTimeout as error:
         raise Later(f"flatpak {verb} took too long", until="network") from error
     if not result.ok:
