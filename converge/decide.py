@@ -14,7 +14,7 @@ from converge.model import Action, Change, Decision, Domain, Entry, Phase, Polic
 from converge.occasion import Occasion
 from converge.plan import Step
 from converge.policy import Due, Judgement, due, judge
-from converge.providers.base import ABSENT, AnyProvider, fields_of, is_absent, optional, phase_of
+from converge.providers.base import ABSENT, PRESENT, AnyProvider, fields_of, is_absent, optional, phase_of
 from converge.system import ReadOnlySystem
 
 
@@ -313,13 +313,12 @@ def _action(changes: tuple[Change, ...]) -> Action:
 def _concluded(step: Step, judgement: Judgement, *, adopting: bool) -> Step:
     adopted = "adopted: " if adopting else ""
     if judgement.apply:
-        overwritten = ", ".join(change.field for change in judgement.overwritten)
-        reason = _applying(step) + (f"; overwrites what was there: {overwritten}" if overwritten else "")
-        return evolve(step, decision=Decision.APPLY, reason=reason + _kept(step))
+        reason = _applying(step) + _overwriting(step, judgement, adopting=adopting)
+        return evolve(step, decision=Decision.APPLY, reason="; ".join(filter(None, (reason, _kept(step)))))
     if step.work.replay:
         return evolve(step, decision=Decision.APPLY, reason="resumes a change that was interrupted")
     if judgement.kept:
-        return evolve(step, decision=Decision.KEEP, reason=adopted + _kept(step).removeprefix("; "))
+        return evolve(step, decision=Decision.KEEP, reason=adopted + _kept(step))
     return evolve(step, decision=Decision.IN_PLACE, reason=f"{adopted}already as declared")
 
 
@@ -328,8 +327,17 @@ def _kept(step: Step) -> str:
         return ""
     names = [change.field for change in step.kept]
     if "ensure" in names:
-        return "; removed by the user, and stays so" if step.kept[0].after == "present" else "; kept: it is the user's"
-    return f"; keeps what the user changed: {', '.join(names)}"
+        return "the user's" if step.work.state.ensure == PRESENT else "removed by the user"
+    return f"the user's: {', '.join(names)}"
+
+
+def _overwriting(step: Step, judgement: Judgement, *, adopting: bool) -> str:
+    """Whose values are lost: a user's who changed what we had left, or those of before converge came."""
+    based = {name for half in step.work.halves for name in half.base}
+    lost = [change.field for change in judgement.overwritten if change.field in based]
+    taken = [c.field for c in judgement.overwritten if adopting and c.field not in based and c.before is not None]
+    parts = (("overwrites what the user changed", lost), ("adopted: takes over", taken))
+    return "".join(f"; {words}: {', '.join(names)}" for words, names in parts if names)
 
 
 def _applying(step: Step) -> str:

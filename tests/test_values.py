@@ -46,7 +46,7 @@ def sign(left: str | None, right: str | None) -> str:
         "123.a > 123",
         "123.a < 123.b",
         "123a > 123.a",
-        "11α == 11β",
+        "11\N{GREEK SMALL LETTER ALPHA} == 11\N{GREEK SMALL LETTER BETA}",
         "B < a",
         "'' < 0",
         "0. > 0",
@@ -70,20 +70,8 @@ def test_the_examples_of_the_specification(example: str) -> None:
 
 
 def test_the_chain_of_the_specification() -> None:
-    chain = [
-        "122.1",
-        "123~rc1-1",
-        "123",
-        "123-a",
-        "123-a.1",
-        "123-1",
-        "123-1.1",
-        "123^post1",
-        "123.a-1",
-        "123.1-1",
-        "123a-1",
-        "124-1",
-    ]
+    chain = ["122.1", "123~rc1-1", "123", "123-a", "123-a.1", "123-1", "123-1.1"]
+    chain += ["123^post1", "123.a-1", "123.1-1", "123a-1", "124-1"]
     for (index, left), (other, right) in itertools.product(enumerate(chain), repeat=2):
         assert sign(left, right) == ("<" if index < other else ">" if index > other else "==")
 

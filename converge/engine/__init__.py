@@ -1,14 +1,14 @@
 """Carry out a plan: the only place that changes both the system and the ledgers."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 from converge.engine.base import Run, StepResult
 from converge.engine.steps import Execution
 from converge.errors import ConvergeError
 from converge.expand import over_probe
 from converge.ledger import Ledger, Ledgers
-from converge.model import Domain, Effect, EffectKind, Entry, Event, Outcome, Policy, Resource, Status
+from converge.model import Effect, EffectKind, Entry, Event, Policy, Resource, Status
 from converge.occasion import Occasion
 from converge.plan import Plan, Step
 from converge.planner import Planner
@@ -28,7 +28,8 @@ class Observer(Protocol):
 def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer | None = None) -> Run:
     """Apply a plan that was made under the lock that the caller still holds."""
     ledgers, occasion, product = planner.ledgers, planner.occasion, plan.product.name
-    _recover(ledgers, system)
+    for ledger in ledgers:
+        ledger.recover(system)
     _open(ledgers, occasion, product, system)
     execution = Execution(planner, system)
     for step in plan.steps:
@@ -40,15 +41,8 @@ def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer |
     results = tuple(execution.results.values())
     _settle_loops(results, ledgers)
     effects, errors = _run_effects(ledgers, system)
-    _close(ledgers, occasion, product, results, system)
+    _close(ledgers, occasion, product, system)
     return Run(plan, results, effects, errors)
-
-
-def _recover(ledgers: Ledgers, system: System) -> None:
-    """Fold what a killed run left, so that nothing is appended to a journal that may end in half a line."""
-    for ledger in ledgers:
-        if ledger.journal_open:
-            ledger.fold(system)
 
 
 def _open(ledgers: Ledgers, occasion: Occasion, product: str, system: System) -> None:
@@ -58,25 +52,14 @@ def _open(ledgers: Ledgers, occasion: Occasion, product: str, system: System) ->
             ledger.open(system, occasion.opened(ledger.domain), occasion.began, product)
 
 
-def _close(ledgers: Ledgers, occasion: Occasion, product: str, results: Iterable[StepResult], system: System) -> None:
+def _close(ledgers: Ledgers, occasion: Occasion, product: str, system: System) -> None:
     for ledger in ledgers:
         if ledger.refused:
             continue
-        changes = [_remembered(result) for result in results if _changed_in(result, ledger.domain)]
-        if changes:
-            ledger.add_run(occasion.deployment.version, changes)
+        ledger.end_run(occasion.deployment.version)
         if not occasion.stays_open:
             ledger.close(occasion.deployment, product)
         ledger.fold(system)
-
-
-def _changed_in(result: StepResult, domain: Domain) -> bool:
-    return result.outcome is Outcome.CHANGED and domain in result.step.work.applying
-
-
-def _remembered(result: StepResult) -> dict[str, Any]:
-    changes = [{"field": c.field, "before": c.before, "after": c.after} for c in result.step.changes]
-    return {"id": result.step.id, "type": result.step.type, "before": result.before_state, "changes": changes}
 
 
 def _settle_loops(results: Iterable[StepResult], ledgers: Ledgers) -> None:

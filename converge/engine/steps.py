@@ -83,7 +83,10 @@ class Execution:
         ledger, resource = self._ledger(half.domain), step.work.instance.resource
         decision = step.decision if half.due.decision is Decision.APPLY else half.due.decision
         if decision in _NOTED and not ledger.refused:
-            ledger.put(_entry(step, half, _NOTED[decision], self._base_in_place(step, half, decision)), resource)
+            entry = _entry(step, half, _NOTED[decision], self._base_in_place(step, half, decision))
+            if entry.status.settled and half.entry and half.entry.status.settled:  # found as it was: nothing arose from this run
+                entry = evolve(entry, event=half.entry.event, adopting=half.entry.adopting)
+            ledger.put(entry, resource)
         elif decision is Decision.NOT_APPLICABLE and half.entry and not half.entry.status.settled:
             ledger.drop(step.id)
         elif decision is Decision.SETTLED and half.entry and half.entry.id != step.id:
@@ -98,10 +101,11 @@ class Execution:
     def _apply(self, step: Step) -> StepResult:
         work: Work = step.work
         where = work.field_domains(self.system)
-        changes = _united(work.replay, step.changes)
+        changes = _united(work, step.changes)
         for half in work.due_halves:
             own = tuple(change for change in changes if where[change.field] is half.domain)
-            intent = Intent(step.id, own, _entry(step, half, Status.OWED, half.base))
+            before = half.intent.before if half.intent else fields_of(work.state)
+            intent = Intent(step.id, own, _entry(step, half, Status.OWED, half.base), before)
             self._ledger(half.domain).intend(self.system, intent)
         effects, problem = self._attempt(work, changes)
         state, problem = self._verified(step, problem)
@@ -156,10 +160,15 @@ class Execution:
             self._ledger(half.domain).commit(self.system, entry, work.instance.resource, effects)
 
 
-def _united(replay: tuple[Change, ...], changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """The changes to make now, and those of an interrupted run that they do not touch."""
-    fields = {change.field for change in changes}
-    return (*(change for change in replay if change.field not in fields), *changes)
+def _united(work: Work, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The changes to make now, and those of an interrupted run that they do not touch.
+
+    What that run was about to change was, before, as it found it: it may have come half-way, as in a tree.
+    """
+    begun = {change.field: change.before for half in work.halves if half.intent for change in half.intent.changes}
+    now = {change.field: change for change in (*work.replay, *changes)}
+    resumed = [evolve(now[name], before=before) for name, before in begun.items() if name in now]
+    return (*resumed, *(change for name, change in now.items() if name not in begun))
 
 
 def _turned_out(step: Step, problem: ConvergeError | None) -> Step:

@@ -43,7 +43,7 @@ from converge.expressions.base import (
     walk,
 )
 from converge.expressions.functions import FUNCTIONS, takes
-from converge.model import Value
+from converge.model import Parameter, Value, Version
 from converge.values import UNITS
 
 CONSTANTS: Mapping[str, int] = UNITS
@@ -77,6 +77,7 @@ __all__ = [
     "evaluate",
     "names_in",
     "optional",
+    "parameter_value",
     "parse_call",
     "parse_expression",
     "parse_template",
@@ -128,6 +129,12 @@ def calls_probe(tree: Tree) -> bool:
 
 def _probe(node: Expression) -> str | None:
     return node.name if isinstance(node, Call) and node.name not in FUNCTIONS else None
+
+
+def parameter_value(parameter: Parameter) -> "Value | Version":
+    """A product's parameter as expressions see it: manifests write versions as text."""
+    value = parameter.value
+    return Version(value) if parameter.type == "version" and isinstance(value, str) else value
 
 
 def type_of_value(value: Value) -> Type:

@@ -280,9 +280,11 @@ def _is_version(left: Expression, left_type: Type, right: Expression, right_type
 
 
 def _is_literal(node: Expression) -> bool:
-    if isinstance(node, ListOf):
-        return all(_is_literal(item) for item in node.items)
     return isinstance(node, Constant) and isinstance(node.value, str)
+
+
+def _is_literal_list(node: Expression) -> bool:
+    return isinstance(node, ListOf) and all(map(_is_literal, node.items))
 
 
 def _comparison_hint(left: Type, right: Type) -> str | None:
@@ -309,7 +311,7 @@ def _order(checking: _Checking, left: Expression, left_type: Type, right: Expres
 def _membership(checking: _Checking, left: Expression, left_type: Type, right: Expression, right_type: Type) -> None:
     if right_type.kind == "list" and not right_type.optional:
         of = right_type.of or ANY
-        if unify(optional(left_type), of) is None and not (left_type.kind == "version" and _is_literal(right)):
+        if unify(optional(left_type), of) is None and not (left_type.kind == "version" and _is_literal_list(right)):
             message = f"{left_type.described} is never in {right_type.described}"
             checking.report("wrong-type", left.span.to(right.span), message, _comparison_hint(left_type, of))
     elif {left_type.kind, right_type.kind} <= {"text", "any"} and not (left_type.optional or right_type.optional):

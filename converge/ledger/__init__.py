@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from attrs import define, evolve, frozen
 
@@ -46,6 +45,8 @@ class Ledger:
     generation: int = 0
     journal_open: bool = False
     """There is a journal on the disk that adds to the file."""
+    journal_left: bool = False
+    """There is one that adds nothing: it was folded already, or has no record yet."""
     saved: bytes = b""
     """The file as it is on the disk."""
     refused: bool = False
@@ -70,11 +71,19 @@ class Ledger:
                 ledger.exists, ledger.saved = True, data
                 ledger.generation, ledger.memory = _decode(data)
         with _refusing_damage(ledger.journal_path):
-            data = _read(system, ledger.journal_path) or b""
-            for record in journal.records(data, ledger.generation, ledger.journal_path):
+            data = _read(system, ledger.journal_path)
+            for record in journal.records(data or b"", ledger.generation, ledger.journal_path):
                 ledger.exists = ledger.journal_open = True
                 ledger.memory = journal.replay(ledger.memory, record)
+            ledger.journal_left = data is not None and not ledger.journal_open
         return ledger
+
+    def recover(self, system: System) -> None:
+        """Put away what a killed run left, so that nothing is appended to a journal that may end in half a line."""
+        if self.journal_open:
+            self.fold(system)
+        elif self.journal_left:
+            self._drop_journal(system)
 
     def put(self, entry: Entry, resource: Resource) -> None:
         """Remember an entry; it reaches the disk when the run is folded."""
@@ -104,11 +113,13 @@ class Ledger:
         """Record that every resource was decided for this deployment; it reaches the disk when the run is folded."""
         self.memory = self.memory.closed(deployment, product)
 
-    def add_run(self, version: str, changes: list[dict[str, Any]]) -> None:
-        runs = self.memory.runs
-        number = runs[-1]["run"] + 1 if runs else 1
-        run = {"run": number, "time": _now(), "version": version, "changes": changes}
-        self.memory = evolve(self.memory, runs=(*runs, run)[-RUNS_KEPT:])
+    def end_run(self, version: str) -> None:
+        """Put what was changed, also by runs that were killed, under a number and a time."""
+        runs, changes = self.memory.runs, self.memory.underway
+        if changes:
+            number = runs[-1]["run"] + 1 if runs else 1
+            run = {"run": number, "time": _now(), "version": version, "changes": changes}
+            self.memory = evolve(self.memory, runs=(*runs, run)[-RUNS_KEPT:], underway=())
 
     def add_audit(self, verb: str, id_: str) -> None:
         audit = (*self.memory.audit, {"time": _now(), "verb": verb, "id": id_})
@@ -121,8 +132,8 @@ class Ledger:
             self.saved = _encode(self.memory, self.generation)
             system.write(self.path, self.saved, mode=0o600, keep=False)
         if self.journal_open:
-            system.remove(self.journal_path, keep=False)
-        self.exists, self.journal_open = True, False
+            self._drop_journal(system)
+        self.exists = True
 
     def _record(self, system: System, record: journal.Record, *, sync: bool) -> None:
         if not self.journal_open:
@@ -131,10 +142,14 @@ class Ledger:
         self.memory = journal.replay(self.memory, record)
 
     def _start_journal(self, system: System) -> None:
-        """Begin anew. A journal that is there was folded by a run that was killed then, or has no record yet."""
-        system.remove(self.journal_path, keep=False)
+        if self.journal_left:
+            self._drop_journal(system)
         system.append(self.journal_path, journal.line(journal.heading(self.generation)), sync=False)
         self.journal_open = True
+
+    def _drop_journal(self, system: System) -> None:
+        system.remove(self.journal_path, keep=False)
+        self.journal_open = self.journal_left = False
 
 
 @frozen

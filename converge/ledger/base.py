@@ -38,6 +38,8 @@ class Intent:
     id: str
     changes: tuple[Change, ...]
     entry: Entry
+    before: Mapping[str, Value] = field(factory=dict)
+    """The whole state before; that of the first run where it was interrupted and another one goes on."""
 
 
 @frozen
@@ -53,6 +55,8 @@ class Memory:
     entries: Mapping[str, Entry] = field(factory=dict)
     intents: Mapping[str, Intent] = field(factory=dict)
     effects: tuple[Effect, ...] = ()
+    underway: tuple[Mapping[str, Any], ...] = ()
+    """What was changed since the last of the runs; a run that was killed leaves it to the next one."""
     runs: tuple[Mapping[str, Any], ...] = ()
     """What each of the last runs changed, with the state before: {run, time, version, changes: [...]}; for undo."""
     audit: tuple[Mapping[str, Any], ...] = ()
@@ -99,6 +103,14 @@ class Memory:
             entries[former] = evolve(entries[former], alias=id_)
         intents = {key: intent for key, intent in self.intents.items() if key not in (entry.id, former)}
         return evolve(self, entries=entries, intents=intents)
+
+    def with_change(self, entry: Entry, former: str | None = None) -> "Memory":
+        """Where an entry settles an intent, what was intended has been changed."""
+        intent = self.intents.get(entry.id) or self.intents.get(former or "")
+        if intent is None or not entry.status.settled:
+            return self
+        change = {"id": entry.id, "type": entry.type, "before": intent.before, "changes": intent.changes}
+        return evolve(self, underway=(*self.underway, {name: to_json(value) for name, value in change.items()}))
 
     def with_effects(self, effects: tuple[Effect, ...]) -> "Memory":
         return evolve(self, effects=tuple(dict.fromkeys((*self.effects, *effects))))
@@ -176,6 +188,7 @@ def memory_from(document: dict[str, Any]) -> Memory:
         entries={id_: entry_from({**entry, "id": id_}) for id_, entry in document["entries"].items()},
         intents={intent["id"]: intent_from(intent) for intent in document["intents"].values()},
         effects=tuple(effect_from(e) for e in document["effects"]),
+        underway=tuple(document["underway"]),
         runs=tuple(document["runs"]),
         audit=tuple(document["audit"]),
         format=max(document["format"], FORMAT),
@@ -193,7 +206,8 @@ def opened_from(data: dict[str, Any]) -> Opened:
 
 
 def intent_from(data: dict[str, Any]) -> Intent:
-    return Intent(data["id"], tuple(_change(c) for c in data["changes"]), entry_from(data["entry"]))
+    before = {name: frozen_value(value) for name, value in data["before"].items()}
+    return Intent(data["id"], tuple(_change(c) for c in data["changes"]), entry_from(data["entry"]), before)
 
 
 def effect_from(data: dict[str, str]) -> Effect:

@@ -56,7 +56,8 @@ def replay(memory: Memory, record: Record) -> Memory:
             return memory.with_intent(intent_from(record["intent"]))
         case "entry":
             effects = tuple(effect_from(effect) for effect in record["effects"])
-            return memory.with_entry(entry_from(record["entry"]), record["former"]).with_effects(effects)
+            entry, former = entry_from(record["entry"]), record["former"]
+            return memory.with_change(entry, former).with_entry(entry, former).with_effects(effects)
         case "effect-done":
             done = effect_from(record["effect"])
             return evolve(memory, effects=tuple(effect for effect in memory.effects if effect != done))

@@ -308,8 +308,12 @@ def _checked(path: str) -> str:
 
 
 def make_folder_in(folder: int, name: str, mode: int) -> int:
-    """Make a folder, durably, and return a descriptor of it."""
-    os.mkdir(name, mode, dir_fd=folder)
+    """Make a folder, durably, and return a descriptor of it. It has its mode from the start: one that is there stays."""
+    umask = os.umask(0)
+    try:
+        os.mkdir(name, mode, dir_fd=folder)
+    finally:
+        os.umask(umask)
     descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     os.fchmod(descriptor, mode)
     sync_folder(folder)

@@ -140,9 +140,10 @@ def _number(data: bytes, at: int, size: int) -> int:
     return int.from_bytes(data[at : at + size], "big")
 
 
-def keep(system: System, ring: bytes | None) -> None:
-    """Remember the certificates of a ring that is about to go, each under its fingerprint."""
-    for certificate in certificates(ring) if ring else ():
+def keep(system: System, ring: bytes | None, *, but: bytes = b"") -> None:
+    """Remember the certificates of a ring that is about to go, each under its fingerprint, `but` for those of another."""
+    staying = certificates(but) if but else ()
+    for certificate in set(certificates(ring) if ring else ()).difference(staying):
         system.write(f"{KEPT}/{certificate.fingerprint}", certificate.data, mode=0o600, keep=False)
 
 

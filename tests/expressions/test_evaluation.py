@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.expressions import ExpressionError, check, evaluate, parse_expression, parse_template
-from converge.model import Unknown, Version
+from converge.diagnostics import Mark
+from converge.expressions import (
+    ExpressionError,
+    check,
+    evaluate,
+    parameter_value,
+    parse_expression,
+    parse_template,
+)
+from converge.model import Parameter, Unknown, Version
 from tests.expressions.world import SCOPE, VALUES, World
 
 GIB = 1 << 30
@@ -162,6 +170,13 @@ def test_a_version_that_is_lower_than_all_becomes_no_text() -> None:
         evaluate(parse_template("{{ installed.version }}"), World({"installed.version": Version(None)}))
 
 
+def test_a_parameter_that_is_a_version_compares_as_one() -> None:
+    here = Mark("base.yaml", 1, 1, 1, 1)
+    values = {kind: parameter_value(Parameter("name", kind, "3.10", "", here)) for kind in ("version", "text")}
+    assert values == {"version": Version("3.10"), "text": "3.10"}
+    assert value("name > '3.9'", name=values["version"]) is True
+
+
 LEAVES = [
     *VALUES,
     *["1", "0", "'a'", "'3.8'", "true", "none", "[]", "[1, count]", "['a']", "flatpak('a').origin"],
@@ -172,6 +187,9 @@ SHAPES = [
     *(f"{{0}} | {name}" for name in ["min", "max", "int", "lower", "upper", "join", "split", "length", "stem", "size"]),
     *["{0} | version", "{0} | default({1})", "replace({0}, {1}, {2})", "min({0}, {1})", "{0} | dirname | basename"],
 ]
+
+
+VALUES_ARE_WRONG = ("size:", "int:", "min: the list", "max: the list", "nothing can", "the number grows")
 
 
 def texts() -> st.SearchStrategy[str]:
@@ -192,7 +210,8 @@ def test_what_the_check_passes_never_fails_for_its_types(text: str) -> None:
     try:
         found = evaluate(tree, World())
     except ExpressionError as error:
-        assert any(words in error.message for words in ("size:", "int:", "too large", "by 0", "beyond", "empty"))
+        found = error.message
+    if isinstance(found, str) and found.startswith(VALUES_ARE_WRONG):
         return
     kinds = {"boolean": bool, "integer": int, "size": int, "text": str, "version": Version, "list": tuple}
     if checked.type.kind in kinds and not isinstance(found, Unknown) and not (checked.type.optional and found is None):

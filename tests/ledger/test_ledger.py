@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 
 from converge.ledger import Intent, Ledgers, Memory, Opened
+from converge.ledger.base import to_json
 from converge.model import Domain, Event, Status
 from converge.system import ReadOnlySystem, System
 from tests.ledger.sample import (
@@ -44,7 +45,7 @@ def test_everything_comes_back_from_the_file(system: System, domain: Domain) -> 
         opened=UPGRADE,
         history=(V1, V2),
         entries={"fix": DONE, "old[a]": evolve(OWED, id="old[a]", alias="fix")},
-        intents={"fix": Intent("fix", CHANGES, OWED)},
+        intents={"fix": Intent("fix", CHANGES, OWED, {"mode": "0644", "refs": None})},
         effects=(RESTART, REBOOT),
     )
     ledger.fold(system)
@@ -207,11 +208,37 @@ def test_dropping_forgets_an_entry_and_what_was_intended(system: System) -> None
 def test_runs_are_numbered_and_only_the_last_ones_kept(system: System) -> None:
     ledger = load(system)
     for _ in range(60):
-        ledger.add_run("3.7.4", [{"id": "fix", "before": {"mode": "0644"}, "changes": []}])
+        ledger.intend(system, Intent("fix", CHANGES, OWED, {"mode": "0644", "refs": None}))
+        ledger.commit(system, DONE, RESOURCE, ())
+        ledger.end_run("3.7.4")
     ledger.fold(system)
     runs = load(system).memory.runs
     assert [run["run"] for run in runs] == list(range(11, 61))
-    assert runs[-1]["changes"] == [{"id": "fix", "before": {"mode": "0644"}, "changes": []}]
+    changes = [{"field": change.field, "before": change.before, "after": change.after} for change in CHANGES]
+    assert to_json(runs[-1]["changes"]) == to_json(
+        [{"id": "fix", "type": "file", "before": {"mode": "0644", "refs": None}, "changes": changes}]
+    )
+
+
+def test_a_run_that_changed_nothing_is_none(system: System) -> None:
+    ledger = load(system)
+    ledger.intend(system, Intent("fix", CHANGES, OWED))
+    ledger.commit(system, OWED, RESOURCE, ())
+    ledger.end_run("3.7.4")
+    assert ledger.memory.runs == ()
+
+
+def test_what_a_killed_run_changed_belongs_to_the_run_that_goes_on(system: System) -> None:
+    first = opened(system)
+    first.intend(system, Intent("fix", CHANGES, OWED))
+    first.commit(system, DONE, RESOURCE, ())
+    again = load(system)
+    again.fold(system)
+    again.intend(system, Intent("other", CHANGES, evolve(OWED, id="other")))
+    again.commit(system, evolve(DONE, id="other"), evolve(RESOURCE, id="other"), ())
+    again.end_run("3.7.4")
+    (run,) = again.memory.runs
+    assert [change["id"] for change in run["changes"]] == ["fix", "other"]
 
 
 def test_an_entry_counts_only_for_its_type(system: System) -> None:

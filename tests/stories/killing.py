@@ -1,4 +1,7 @@
-"""Real runs of converge, killed (SIGKILL) at a system call; strace(1) finds the calls, and delivers the signal."""
+"""Runs of converge, killed (SIGKILL) at a system call; strace(1) finds the calls, and delivers the signal.
+
+A run is a process of its own, forked from one that has converge imported already: hundreds of them need no start.
+"""
 
 import os
 import re
@@ -6,11 +9,14 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from attrs import frozen
+
+from converge.cli import app
 
 KINDS = {
     "write": ("write", "pwrite64", "copy_file_range", "ftruncate"),
@@ -29,91 +35,163 @@ KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 LOCKING = "flock"
 
 REPOSITORY = Path(__file__).parents[2]
-ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
 TIME_LIMIT = 60
+"""Seconds, for a run that is traced with the programs that it starts."""
 
 _T = TypeVar("_T")
-
-_CALL = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\((?P<rest>.*)")
+_CALL = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\(")
+_STOPPED = "--- stopped by SIGSTOP"
 
 
 @frozen
 class Call:
-    """A system call of a run: the `nth` of its name since the process began, counted from 1."""
+    """A system call of a run: the `nth` of its name, counted from 1."""
 
     name: str
     nth: int
-    what: str
+    what: str = ""
     """The call with its paths, as they are inside the root."""
 
     @property
     def kind(self) -> str:
         return KIND_OF[self.name]
 
+    @property
+    def injection(self) -> str:
+        return f"{self.name}:when={self.nth}"
 
-def apply(manifest: Path, root: Path, *words: str) -> list[str]:
-    return [sys.executable, "-m", "converge", "apply", str(manifest), "--root", str(root), *words]
 
-
-def trace(argv: Sequence[str], root: Path) -> list[Call]:
+def trace(words: Sequence[str], root: Path) -> list[Call]:
     """Run to the end; the calls that change something, or wait for a program, from the lock on."""
-    run = _traced(argv, root)
-    assert run.returncode == 0, run.stderr
+    code = _traced(words, root)
+    assert code == 0, _said(root).read_text()
     return _calls(root)
 
 
-def kill(argv: Sequence[str], root: Path, call: Call) -> list[Call]:
+def kill(words: Sequence[str], root: Path, call: Call) -> list[Call]:
     """Run until just before a call; the calls until then, that one included."""
-    run = _traced(argv, root, f"--inject={call.name}:signal=KILL:when={call.nth}")
-    assert run.returncode == -signal.SIGKILL, (call, run.returncode, run.stderr)
+    code = _traced(words, root, f"--inject={call.injection}:signal=KILL")
+    assert code == -signal.SIGKILL, (call, code, _said(root).read_text())
     return _calls(root)
 
 
-def _traced(argv: Sequence[str], root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """The process alone is followed, not its children: strace counts calls for each of those by itself."""
+def _traced(words: Sequence[str], root: Path, *options: str) -> int:
+    """The process alone is followed, not those that it starts: strace counts the calls of each by itself."""
+    process = _stopped(words, root)
     names = ",".join((LOCKING, *KIND_OF))
-    strace = ["strace", "-qq", "-y", "-s0", f"--output={_trace_of(root)}", f"--trace={names}", *options]
-    return subprocess.run(
-        [*strace, *argv],
-        cwd=REPOSITORY,
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIME_LIMIT,
-        check=False,
-    )
+    strace = ["strace", f"--attach={process}", "-y", "-s0", f"--output={_trace_of(root)}", f"--trace={names}", *options]
+    with subprocess.Popen(strace, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr
+        said = tracer.stderr.readline()
+        os.kill(process, signal.SIGCONT)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        tracer.communicate()
+    assert "attached" in said, said
+    return code
+
+
+def _stopped(words: Sequence[str], root: Path) -> int:
+    """A process that is to run converge once it is continued."""
+    process = os.fork()
+    if not process:
+        code = 1
+        try:
+            said = os.open(_said(root), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            for output in (1, 2):
+                os.dup2(said, output)
+            os.kill(os.getpid(), signal.SIGSTOP)
+            code = app.run(list(words))
+            sys.stdout.flush()
+        finally:
+            os._exit(code)
+    os.waitpid(process, os.WUNTRACED)
+    return process
+
+
+def _said(root: Path) -> Path:
+    return root.with_name("said")
 
 
 def _trace_of(root: Path) -> Path:
-    return root.with_name(f"{root.name}.trace")
+    return root.with_name("trace")
 
 
 def _calls(root: Path) -> list[Call]:
     counts: Counter[str] = Counter()
     calls = []
-    locked = False
     for line in _trace_of(root).read_text().splitlines():
         matched = _CALL.match(line)
         if matched is None:
             continue
         name = matched["name"]
         counts[name] += 1
-        if locked and name in KIND_OF and _counts(name, line, root):
+        if counts[LOCKING] and name in KIND_OF and _matters(name, line, root):
             calls.append(Call(name, counts[name], _what(line, root)))
-        locked = locked or name == LOCKING
     return calls
 
 
-def _counts(name: str, line: str, root: Path) -> bool:
+def _matters(name: str, line: str, root: Path) -> bool:
     """A write elsewhere than below the root is the run's output; how often a program's end is polled is chance."""
-    return str(root) in line if name == "write" else "WNOHANG" not in line
+    return f"{root}/" in line if name == "write" else "WNOHANG" not in line
 
 
 def _what(line: str, root: Path) -> str:
     """What is the same in every run: without the root, the result, and the numbers of descriptors and processes."""
+    if "wait" in line:
+        return line.partition("(")[0]
     call = line.replace(str(root), "").rpartition(" = ")[0].rstrip()
-    return re.sub(r"\b\d+(?=<|, )|0x[0-9a-f]+", "", call)
+    return re.sub(r"\b\d+(?=<|, )|0x[0-9a-f]+|fd/\d+", "", call)
+
+
+def renames_within(words: Sequence[str]) -> list[Call]:
+    """Run to the end; the renames of the programs that converge starts, as far as they are not its own as well.
+
+    Calls are counted for each process by itself: the first one to make its nth is the one that is stopped there.
+    """
+    with _followed(words) as lines:
+        matches = [matched for line in lines if (matched := _CALL.match(line))]
+    converge = matches[0]["pid"]
+    counts: Counter[tuple[str, str]] = Counter()
+    first: dict[Call, str] = {}
+    for matched in matches:
+        counts[matched["pid"], matched["name"]] += 1
+        first.setdefault(Call(matched["name"], counts[matched["pid"], matched["name"]]), matched["pid"])
+    return [call for call, process in first.items() if call.name in KINDS["rename"] and process != converge]
+
+
+def kill_within(words: Sequence[str], call: Call) -> None:
+    """Kill converge while a program that it started is about to make a call; returns once none of them is left."""
+    with _followed(words, f"--inject={call.injection}:signal=STOP") as lines:
+        matched = _CALL.match(next(lines))
+        assert matched
+        assert any(_STOPPED in line for line in lines), call
+        os.kill(int(matched["pid"]), signal.SIGKILL)
+        for _ in lines:
+            pass
+
+
+@contextmanager
+def _followed(words: Sequence[str], *options: str) -> Iterator[Iterator[str]]:
+    """The renames of a run and of what it starts, as they happen; the first line is of converge itself.
+
+    gpg closes every descriptor that it might have: the fewer these are, the less there is to trace.
+    """
+    names = ",".join(("execve", *KINDS["rename"]))
+    reading, writing = os.pipe()
+    strace = ["strace", "-f", "-s0", f"--output=/dev/fd/{writing}", f"--trace={names}", *options]
+    with open(reading) as lines:
+        process = subprocess.Popen(
+            ["prlimit", "--nofile=256", "timeout", str(TIME_LIMIT), *strace, sys.executable, "-m", "converge", *words],
+            cwd=REPOSITORY,
+            pass_fds=[writing],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        os.close(writing)
+        try:
+            yield lines
+        finally:
+            process.wait()
 
 
 def counted(calls: Sequence[Call]) -> str:

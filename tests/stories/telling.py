@@ -32,14 +32,15 @@ class Telling:
         self.say(f"{BOLD}{user}$ {words}{PLAIN}")
 
     def converge(self, *words: str, brief: bool = False) -> int:
-        """Run converge, in brief with the last line of its output only, and return its exit code."""
+        """Run converge and return its exit code; in brief: only the last line of its output where all went well."""
         self.command(" ".join(("converge", *words)))
         argv = [sys.executable, "-m", "converge", *words, "--color", "always" if COLOR else "never"]
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        folders = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
         output = subprocess.PIPE if brief else None
         done = subprocess.run(argv, cwd=self.folder, env=environment, check=False, stdout=output, text=True)
         if brief:
-            self.say(f"  …\n{done.stdout.rstrip().rpartition(chr(10))[2]}")
+            self.say(done.stdout.rstrip() if done.returncode else f"  …\n{done.stdout.splitlines()[-1]}")
         self.say(f"{DIM}exit code {done.returncode}{PLAIN}\n")
         return done.returncode
 

@@ -12,6 +12,7 @@ from tests.stories.demo import NO_FLATPAK
 REPOSITORY = Path(__file__).parent.parent.parent
 
 POINTS = (
+    "the installation exits 0",
     "plan --detailed-exitcode exits 2 before",
     "plan --detailed-exitcode exits 0 after",
     "the second apply exits 0",
@@ -27,6 +28,7 @@ POINTS = (
     "the new installation never ran the permission fix",
 )
 FLATPAK_POINTS = (
+    "the installation exits 0",
     "its apps are there",
     "she removed an app",
     "she changed a remote's title",

@@ -11,12 +11,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from attrs import frozen
@@ -24,7 +24,8 @@ from attrs import frozen
 from converge.cli import app
 from tests.machine import snapshot
 from tests.real import flatpakrepo
-from tests.stories import killed_machines, killing
+from tests.stories import killing
+from tests.stories import killed_machines as scenes
 from tests.stories.killed_machines import Scene
 from tests.stories.killing import Call, counted, evenly
 
@@ -32,6 +33,11 @@ LEDGERS = ("etc/converge/ledger", "var/lib/converge/ledger")
 MACHINE_LEDGER = LEDGERS[1]
 USERS = "the user's\n"
 
+TWICE = {"adopting": (5, 4), "upgrading": (6, 5), "installing": (3, 4)}
+"""At how many points the first run is killed, and at how many the one after it."""
+WITHIN = 5
+
+_T = TypeVar("_T")
 Tree = dict[str, tuple[object, ...]]
 
 pytestmark = pytest.mark.skipif(
@@ -50,43 +56,57 @@ class Played:
 
 @pytest.fixture(scope="module")
 def crew() -> Iterator[ProcessPoolExecutor]:
-    """As many processes as processors; they have converge imported, so that finishing a run costs no start."""
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool
+    """As many processes as processors, all with the same hash seed: what they do is done in the same order."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONHASHSEED", "0")
+        with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+            yield pool
 
 
 @pytest.fixture(scope="module")
-def installing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+def adopting(crew: ProcessPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return crew.submit(play, scenes.to_adopt(tmp_path_factory.mktemp("adopt"))).result()
+
+
+@pytest.fixture(scope="module")
+def upgrading(crew: ProcessPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return crew.submit(play, scenes.to_upgrade(tmp_path_factory.mktemp("upgrade"))).result()
+
+
+@pytest.fixture(scope="module")
+def installing(crew: ProcessPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """The app comes from a repository that is served as long as the tests of this file run."""
     if not all(map(shutil.which, ("flatpak", "ostree", "gpg", "bwrap"))):
         pytest.skip("needs flatpak")
     folder = tmp_path_factory.mktemp("install")
     with flatpakrepo.signing_key() as key:
         flatpakrepo.build(folder / "repo", ["org.example.Hello"], **flatpakrepo.sign_with(key))
         with flatpakrepo.serve(folder / "repo") as server:
-            yield play(killed_machines.to_install(folder, server.url, key.public))
+            yield crew.submit(play, scenes.to_install(folder, server.url, key.public)).result()
 
 
 def play(scene: Scene) -> Played:
-    end = scratch_copy(scene.machine.root, scene.machine.root.parent)
+    end = copy_of(scene.machine.root, scene)
     calls = killing.trace(command(scene, end), end)
     return Played(scene, end, tuple(calls))
 
 
-def scratch_copy(root: Path, folder: Path) -> Path:
-    copy = Path(tempfile.mkdtemp(dir=folder), "root")
+def copy_of(root: Path, scene: Scene) -> Path:
+    """In a folder of its own."""
+    copy = Path(tempfile.mkdtemp(dir=scene.machine.root.parent), "root")
     subprocess.run(["cp", "-a", str(root), str(copy)], check=True)
     return copy
 
 
 def command(scene: Scene, root: Path) -> list[str]:
-    event = scene.event if not _has_event(root) else None
-    return killing.apply(scene.machine.manifest, root, *(("--event", event) if event else ()))
+    """The event is told to the first run; once the machine's ledger knows it, another run finds it there."""
+    told = ["--event", scene.event] if scene.event and not _knows_event(root) else []
+    return ["apply", str(scene.machine.manifest), "--root", str(root), *told]
 
 
-def _has_event(root: Path) -> bool:
-    """Whether the machine's ledger knows by itself why the next run is."""
-    texts = [read(root / f"{MACHINE_LEDGER}.{kind}") for kind in ("json", "journal")]
-    return '"opened": {' in texts[0] or '"op":"open"' in texts[1]
+def _knows_event(root: Path) -> bool:
+    ledger, journal = (read(root / f"{MACHINE_LEDGER}.{kind}") for kind in ("json", "journal"))
+    return '"opened": {' in ledger or '"op":"open"' in journal
 
 
 def read(path: Path) -> str:
@@ -96,7 +116,7 @@ def read(path: Path) -> str:
 def finish(scene: Scene, root: Path) -> None:
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
-        code = app.run(command(scene, root)[3:])
+        code = app.run(command(scene, root))
     assert code == 0, said.getvalue()
 
 
@@ -104,10 +124,9 @@ def delivered(root: Path, id_: str) -> bool:
     """Whether a ledger says in any way that a resource is done; read without converge's own code."""
     for name in LEDGERS:
         entries = json.loads(read(root / f"{name}.json") or "{}").get("entries", {})
-        if entries.get(id_, {}).get("status") == "done":
-            return True
         records = [json.loads(line.partition(" ")[2]) for line in read(root / f"{name}.journal").splitlines()]
-        if any(each["op"] == "entry" and each["entry"]["id"] == id_ for each in records):
+        entries |= {record["entry"]["id"]: record["entry"] for record in records if record["op"] == "entry"}
+        if entries.get(id_, {}).get("status") == "done":
             return True
     return False
 
@@ -120,20 +139,24 @@ def live_on(scene: Scene, root: Path) -> list[str]:
     return changed
 
 
-def remembered(text: bytes) -> Any:
-    """A ledger without what another run may have otherwise: times, and how often it was written."""
-    ledger = json.loads(text)
-    runs = [{key: value for key, value in run.items() if key != "time"} for run in ledger["runs"]]
-    return {**ledger, "runs": runs, "generation": None}
-
-
 def state(root: Path) -> Tree:
+    """Everything, the ledgers value by value."""
     tree = snapshot(root)
     for path in (f"{name}.json" for name in LEDGERS):
         if path in tree:
-            *attributes, text = tree[path]
-            tree[path] = (*attributes, remembered(text))  # type: ignore[arg-type]  # a file's bytes
+            tree[path] = tree[path][:-1]
+            tree |= {f"{path} {name}": (value,) for name, value in values(json.loads(read(root / path)))}
     return tree
+
+
+def values(json_: Any, name: str = "") -> Iterator[tuple[str, object]]:
+    """What a ledger holds, but for times, and how often it was written."""
+    items = list(enumerate(json_) if isinstance(json_, list) else json_.items() if isinstance(json_, dict) else ())
+    if not items:
+        yield name, json_
+    for key, value in items:
+        if key not in ("time", "generation"):
+            yield from values(value, f"{name}/{key}")
 
 
 @cache
@@ -142,77 +165,91 @@ def undisturbed(end: Path) -> Tree:
 
 
 def differences(played: Played, root: Path, changed: Sequence[str]) -> list[str]:
+    """What is otherwise than after the undisturbed run, but for what the user changed."""
     wanted, found = dict(undisturbed(played.end)), state(root)
-    for path in changed:
-        *attributes, _ = wanted[path]
-        wanted[path] = (*attributes, USERS.encode())
-    return [
-        f"{path}: {found.get(path)} instead of {wanted.get(path)}"
-        for path in sorted({*wanted, *found})
-        if wanted.get(path) != found.get(path)
-    ]
+    wanted |= {path: (*wanted[path][:-1], USERS.encode()) for path in changed}
+    paths = [path for path in sorted({*wanted, *found}) if wanted.get(path) != found.get(path)]
+    return [f"{path}: {found.get(path)} instead of {wanted.get(path)}" for path in paths]
+
+
+def recovered(played: Played, root: Path) -> list[str]:
+    """Live on with a machine after a kill, and finish; what is then otherwise than it should be."""
+    changed = live_on(played.scene, root)
+    finish(played.scene, root)
+    found = differences(played, root, changed)
+    shutil.rmtree(root.parent)
+    return found
 
 
 def killed_once(played: Played, position: int) -> list[str]:
-    """Kill at a call, live on, finish; what is then otherwise than it should be."""
-    scene, call = played.scene, played.calls[position]
-    root = scratch_copy(scene.machine.root, scene.machine.root.parent)
-    try:
-        calls = killing.kill(command(scene, root), root, call)
-        if [each.what for each in calls] != [each.what for each in played.calls[: position + 1]]:
-            return [f"{call}: was killed elsewhere, at {calls[-1:]}"]
-        changed = live_on(scene, root)
-        finish(scene, root)
-        return [f"killed at {call.what}: {each}" for each in differences(played, root, changed)]
-    finally:
-        shutil.rmtree(root.parent)
+    root, call = copy_of(played.scene.machine.root, played.scene), played.calls[position]
+    calls = killing.kill(command(played.scene, root), root, call)
+    if [each.what for each in calls] != [each.what for each in played.calls[: position + 1]]:
+        return [f"to be killed at {call}, was killed elsewhere: {calls[-1:]}"]
+    return [f"killed at {call.what}: {each}" for each in recovered(played, root)]
 
 
 def killed_twice(played: Played, count: int, position: int) -> list[str]:
-    """Kill at a call, and the run that resumes at `count` of its own; what is then otherwise than it should be."""
+    """Kill the run that resumes too, at `count` of its calls."""
     scene, call = played.scene, played.calls[position]
-    folder = scene.machine.root.parent
-    killed = scratch_copy(scene.machine.root, folder)
+    killed = copy_of(scene.machine.root, scene)
     killing.kill(command(scene, killed), killed, call)
-    resumed = scratch_copy(killed, folder)
+    resumed = copy_of(killed, scene)
     problems = []
     for second in evenly(killing.trace(command(scene, resumed), resumed), count):
-        root = scratch_copy(killed, folder)
+        root = copy_of(killed, scene)
         killing.kill(command(scene, root), root, second)
-        changed = live_on(scene, root)
-        finish(scene, root)
-        found = differences(played, root, changed)
-        problems += [f"killed at {call.what}, then at {second.what}: {each}" for each in found]
-        shutil.rmtree(root.parent)
+        problems += [f"killed at {call.what}, then at {second.what}: {each}" for each in recovered(played, root)]
     return problems
 
 
-def all_of(
-    crew: ProcessPoolExecutor, task: Callable[[int], list[str]], positions: Sequence[int]
-) -> list[str]:
-    return [problem for problems in crew.map(task, positions) for problem in problems]
+def killed_within(played: Played, call: Call) -> list[str]:
+    """Kill converge in the middle of flatpak's work."""
+    root = copy_of(played.scene.machine.root, played.scene)
+    killing.kill_within(command(played.scene, root), call)
+    return [f"killed at {call.name} {call.nth} of flatpak: {each}" for each in recovered(played, root)]
 
 
-def show(problems: list[str]) -> str:
-    return "\n".join([f"{len(problems)} differences", *problems[:20]])
+def problems_of(crew: ProcessPoolExecutor, task: Callable[[_T], list[str]], tasks: Iterable[_T]) -> str:
+    found = [problem for problems in crew.map(task, tasks) for problem in problems]
+    return "\n".join([f"{len(found)} differences", *found[:20]]) if found else ""
 
 
-@pytest.fixture(scope="module")
-def adopting(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    return play(killed_machines.to_adopt(tmp_path_factory.mktemp("adopt")))
+MACHINES = pytest.mark.parametrize("machine", ["adopting", "upgrading", "installing"])
 
 
-@pytest.fixture(scope="module")
-def upgrading(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    return play(killed_machines.to_upgrade(tmp_path_factory.mktemp("upgrade")))
-
-
-@pytest.mark.parametrize("name", ["adopting", "upgrading", "installing"])
+@MACHINES
 def test_a_run_killed_anywhere_is_finished_by_the_next(
-    name: str, crew: ProcessPoolExecutor, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    machine: str, crew: ProcessPoolExecutor, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    played: Played = request.getfixturevalue(name)
+    played: Played = request.getfixturevalue(machine)
     with capsys.disabled():
-        print(f"\n{name}: killed at {len(played.calls)} points: {counted(played.calls)}")
-    problems = all_of(crew, partial(killed_once, played), range(len(played.calls)))
-    assert not problems, show(problems)
+        print(f"\n{machine}, killed at {len(played.calls)} points: {counted(played.calls)}")
+    problems = problems_of(crew, partial(killed_once, played), range(len(played.calls)))
+    assert not problems, problems
+
+
+@MACHINES
+def test_so_is_one_whose_resumption_was_killed_too(
+    machine: str, crew: ProcessPoolExecutor, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played: Played = request.getfixturevalue(machine)
+    first, second = TWICE[machine]
+    with capsys.disabled():
+        print(f"\n{machine}, killed at {first} points, and the run after that at {second} points")
+    positions = evenly(range(len(played.calls)), first)
+    problems = problems_of(crew, partial(killed_twice, played, second), positions)
+    assert not problems, problems
+
+
+def test_so_is_one_killed_in_the_middle_of_flatpaks_work(
+    installing: Played, crew: ProcessPoolExecutor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = installing.scene
+    root = copy_of(scene.machine.root, scene)
+    calls = evenly(crew.submit(killing.renames_within, command(scene, root)).result(), WITHIN)
+    assert len(calls) == WITHIN
+    with capsys.disabled():
+        print(f"\ninstalling, killed at {len(calls)} points within flatpak: {counted(calls)}")
+    problems = problems_of(crew, partial(killed_within, installing), calls)
+    assert not problems, problems

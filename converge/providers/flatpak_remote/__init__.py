@@ -143,7 +143,7 @@ def _edit(system: System, spec: Spec, config: Keyfile, after: Mapping[str, Value
     live = system.read(path)
     if isinstance(keys, list | tuple):
         ring = openpgp.ring_of(system, map(str, keys), _files(system, spec)[1], live)
-        openpgp.keep(system, live)
+        openpgp.keep(system, live, but=ring)
         system.write(path, ring, keep=False)
     system.write(flatpak.CONFIG, config.dump())
     if "gpg_key" in after and not keys:

@@ -133,7 +133,8 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
 def _record(system: System, spec: Spec, asked: Mapping[str, Value], changes: tuple[Change, ...]) -> None:
     """Write down what is about to be changed; a hard link that is refused is met here, before anything is."""
     befores = {change.field: record_of(change.before) for change in changes if change.field in asked}
-    recorders = {name: Recorder(system, record) for name, record in befores.items() if record}
+    alone = {record: name for name, record in befores.items() if record}  # equal numbers of users and groups share one
+    recorders = {name: Recorder(system, record) for record, name in alone.items()}
     for wrong in wrong_things(system, spec, asked):
         for name, value in wrong.before().items():
             if name in recorders:
