@@ -22,7 +22,7 @@ _ON_THE_MACHINE = Unknown("it depends on the machine")
 class _Known:
     """The environment of an evaluation that knows parameters and `item`, and nothing of a machine."""
 
-    values: Mapping[str, Value | Version]
+    values: Mapping[str, "Value | Version"]
 
     def name(self, path: tuple[str, ...]) -> Any:  # noqa: ANN401  (a Value or Unknown)
         value: Any = self.values.get(path[0], _ON_THE_MACHINE)

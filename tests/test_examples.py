@@ -1,0 +1,97 @@
+"""What we show is true: every product, every example and every manifest in README is validated, planned and applied."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from converge.check import validate
+from converge.diagnostics import Report
+from converge.model import Event
+from tests.machine import Machine, decisions, outcomes
+
+TOP = Path(__file__).parent.parent
+README = re.findall(r"^```yaml\n(.*?)^```", (TOP / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+
+EXPECTED: Mapping[str, Mapping[str, str]] = {
+    "compare-and-set": {"moved": "not-applicable", "collection": "not-applicable"},
+    "first-file": {"reader-settings": "apply"},
+    "for-each": {
+        "bookmarks[library]": "apply",
+        "bookmarks[timetable]": "apply",
+        "drop-ins[/etc/sudoers.d/wheel]": "apply",
+    },
+    "mend-at-upgrade": {"private-homes": "baseline"},
+    "merge": {"editor": "apply"},
+    "parameters": {"issue": "apply", "cache": "owed"},
+    "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
+}
+"""What is decided for each example's resources on a new machine."""
+
+SHIPPED: Mapping[str, Mapping[str, str]] = {
+    "base": {"issue": "apply", "meadow-apps": "apply", "apps-collection-id": "apply", "saned-permissions": "baseline"},
+    "desktop": {"games[org.meadow.Chess]": "apply", "maps": "owed", "paint": "baseline", "welcome": "apply"},
+    "school": {"apps[org.meadow.Classroom]": "apply", "school-filter": "apply", "bookmarks[library]": "apply"},
+}
+"""Some of what is decided for each product's resources on a new machine."""
+
+
+def manifests(folder: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((TOP / folder).glob("*.yaml"))}
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    machine = Machine.make(tmp_path)
+    drop_in = machine.path("/etc/sudoers.d/wheel")
+    drop_in.parent.mkdir()
+    drop_in.write_text("%wheel ALL=(ALL) ALL\n")
+    return machine
+
+
+def test_every_manifest_has_an_expectation() -> None:
+    assert set(manifests("examples")) == set(EXPECTED)
+    assert set(manifests("products")) == set(SHIPPED)
+
+
+@pytest.mark.parametrize("folder", ["examples", "products"])
+def test_they_are_valid(folder: str) -> None:
+    report = Report()
+    assert len(validate([str(TOP / folder)], [str(TOP / "products")], report)) == len(manifests(folder))
+    assert list(report) == []
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) -> None:
+    machine.manifest = manifests("examples")[name]
+    assert decisions(machine.plan(Event.INSTALL)) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", ["first-file", "for-each", "mend-at-upgrade", "merge", "parameters"])
+def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
+    machine.manifest = manifests("examples")[name]
+    assert "failed" not in outcomes(machine.apply(Event.INSTALL)).values()
+    assert "changed" not in outcomes(machine.apply(Event.INSTALL)).values()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_product_is_planned(name: str, machine: Machine) -> None:
+    machine.manifest = manifests("products")[name]
+    found = decisions(machine.plan(Event.INSTALL))
+    assert {id_: found.get(id_) for id_ in SHIPPED[name]} == SHIPPED[name]
+    assert "failed" not in found.values()
+
+
+def test_readme_has_a_manifest() -> None:
+    assert README
+
+
+@pytest.mark.parametrize("text", README)
+def test_a_manifest_in_readme_does_what_is_said(text: str, machine: Machine) -> None:
+    machine.manifest.write_text(text)
+    report = Report()
+    validate([str(machine.manifest)], [], report)
+    assert list(report) == []
+    assert set(outcomes(machine.apply(Event.INSTALL)).values()) == {"changed"}
+    assert set(outcomes(machine.apply(Event.REFRESH)).values()) == {"unchanged"}
