@@ -1,5 +1,6 @@
 """What the renderers share: text that is safe to show, its width on a terminal, and lines of styled spans."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO, TypeAlias
@@ -64,10 +65,14 @@ def brief(value: object, cells: int = VALUE_WIDTH) -> str:
     return shorten(_literal(value), cells)
 
 
+_ADDRESS = re.compile(r"(?P<kind>sha256|tree):(?P<digits>[0-9a-f]{64})(?: \((?P<words>.*)\))?", re.DOTALL)
+"""Of a content, or of the values in a tree with words that say what they are."""
+
+
 def _brief_text(text: str, cells: int) -> str:
-    algorithm, _, digits = text.partition(":")
-    if algorithm == "sha256" and len(digits) == 64:
-        return f"{algorithm}:{digits[:ADDRESS_DIGITS]}"
+    if address := _ADDRESS.fullmatch(text):
+        short = f"{address['kind']}:{address['digits'][:ADDRESS_DIGITS]}"
+        return shorten(safe(address["words"] or short), cells)
     return f'"{shorten(safe(text), cells - 2)}"'
 
 
