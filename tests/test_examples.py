@@ -22,6 +22,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "bookmarks[timetable]": "apply",
         "drop-ins[/etc/sudoers.d/wheel]": "apply",
     },
+    "inherited": {"reader-settings": "apply", "welcome": "apply"},
     "mend-at-upgrade": {"private-homes": "baseline"},
     "merge": {"editor": "apply"},
     "parameters": {"issue": "apply", "cache": "owed"},
@@ -38,7 +39,8 @@ SHIPPED: Mapping[str, Mapping[str, str]] = {
 
 
 def manifests(folder: str) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((TOP / folder).glob("*.yaml"))}
+    """Per product its manifest."""
+    return {path.stem: path for path in sorted((TOP / folder).glob("*.yaml")) if path.name != "site.yaml"}
 
 
 @pytest.fixture
@@ -68,11 +70,22 @@ def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) 
     assert decisions(machine.plan(Event.INSTALL)) == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", ["first-file", "for-each", "mend-at-upgrade", "merge", "parameters"])
+@pytest.mark.parametrize("name", ["first-file", "for-each", "inherited", "mend-at-upgrade", "merge", "parameters"])
 def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
     machine.manifest = manifests("examples")[name]
     assert "failed" not in outcomes(machine.apply(Event.INSTALL)).values()
     assert "changed" not in outcomes(machine.apply(Event.INSTALL)).values()
+
+
+def test_the_site_decides_what_its_example_says(machine: Machine) -> None:
+    machine.manifest = manifests("examples")["parameters"]
+    site = machine.path("/etc/converge/site.yaml")
+    site.parent.mkdir()
+    site.write_bytes((TOP / "examples/site.yaml").read_bytes())
+    assert outcomes(machine.apply(Event.INSTALL)) == {"issue": "changed"}
+    issue = machine.path("/etc/issue")
+    assert issue.read_text() == "Good morning to test 3.7.4\n"
+    assert issue.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("name", SHIPPED)

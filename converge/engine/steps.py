@@ -84,7 +84,9 @@ class Execution:
         decision = step.decision if half.due.decision is Decision.APPLY else half.due.decision
         if decision in _NOTED and not ledger.refused:
             entry = _entry(step, half, _NOTED[decision], self._base_in_place(step, half, decision))
-            if entry.status.settled and half.entry and half.entry.status.settled:  # found as it was: nothing arose from this run
+            if (
+                entry.status.settled and half.entry and half.entry.status.settled
+            ):  # found as it was: nothing arose from this run
                 entry = evolve(entry, event=half.entry.event, adopting=half.entry.adopting)
             ledger.put(entry, resource)
         elif decision is Decision.NOT_APPLICABLE and half.entry and not half.entry.status.settled:

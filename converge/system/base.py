@@ -122,6 +122,8 @@ class Root:
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
         self.live = self.path == "/"
+        self.lock: int | None = None
+        """The descriptor of the lock, while it is held."""
         try:
             self._descriptor = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -308,7 +310,10 @@ def _checked(path: str) -> str:
 
 
 def make_folder_in(folder: int, name: str, mode: int) -> int:
-    """Make a folder, durably, and return a descriptor of it. It has its mode from the start: one that is there stays."""
+    """Make a folder, durably, and return a descriptor of it.
+
+    It has its mode from the start: a run after one that was killed here takes it as it is.
+    """
     umask = os.umask(0)
     try:
         os.mkdir(name, mode, dir_fd=folder)

@@ -1,10 +1,14 @@
 """Running programs: argument lists, a fixed environment, a time limit, and under a foreign root a sandbox around them.
 
+A program ends with converge, even where that is killed. In the sandbox it may be tied too late for that: bwrap ties it
+only once it has made the sandbox. So it holds the lock with us, and is never at work beside the next run.
+
 The sandbox (bubblewrap) is the host's programs with the root's data: the host is read-only and without its /var, /tmp,
 /run, /home and /root; the root's own /var, /boot, /ostree, /sysroot, /etc/flatpak and /etc/ostree stand at their
 places. So a program such as flatpak works on the root by its ordinary paths and can write nowhere else.
 """
 
+import ctypes
 import os
 import selectors
 import shutil
@@ -25,6 +29,9 @@ GRACE = 5.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HOME_LIVE, HOME_SANDBOX = "/run/converge/home", "/tmp/home"  # noqa: S108  (private to the sandbox)
 
+_PR_SET_PDEATHSIG = 1
+"""prctl(2)."""
+
 OnOutput = Callable[[str], None]
 
 _FROM_ROOT = ("var", "boot", "ostree", "sysroot")
@@ -44,10 +51,11 @@ def run(
     """
     _require_program(argv[0])
     environment = {"LC_ALL": "C.UTF-8", "PATH": PATH, "HOME": HOME_LIVE if root.live else HOME_SANDBOX}
-    wrapped = [*(_tied_to_us() if root.live else sandbox(root, writes=writes)), *argv]
+    wrapped = [*(() if root.live else sandbox(root, writes=writes)), *argv]
     if root.live:
         os.makedirs(HOME_LIVE, mode=0o700, exist_ok=True)
-    with _started(wrapped, environment) as process:
+    kept_open = () if root.live or root.lock is None else (root.lock,)
+    with _started(wrapped, environment, kept_open) as process:
         stdout, stderr = _Stream(on_output), _Stream(on_output)
         if not _drain(process, stdout, stderr, time.monotonic() + timeout):
             raise CommandTimeout(f"'{shown(' '.join(argv))}' took longer than {timeout:g} seconds and was ended")
@@ -59,13 +67,22 @@ def _require_program(name: str) -> None:
         raise ProviderError(f"the program '{shown(name)}' is not there", hint="install the package that has it")
 
 
-def _tied_to_us() -> list[str]:
-    """A program dies with converge, even where that is killed (prctl(2), PR_SET_PDEATHSIG)."""
-    return ["setpriv", "--pdeathsig", "KILL", "--"]
+def _tied_to(parent: int) -> Callable[[], None]:
+    """What ties a child to its parent before it becomes a program: it dies with it, even where that is killed."""
+    libc = ctypes.CDLL(None)
+
+    def tie() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return tie
 
 
 @contextmanager
-def _started(argv: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    argv: list[str], environment: dict[str, str], kept_open: Sequence[int]
+) -> Iterator[subprocess.Popen[bytes]]:
     """A program in a session of its own, none of which is left afterwards."""
     _require_program(argv[0])
     process = subprocess.Popen(
@@ -76,6 +93,8 @@ def _started(argv: list[str], environment: dict[str, str]) -> Iterator[subproces
         env=environment,
         cwd="/",
         start_new_session=True,
+        pass_fds=kept_open,
+        preexec_fn=_tied_to(os.getpid()),  # there are no other threads, which might hold a lock as this one forks
     )
     with process:
         try:

@@ -17,6 +17,10 @@ REPO = f"{INSTALLATION}/repo"
 CONFIG = f"{REPO}/config"
 KINDS = ("app", "runtime")
 
+_FOLDERS = ("tmp", "extensions", "state", "refs/heads", "refs/mirrors", "refs/remotes", "objects")
+_NEW_CONFIG = b"[core]\nrepo_version=1\nmode=bare-user-only\nmin-free-space-size=500MB\n"
+"""As flatpak 1.14 makes it."""
+
 _REMOTE = re.compile(r'remote "(.+)"')
 _ARCHES = {"i386": "i386", "i486": "i386", "i586": "i386", "i686": "i386", "armv7l": "arm", "armv6l": "arm"}
 _NO_NETWORK = re.compile(
@@ -106,9 +110,46 @@ def is_pulled(system: ReadOnlySystem, remote: str, ref: str) -> bool:
 
 
 def require_repository(system: System) -> None:
-    """Let flatpak make its repository where there is none yet."""
-    if system.stat(CONFIG) is None:
+    """Let flatpak make its repository where there is none yet.
+
+    One that it was killed in, as it made it, it never finishes; so that is done here. `objects` is what it makes last.
+    """
+    if system.stat(REPO) is None:
         system.run(["flatpak", "--system", "remotes"]).require()
+    elif system.stat(f"{REPO}/objects") is None:
+        if system.stat(CONFIG) is None:
+            system.write(CONFIG, _NEW_CONFIG, keep=False)
+        for name in _FOLDERS:
+            system.make_folder(f"{REPO}/{name}")
+
+
+def finish(system: System, remote: str, ref: str) -> None:
+    """Have flatpak do what it leaves undone once it was killed: it takes for installed whatever has a folder."""
+    runtime = _runtime_of(system, ref)
+    if origin_of(system, ref) is None or (runtime and origin_of(system, runtime) is None):
+        run(system, "install", "--reinstall", remote, ref)
+    for each in filter(None, (_runtime_of(system, ref), ref)):
+        origin = origin_of(system, each)
+        if origin is not None and not _is_whole(system, each):
+            unpinned = () if each == ref else ("--no-auto-pin",)
+            run(system, "install", "--reinstall", "--no-pull", *unpinned, origin, each)
+
+
+def _runtime_of(system: ReadOnlySystem, ref: str) -> str | None:
+    """The ref of the runtime that a deployed app needs."""
+    path = f"{INSTALLATION}/{ref}/active/metadata"
+    runtime = Keyfile.parse(system.read(path) or b"", path).get("Application", "runtime")
+    return f"runtime/{runtime}" if runtime else None
+
+
+def _is_whole(system: ReadOnlySystem, ref: str) -> bool:
+    """Whether there is all that flatpak makes of a ref after it has deployed it."""
+    made = [f"{REPO}/refs/heads/deploy/{ref}"]
+    if ref.startswith("app/"):
+        made += [f"{INSTALLATION}/app/{ref.split('/')[1]}/current"]
+        found = system.walk(f"{INSTALLATION}/{ref}/active/export")
+        made += [f"{INSTALLATION}/exports/{each.path}" for each in found if each.kind != "directory"]
+    return all(system.stat(path, follow=False) for path in made)
 
 
 def mark_changed(system: System) -> None:

@@ -13,14 +13,16 @@ LOCK = "/run/converge.lock"
 
 @contextmanager
 def lock(root: Root) -> Iterator[None]:
-    """Hold the root's lock; Locked where another run holds it. The kernel drops it with the process."""
+    """Hold the root's lock; Locked where another run holds it. It ends with the last process that has it open."""
     with root.place("lock", LOCK, follow=False, make_parents=0o755) as place:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(place.name, flags, 0o600, dir_fd=place.folder)
     try:
         _take(descriptor)
+        root.lock = descriptor
         yield
     finally:
+        root.lock = None
         os.close(descriptor)
 
 

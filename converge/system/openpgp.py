@@ -141,10 +141,11 @@ def _number(data: bytes, at: int, size: int) -> int:
 
 
 def keep(system: System, ring: bytes | None, *, but: bytes = b"") -> None:
-    """Remember the certificates of a ring that is about to go, each under its fingerprint, `but` for those of another."""
-    staying = certificates(but) if but else ()
-    for certificate in set(certificates(ring) if ring else ()).difference(staying):
-        system.write(f"{KEPT}/{certificate.fingerprint}", certificate.data, mode=0o600, keep=False)
+    """Remember the certificates of a ring that is about to go, each under its fingerprint, but for those that stay."""
+    stay = certificates(but) if but else ()
+    for certificate in certificates(ring) if ring else ():
+        if certificate not in stay:
+            system.write(f"{KEPT}/{certificate.fingerprint}", certificate.data, mode=0o600, keep=False)
 
 
 def ring_of(system: ReadOnlySystem, wanted: Iterable[str], *rings: bytes | None) -> bytes:

@@ -11,8 +11,9 @@ OURS = ("etc/converge", "etc/os-release", "run", "var/lib/converge")
 
 
 def lay(golden: Path, root: Path) -> None:
-    """Lay a golden folder over a root: all of it root's, files 0644 and folders 0755, unless `<golden>.modes` differs."""
-    shutil.copytree(golden, root, symlinks=True, dirs_exist_ok=True)
+    """Lay a golden folder over a root: all of it root's, files 0644, folders 0755, but for `<golden>.modes`."""
+    if golden.exists():
+        shutil.copytree(golden, root, symlinks=True, dirs_exist_ok=True)
     for path in root.rglob("*"):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() else 0o644)

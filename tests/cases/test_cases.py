@@ -1,8 +1,8 @@
 """Real changes that a vendor had to make on machines in the field, each as a manifest and what it met there.
 
-A case is a folder with its `manifest.yaml`, and `repositories.yaml` where it needs real flatpak repositories. Each folder
-in it with a `case.yaml` is a machine: `before` and `after` are golden roots, and every difference between the two is
-what the case is about. What is the same in both was not touched: not even written anew.
+A case is a folder with its `manifest.yaml`, and `repositories.yaml` where it needs real flatpak repositories. Each
+folder in it with a `case.yaml` is a machine: `before` and `after` are golden roots, and every difference between the
+two is what the case is about. What is the same in both was not touched: not even written anew.
 """
 
 from collections.abc import Iterator

@@ -11,7 +11,7 @@ from converge.model import Event
 from tests.machine import Machine
 
 PRODUCTS = Path(__file__).parents[2] / "products"
-OLD_SCANNER, SCANNER = 113, 117
+OLD_SCANNER = 113
 OSTREE_CONFIG = '[core]\nrepo_version=1\nmode=bare\n\n[remote "os"]\nurl=https://os.example.com/\ngpg-verify=true\n'
 SETTINGS = "one\ntwo\nthree\nfour\nfive\n"
 
@@ -129,7 +129,12 @@ AFTER = """
       apply: once
       events: [upgrade]
       with:
-        {{path: /var/lib/scans, recursive: true, match: {{owner: "113"}}, owner: scanner, group: scanner, mode: "u=rwX,go="}}
+        path: /var/lib/scans
+        recursive: true
+        match: {{owner: "113"}}
+        owner: scanner
+        group: scanner
+        mode: "u=rwX,go="
     folder:
       type: permissions
       apply: always
@@ -161,7 +166,12 @@ def to_upgrade(folder: Path) -> Scene:
     write(machine, "etc/settings", SETTINGS.replace("one", "the user's"))
     write(machine, "etc/motd", "Welcome\n")
     write(machine, "var/lib/leftover", "old\n")
-    write(machine, "var/lib/flatpak/repo/config", '[core]\nmode=bare\n\n[remote "moved"]\nurl=https://old.example.com/repo\n')
+    write(
+        machine,
+        "var/lib/flatpak/repo/config",
+        '[core]\nmode=bare\n\n[remote "moved"]\nurl=https://old.example.com/repo\n',
+    )
+    (machine.root / "var/lib/flatpak/repo/objects").mkdir()
     write(machine, "ostree/repo/config", OSTREE_CONFIG)
     (machine.root / "etc/private").mkdir(0o755)
     scans(machine)

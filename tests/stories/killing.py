@@ -126,7 +126,8 @@ def _calls(root: Path) -> list[Call]:
         name = matched["name"]
         counts[name] += 1
         if counts[LOCKING] and name in KIND_OF and _matters(name, line, root):
-            calls.append(Call(name, counts[name], _what(line, root)))
+            what = name if KIND_OF[name] == "subprocess" else _what(line, root)
+            calls.append(Call(name, counts[name], what))
     return calls
 
 
@@ -136,9 +137,7 @@ def _matters(name: str, line: str, root: Path) -> bool:
 
 
 def _what(line: str, root: Path) -> str:
-    """What is the same in every run: without the root, the result, and the numbers of descriptors and processes."""
-    if "wait" in line:
-        return line.partition("(")[0]
+    """What is the same in every run: without the root, the result, and the numbers of descriptors."""
     call = line.replace(str(root), "").rpartition(" = ")[0].rstrip()
     return re.sub(r"\b\d+(?=<|, )|0x[0-9a-f]+|fd/\d+", "", call)
 
@@ -160,7 +159,10 @@ def renames_within(words: Sequence[str]) -> list[Call]:
 
 
 def kill_within(words: Sequence[str], call: Call) -> None:
-    """Kill converge while a program that it started is about to make a call; returns once none of them is left."""
+    """Kill converge when a program that it started has just made a call; returns once none of them is left.
+
+    The program is stopped there first: a signal that does not kill lets a call go on.
+    """
     with _followed(words, f"--inject={call.injection}:signal=STOP") as lines:
         matched = _CALL.match(next(lines))
         assert matched

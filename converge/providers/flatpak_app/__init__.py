@@ -110,12 +110,12 @@ def fetch(system: System, spec: Spec, changes: tuple[Change, ...]) -> None:
 
 def _install(system: System, spec: Spec, remote: str) -> None:
     origin = flatpak.origin_of(system, spec.ref)
-    if origin == remote or (origin is None and _deploy_fetched(system, spec, remote)):
-        return
-    _require_remote(system, remote)
-    _wait_while_metered(system, spec)
-    anew = () if origin is None else ("--reinstall",)
-    flatpak.run(system, "install", *anew, remote, spec.ref)
+    if origin != remote and not (origin is None and _deploy_fetched(system, spec, remote)):
+        _require_remote(system, remote)
+        _wait_while_metered(system, spec)
+        anew = () if origin is None else ("--reinstall",)
+        flatpak.run(system, "install", *anew, remote, spec.ref)
+    flatpak.finish(system, remote, spec.ref)
 
 
 def _deploy_fetched(system: System, spec: Spec, remote: str) -> bool:
