@@ -271,6 +271,7 @@ class Entry:
     def has_strayed(self) -> bool:
         """A debt whose things, and with them its domain, were not known."""
         return not self.status.settled and not self.things
+
     unknown: Mapping[str, Value] = field(factory=dict)
     """Keys that a newer converge wrote; kept."""
 

@@ -23,7 +23,7 @@ def test_each_built_in_type_is_held_against_the_protocol() -> None:
 
 @pytest.mark.parametrize("type_", MODULES)
 def test_a_module_has_the_name_of_its_type(type_: str) -> None:
-    assert MODULES[type_].TYPE == type_
+    assert type_ == MODULES[type_].TYPE
 
 
 @pytest.mark.parametrize("type_", MODULES)
