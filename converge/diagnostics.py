@@ -95,13 +95,19 @@ class InvalidManifest(ConvergeError):
 
     def __init__(self, report: Report) -> None:
         count = len(report.errors)
-        super().__init__(f"{count} error{'s' if count != 1 else ''} in the manifests")
+        super().__init__(f"stopped by {count} error{'s' if count != 1 else ''}")
         self.report = report
+
+
+def nearest(name: str, known: "tuple[str, ...] | list[str]") -> str | None:
+    """The known word nearest to `name`, or None where none is near."""
+    import difflib  # a no-op run has no use for it
+
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return near[0] if near else None
 
 
 def did_you_mean(name: str, known: "tuple[str, ...] | list[str]") -> str | None:
     """A hint that names the known word nearest to `name`, or None where none is near."""
-    import difflib  # a no-op run has no use for it
-
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else None
+    near = nearest(name, known)
+    return f"did you mean '{near}'?" if near else None

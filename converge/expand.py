@@ -101,7 +101,7 @@ def _condition(resource: Resource, facts: Facts) -> "bool | Unknown":
 def _param(resource: Resource, provider: AnyProvider, name: str, value: Value, facts: Facts) -> Any:  # noqa: ANN401  (a Value, an Asset or Unknown)
     found = _evaluated(value, facts)
     if name in optional(provider, "FILES", ()) and isinstance(found, str) and not found.startswith("/"):
-        return Asset(_beside(resource.mark_of("with", name).filename, found))
+        return Asset(facts.system.real(_beside(resource.mark_of("with", name).filename, found)))
     return found
 
 

@@ -62,7 +62,7 @@ def _in_phase(step: Step, needed: Iterable[Step], phase: Phase) -> Step:
     if step.decision is not Decision.APPLY or step.phase.rank <= phase.rank:
         return step
     reason = f"waits for the {step.phase} phase"
-    return evolve(step, decision=Decision.OWED, action=Action.NONE, changes=(), reason=reason, until="network")
+    return evolve(step, decision=Decision.OWED, action=Action.NONE, changes=(), reason=reason)
 
 
 def _needs(instances: tuple[Instance, ...]) -> dict[str, tuple[str, ...]]:

@@ -66,19 +66,20 @@ def search_path(root: str, products: tuple[str, ...]) -> tuple[str, ...]:
     return products or tuple(root.rstrip("/") + layer for layer in LAYERS)
 
 
-def site_path(root: str) -> str:
-    return root.rstrip("/") + products.SITE
+def _site_path(system: ReadOnlySystem) -> str:
+    return system.real(system.root.rstrip("/") + products.SITE)
 
 
 def load_product(request: Request, system: ReadOnlySystem) -> Product:
     """The product asked for. Raises InvalidManifest, and UsageError where none is named anywhere."""
     report = Report()
     found = products.load(
-        request.product or _usual_product(request, system),
-        search_path(request.root, request.products),
-        site=site_path(request.root),
+        request.product or _usual_product(system),
+        search_path(system.root, request.products),
+        site=_site_path(system),
         settings=request.settings,
         report=report,
+        real=system.real,
     )
     report.raise_errors()
     assert found is not None  # noqa: S101  (there would be an error in the report)
@@ -90,9 +91,9 @@ def load_product(request: Request, system: ReadOnlySystem) -> Product:
     return found
 
 
-def _usual_product(request: Request, system: ReadOnlySystem) -> str:
+def _usual_product(system: ReadOnlySystem) -> str:
     report = Report()
-    site = products.read_site(site_path(request.root), report)
+    site = products.read_site(_site_path(system), report)
     report.raise_errors()
     data = site.data if site and isinstance(site.data, Mapping) else {}
     name = data.get("product") or Ledgers.load(system).machine.memory.product

@@ -264,6 +264,26 @@ def test_a_file_that_is_not_there_is_an_error() -> None:
         load("/nowhere/x.yaml", Report())
 
 
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("a:\n\tb: 1\n", "a tab cannot indent", "indent with spaces"),
+        ("a: @b\n", "a value cannot begin with this character", "quote the value"),
+        ("a: [\n", "a value is missing", "write it, or close what was opened before"),
+    ],
+)
+def test_a_fault_of_syntax_is_told_in_an_authors_words(text: str, message: str, hint: str) -> None:
+    report = Report()
+    parse(text, "a.yaml", report)
+    assert [(found.message, found.hint) for found in report] == [(message, hint)]
+
+
+def test_what_a_bad_alias_stands_for_is_not_read() -> None:
+    document = parse("a: &x {b: *x, c: *y}\n", "a.yaml", Report())
+    assert document is not None
+    assert document.unread == {("a", "b"), ("a", "c")}
+
+
 @pytest.mark.parametrize("text", [TEXT, "a: &x {k: [v]}\nb: *x\n", "a: 'b'\nc: !!str 1\n", "- - a\n  - b\n"])
 def test_both_parsers_of_ruamel_say_the_same(text: str) -> None:
     def told(event: object) -> tuple[object, ...]:

@@ -100,7 +100,11 @@ def test_a_parameter_that_is_refused(with_: str, at: str, code: str, message: st
             "the name 'A b' must be small letters",
             "rename it",
         ),
-        ("resources: {a: 5}", (3, "5"), "wrong-type", "'a' must be a map, not 5", "None"),
+        ("resources: {a: 5}", (3, "5"), "wrong-type", "'a' must be a map, not 5", "write its `type`, `apply`"),
+        ("resources: {a: null}", (3, "null"), "wrong-type", "'a' must be a map, but has no value", "write its `type`"),
+        ("resources: [a]", (3, "[a]"), "wrong-type", "'resources' must be a map, not a list", "`id: {type: …"),
+        (f"title: [{'x' * 90}]", (3, f"[{'x' * 90}]"), "wrong-type", "must be text, not a list", "School edition"),
+        (f"resources: {'x' * 90}", (3, "x" * 90), "wrong-type", f"not the text '{'x' * 39}…'", "`id: {type: …"),
         ("parameters: {a: {typ: text, type: size}}", (3, "typ"), "unknown-key", "a parameter has no key", "'type'?"),
         ("parameters: {a: {}}", (3, "a"), "missing-key", "'a' needs 'type'", "`type: size`"),
         ("parameters: {a: {type: x, default: 1}}", (3, "x"), "bad-value", "'type' must be text, integer", "write text"),
@@ -136,6 +140,19 @@ def test_a_key_of_a_resource_that_is_refused(key: str, at: str, code: str, messa
     (found,) = check(text)
     assert (found.code, underlined(text, found)) == (code, (8, at))
     assert message in found.message
+    assert hint in str(found.hint)
+
+
+@pytest.mark.parametrize("keys", ["aply: once, with: {path: /x}", "apply: once, path: /x", "aplly: once, path: /x"])
+def test_what_is_only_misspelt_or_misplaced_is_not_called_missing(keys: str) -> None:
+    found = check(f"{HEAD}resources: {{a: {{type: file, {keys}}}}}\n")
+    assert {diagnostic.code for diagnostic in found} == {"unknown-key"}
+
+
+@pytest.mark.parametrize(("text", "hint"), [("", "converge: 1"), ("hello\n", "converge: 1"), ("[a]\n", "converge: 1")])
+def test_a_file_that_is_no_manifest(text: str, hint: str) -> None:
+    (found,) = check(text)
+    assert found.code == "wrong-type"
     assert hint in str(found.hint)
 
 

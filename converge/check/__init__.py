@@ -64,6 +64,6 @@ def _manifests(paths: Iterable[str], report: Report) -> Iterator[str]:
             yield path
             continue
         names = sorted(name for name in os.listdir(path) if name.endswith(SUFFIX))
-        yield from (os.path.join(path, name) for name in names)
+        yield from (os.path.normpath(os.path.join(path, name)) for name in names)
         if not names:
             report.error("unreadable", f"there is no manifest in {path}", hint=f"manifests end in {SUFFIX}")

@@ -124,8 +124,9 @@ def _check_files(resource: Resource, values: dict[str, Any], names: Sequence[str
         values[name] = asset
         if not os.path.isfile(asset.path):
             missing = True
-            hint = f"it must stand beside {os.path.basename(mark.filename)}; a path on the machine begins with '/'"
-            report.error("missing-file", f"there is no file '{path}'", mark, hint=hint)
+            message = f"'{path}' is a folder" if os.path.isdir(asset.path) else f"there is no file '{path}'"
+            hint = f"files are looked for beside {os.path.basename(mark.filename)}; a machine's path begins with '/'"
+            report.error("missing-file", message, mark, hint=hint)
     return missing
 
 

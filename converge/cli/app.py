@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -31,9 +31,15 @@ app.add_typer(ledger.app, name="ledger")
 
 def main() -> None:
     """Run a command line and exit with its code."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text files here
+    sys.stdout, sys.stderr = _stream(sys.stdout), _stream(sys.stderr)
     sys.exit(run(sys.argv[1:]))
+
+
+def _stream(given: TextIO | None) -> TextIO:
+    """The stream, which escapes what it cannot encode; one that the caller has closed counts as one nobody reads."""
+    stream = given or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (it stays open to the end)
+    stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # both are text files here
+    return stream
 
 
 def run(arguments: list[str]) -> int:
@@ -74,9 +80,10 @@ def _tell(error: ConvergeError) -> int:
 def _tell_usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "converge"
-    message = error.format_message()
-    typer.echo(f"error: {message[:1].lower()}{message[1:].rstrip('.')}", err=True)
-    typer.echo(f"hint: see {command} --help", err=True)
+    message = error.format_message().replace("Value error, ", "")  # the words of a library, of no use to a user
+    if message:  # none comes with the help that a bare `converge ledger` shows
+        typer.echo(f"error: {message[:1].lower()}{message[1:].rstrip('.')}", err=True)
+        typer.echo(f"hint: see {command} --help", err=True)
     return ExitCode.USAGE
 
 

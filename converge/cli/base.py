@@ -94,7 +94,8 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
     pairs = [setting.partition("=") for setting in settings]
     for name, equals, _ in pairs:
         if not name or not equals:
-            raise UsageError(f"--set {name} has no value", hint="write --set NAME=VALUE")
+            lacking = "value" if name else "name"
+            raise UsageError(f"--set {name}{equals} has no {lacking}", hint="write --set NAME=VALUE")
     return {name: value for name, _, value in pairs}
 
 
@@ -133,7 +134,10 @@ def given_facts(path: str) -> dict[str, Any]:
     report = Report()
     found = document.load(path, report)
     report.raise_errors()
-    return dict(found.data) if found and isinstance(found.data, Mapping) else {}
+    data = found.data if found else None
+    if data is not None and not isinstance(data, Mapping):
+        raise UsageError(f"{path} holds no facts", hint="write `name: value` on each line, such as `disk.size: 64GiB`")
+    return dict(data or {})
 
 
 class Output:
@@ -212,5 +216,13 @@ def _may_break(stream: TextIO) -> Iterator[None]:
         yield
         stream.flush()
     except BrokenPipeError:
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _abandon(stream)
+    except OSError as error:
+        _abandon(stream)
+        raise ConvergeError(f"cannot write the output: {error.strerror}") from error
+
+
+def _abandon(stream: TextIO) -> None:
+    """Let what is left in the buffer go nowhere, lest the interpreter tries again at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -15,14 +15,22 @@ Topic = Annotated[
     str | None,
     typer.Argument(
         metavar="TYPE[.FIELD]",
-        help="A resource type, one of its parameters, or: resource, manifest, expressions.",
+        help="A resource type, one of its parameters, or: resource, manifest, parameter, site, expressions.",
         show_default=False,
     ),
 ]
 TOPICS = {
     "resource": "The keys that every resource has, such as `apply`, `when` and `only_if`.",
     "manifest": "The keys of a manifest.",
+    "parameter": "The keys of a parameter of a manifest: its type and default.",
+    "site": "The keys of /etc/converge/site.yaml.",
     "expressions": "What `when` and {{ }} may say: facts, probes, functions, filters and constants.",
+}
+ENVELOPES = {
+    "resource": "manifest.json#/definitions/resource",
+    "manifest": "manifest.json",
+    "parameter": "manifest.json#/definitions/parameter",
+    "site": "site.json",
 }
 OPERATORS = {
     "and or not": "Three-valued: an unknown value makes the result unknown, unless the other one decides it.",
@@ -53,7 +61,7 @@ def _explained(topic: str | None) -> "tuple[Mapping[str, Any], Iterable[Line]]":
     name, *path = topic.split(".")
     if name == "expressions":
         return _expressions()
-    if name in ("resource", "manifest"):
+    if name in ENVELOPES:
         return _envelope(name, path)
     return _type(name, path)
 
@@ -80,10 +88,12 @@ def _type(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[Line
 
     found = schema.find(name)
     if found is None:
-        hint = did_you_mean(name, [*schema.types(), *TOPICS]) or "`converge explain` lists the types"
-        raise ConvergeError(f"there is no resource type '{name}'", hint=hint)
+        hint = did_you_mean(name, [*schema.types(), *TOPICS]) or f"there are {', '.join((*schema.types(), *TOPICS))}"
+        raise ConvergeError(f"there is nothing to explain under '{name}'", hint=hint)
     if not path:
         return {"schema": found}, manual.resource_type(found)
+    if path == ["only_if"]:
+        return {"schema": found["definitions"]["state"]}, manual.state(found)
     property_, required = manual.find(found["definitions"]["with"], path, name)
     return {"schema": property_}, manual.part([name, *path], property_, required=required)
 
@@ -92,9 +102,7 @@ def _envelope(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[
     from converge import schema
     from converge.render import manual
 
-    whole = schema.read("manifest.json")
-    holder = whole["definitions"]["resource"] if name == "resource" else whole
-    property_, required = manual.find(holder, path, name)
+    property_, required = manual.find(schema.named(ENVELOPES[name]), path, name)
     return {"schema": property_}, manual.part([name, *path], property_, required=required)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from converge.cli import base
-from converge.errors import ExitCode
+from converge.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from converge.diagnostics import Diagnostic, Report
@@ -58,8 +58,12 @@ def validate(
 
 
 def _present(search: Sequence[str]) -> list[str]:
-    """The usual folders that are there; all of them if none is, so that this is told."""
-    return [folder for folder in search if os.path.isdir(folder)] or list(search)
+    """The usual folders that are there; UsageError if none is."""
+    present = [folder for folder in search if os.path.isdir(folder)]
+    if not present:
+        message = f"there are no manifests in {' or '.join(search)}"
+        raise UsageError(message, hint="name a manifest, or a folder of them")
+    return present
 
 
 def _in_order(report: "Report") -> "Report":

@@ -174,9 +174,11 @@ class Builder:
             self.error(
                 "unknown-alias", f"there is no anchor '{name}'", event, f"write `&{name}` before its first value"
             )
+            self.unread.add(path)
             return None
         target = self.anchors[name]
         if target is None:
+            self.unread.add(path)
             self.error("recursive-alias", f"'*{name}' stands inside '&{name}' itself", event, "write the value out")
             return None
         place = self.marks[path]

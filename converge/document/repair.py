@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 FAULTS: Mapping[str, tuple[str, str]] = {
     "mapping values are not allowed": ("a second ': ' in one value", "quote the value, or mend the indentation"),
     "block sequence entries are not allowed": ("a list cannot begin here", "put each '- ' on a line of its own"),
-    "cannot start any token": ("a value cannot begin with this character", "quote the value; indent with spaces"),
+    "did not find expected node content": ("a value is missing", "write it, or close what was opened before"),
+    "cannot start any token": ("a value cannot begin with this character", "quote the value"),
     "unexpected end of stream": ("the quoted text is never closed", "add the closing quote"),
     "expected ',' or ']'": ("the list is not closed where it should be", "close it with ']', or quote what it holds"),
     "expected ',' or '}'": ("the map is not closed where it should be", "close it with '}', or quote the value"),
@@ -23,6 +24,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "did not find expected '-' indicator": ("this does not belong in the list", "begin it with '- ', or quote it"),
 }
 
+TAB = ("a tab cannot indent", "indent with spaces")
 
 # What stands before a value on its line: dashes, and a key.
 BEFORE_VALUE = r"\s*(?:-\s+)*(?:[^\s:#\"'{\[-][^:#]*:\s+|(?<=\s))"
@@ -60,8 +62,8 @@ def repair(source: Source, fault: "MarkedYAMLError", report: Report) -> bool:
         return True
     if source.is_masked(start, start + len(text)):
         return False
-    message, hint = _explain(fault)
     index = min(start + column, len(source.text) - 1)
+    message, hint = TAB if source.text[index] == "\t" else _explain(fault)
     report.error("syntax", message, mark_at(source.filename, source.text, index), hint=hint)
     if value := VALUE.match(text):
         source.unread.add(start + value.start(1))

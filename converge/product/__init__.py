@@ -5,7 +5,7 @@ override what it inherits, and declare more. Every value remembers the file and 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from converge import document, schema
 from converge.diagnostics import Report, did_you_mean
@@ -28,14 +28,16 @@ def load(
     site: str | None,
     settings: Mapping[str, str],
     report: Report,
+    real: Callable[[str], str] = str,
 ) -> Product | None:
     """The product of a name, looked up as `<folder>/<name>.yaml` in `search` (a later folder wins), or of a path.
 
-    `site` is the path of the administrator's site.yaml, which need not exist; `settings` are those of `--set`.
+    `site` is the path of the administrator's site.yaml, which need not exist; `settings` are those of `--set`; `real`
+    says where a path leads.
     None where the report gained an error.
     """
     errors = len(report.errors)
-    library = Library(search, report)
+    library = Library(search, report, real)
     path = _path(name_or_path, library)
     heard = read_site(site, report) if site is not None else None
     product = resolve(path, library, heard, settings) if path is not None else None
@@ -82,7 +84,7 @@ def resolve(
 
 def _path(name_or_path: str, library: Library) -> str | None:
     if "/" in name_or_path or name_or_path.endswith(SUFFIX):
-        return os.path.normpath(name_or_path)
+        return library.real(os.path.normpath(name_or_path))
     path = library.find(name_or_path)
     if path is None:
         folders = ", ".join(library.search) or "no folder"

@@ -70,6 +70,14 @@ _TYPES: Mapping[str, Callable[[object], Value]] = {
     "text": _text,
     "version": _text,
 }
+_TAKES: Mapping[str, str] = {
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "list": "a list of texts",
+    "size": "a size",
+    "text": "text",
+    "version": "a version",
+}
 
 
 @frozen
@@ -127,7 +135,8 @@ def _may_declare(
         report.error("duplicate-parameter", message, found.parameter.mark, hint=hint, related=there)
         return False
     if found.parameter.type != before.parameter.type:
-        message = f"the parameter '{name}' is a {before.parameter.type} and cannot become a {found.parameter.type}"
+        types = f"from {before.parameter.type} to {found.parameter.type}"
+        message = f"the parameter '{name}' cannot change its type {types}"
         hint = "only its default may change; for another type choose another name"
         report.error("type-changed", message, found.parameter.mark, hint=hint, related=there)
         return False
@@ -138,13 +147,14 @@ def _typed(name: str, type_: str, value: object, mark: Mark | None, report: Repo
     try:
         return _TYPES[type_](value)
     except UnfitValueError as error:
-        report.error("wrong-type", f"the parameter '{name}' is a {type_}, not {value!r}", mark, hint=str(error))
+        message = f"the parameter '{name}' takes {_TAKES[type_]}, not {value!r}"
+        report.error("wrong-type", message, mark, hint=str(error))
         return None
 
 
 def apply_site(known: Mapping[str, Declared], document: Document, report: Report) -> dict[str, Declared]:
     values = mapping(section(document, "parameters"))
-    places = {name: document.mark(("parameters", name)) for name in values}
+    places = {name: (document.key_mark(("parameters", name)), document.mark(("parameters", name))) for name in values}
     return _set(known, values, places, "site.yaml", report)
 
 
@@ -156,16 +166,17 @@ def apply_settings(known: Mapping[str, Declared], settings: Mapping[str, str], r
 def _set(
     known: Mapping[str, Declared],
     values: Mapping[str, object],
-    places: Mapping[str, Mark],
+    places: Mapping[str, tuple[Mark, Mark]],
     source: str,
     report: Report,
 ) -> dict[str, Declared]:
     result = dict(known)
     for name, value in values.items():
-        mark = places.get(name)
+        key_mark, mark = places.get(name, (None, None))
         if name not in known:
             hint = did_you_mean(name, list(known)) or f"the product has {_listed(known)}"
-            report.error("unknown-parameter-setting", f"{source} sets '{name}', no parameter", mark, hint=hint)
+            message = f"{source} sets '{name}', which is no parameter"
+            report.error("unknown-parameter-setting", message, key_mark, hint=hint)
             continue
         parameter = known[name].parameter
         typed = _typed(name, parameter.type, value, mark, report)

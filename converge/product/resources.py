@@ -78,13 +78,14 @@ def _check_with(draft: Draft, resource: Resource, report: Report) -> None:
         message = "`with` takes a map, not an expression"
         hint = "write the parameters out; each may be an expression"
         report.error("wrong-type", message, draft.mark_of("with"), hint=hint)
-    if resource.with_.get("scope") == "user":
-        report.error(
-            "reserved-scope",
-            "`scope: user` is reserved: converge does not act in home folders",
-            draft.mark_of("with", "scope"),
-            hint="remove it; the system installation is meant",
-        )
+    for holder, path in ((draft.data, ("scope",)), (resource.with_, ("with", "scope"))):
+        if holder.get("scope") == "user":
+            report.error(
+                "reserved-scope",
+                "`scope: user` is reserved: converge does not act in home folders",
+                draft.mark_of(*path),
+                hint="remove it; the whole system is meant",
+            )
 
 
 def _check_distinct(draft: Draft, resource: Resource, report: Report) -> None:

@@ -1,7 +1,7 @@
 """Which manifests a product is made of: finding them in their layers and putting them in order."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import define, field, frozen
 
@@ -14,16 +14,21 @@ from converge.product.base import SUFFIX, Lineage, Source, section, stem, texts
 
 @define
 class Library:
-    """Manifests by name in `search` (folders, a later one wins), each read and checked against the schema once."""
+    """Manifests by name in `search` (folders, a later one wins), each read and checked against the schema once.
+
+    `real` says where a path leads.
+    """
 
     search: Sequence[str]
     report: Report
+    real: Callable[[str], str] = str
     _documents: dict[str, Document | None] = field(factory=dict, init=False)
     _cycles: set[frozenset[str]] = field(factory=set, init=False)
 
     def find(self, name: str, beside: str = "") -> str | None:
         """The path of a product's manifest; `beside` is a manifest whose folder counts as the last layer."""
-        paths = (os.path.join(folder, name + SUFFIX) for folder in reversed(self._folders(beside)))
+        folders = reversed(self._folders(beside))
+        paths = (self.real(os.path.normpath(os.path.join(folder, name + SUFFIX))) for folder in folders)
         return next((path for path in paths if os.path.isfile(path)), None)
 
     def names(self, beside: str = "") -> list[str]:
@@ -32,7 +37,7 @@ class Library:
         return sorted({stem(name) for name in files if name.endswith(SUFFIX)})
 
     def _folders(self, beside: str) -> list[str]:
-        folders = [os.path.normpath(folder) for folder in self.search]
+        folders = [self.real(os.path.normpath(folder)) for folder in self.search]
         own = os.path.normpath(os.path.dirname(beside)) if beside else None
         return folders if own is None or own in folders else [*folders, own]
 

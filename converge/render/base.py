@@ -1,5 +1,6 @@
 """What the renderers share: text that is safe to show, its width on a terminal, and lines of styled spans."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -137,6 +138,8 @@ class Sources:
 
 
 def _read_lines(filename: str) -> list[str]:
+    if not os.path.isfile(filename):  # a pipe, such as a shell's <(…), can be read once only
+        return []
     try:
         with open(filename, encoding="utf-8-sig", errors="replace") as file:
             return file.read().split("\n")
@@ -146,7 +149,5 @@ def _read_lines(filename: str) -> list[str]:
 
 def relative(filename: str) -> str:
     """The path from the working directory where it is inside it: what CI services match with their checkout."""
-    import os
-
     path = os.path.relpath(filename)
     return filename if path.startswith(os.pardir) else path

@@ -13,7 +13,7 @@ UNITS = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20))
 def lines(found: Mapping[str, object]) -> Iterator[Line]:
     cells = max((width(safe(name)) for name in found), default=0)
     for name, value in found.items():
-        yield (pad(safe(name), cells), "bold"), ("  ", ""), *_value(value)
+        yield (pad(safe(name), cells), "bold"), ("  ", ""), *_value(name, value)
 
 
 def document(found: Mapping[str, object]) -> dict[str, Any]:
@@ -24,9 +24,10 @@ def document(found: Mapping[str, object]) -> dict[str, Any]:
     }
 
 
-def _value(value: object) -> Line:
+def _value(name: str, value: object) -> Line:
     if isinstance(value, Unknown):
-        return ((f"unknown: {safe(value.reason)}", "dim"),)
+        says_so = value.reason.startswith(f"{name} is unknown")
+        return ((safe(value.reason.removeprefix(f"{name} is ") if says_so else f"unknown: {value.reason}"), "dim"),)
     if isinstance(value, Version) and value.text is None:
         return (("lower than all versions", "green"),)
     size = _size(value) if isinstance(value, int) else ""

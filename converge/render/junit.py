@@ -1,4 +1,4 @@
-"""JUnit XML as CI services read it: one test case per manifest, one failure per error."""
+"""JUnit XML as CI services read it: one test case per manifest, which fails with its errors."""
 
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
@@ -15,9 +15,9 @@ def diagnostics(report: Report, files: Sequence[str]) -> str:
     )
     for name in names:
         case = ET.SubElement(suite, "testcase", classname="converge.validate", name=safe(name))
-        for diagnostic in report:
-            if _file_of(diagnostic) == name:
-                _add(case, diagnostic)
+        found = [diagnostic for diagnostic in report if _file_of(diagnostic) == name]
+        _add_failure(case, [diagnostic for diagnostic in found if diagnostic.severity is Severity.ERROR])
+        _add_output(case, [diagnostic for diagnostic in found if diagnostic.severity is Severity.WARNING])
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True)
 
@@ -30,12 +30,21 @@ def _file_of(diagnostic: Diagnostic) -> str:
     return relative(diagnostic.mark.filename) if diagnostic.mark else "(no file)"
 
 
-def _add(case: ET.Element, diagnostic: Diagnostic) -> None:
-    failed = diagnostic.severity is Severity.ERROR
-    element = ET.SubElement(case, "failure" if failed else "system-out")
-    if failed:
-        element.attrib |= {"type": diagnostic.code, "message": safe(diagnostic.message)}
-    element.text = safe(_text(diagnostic))
+def _add_failure(case: ET.Element, errors: Sequence[Diagnostic]) -> None:
+    """One failure for all errors: the readers of some services take no more than the first."""
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        failure = ET.SubElement(case, "failure", type=errors[0].code, message=safe(errors[0].message) + more)
+        failure.text = _texts(errors)
+
+
+def _add_output(case: ET.Element, warnings: Sequence[Diagnostic]) -> None:
+    if warnings:
+        ET.SubElement(case, "system-out").text = _texts(warnings)
+
+
+def _texts(diagnostics: Sequence[Diagnostic]) -> str:
+    return "\n".join(safe(_text(diagnostic)) for diagnostic in diagnostics)
 
 
 def _text(diagnostic: Diagnostic) -> str:

@@ -41,7 +41,13 @@ def resource_type(schema: Schema) -> Iterator[Line]:
     yield from _properties(definitions["with"])
     yield ()
     yield heading("only_if")
-    yield from overview({name: _sentence(field) for name, field in definitions["state"]["properties"].items()})
+    yield from state(schema)
+
+
+def state(schema: Schema) -> Iterator[Line]:
+    """The state fields of a resource type."""
+    fields = schema["definitions"]["state"]["properties"]
+    return overview({name: _sentence(field) for name, field in fields.items()})
 
 
 def part(path: Sequence[str], schema: Schema, *, required: bool) -> Iterator[Line]:

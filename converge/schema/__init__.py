@@ -9,13 +9,24 @@ from attrs import frozen
 from converge.diagnostics import Mark, Path, Report
 from converge.document import Document, Float
 from converge.model import Value
-from converge.schema.base import Schema, defaults, find, folder, load, read, types
+from converge.schema.base import Schema, defaults, find, folder, load, named, read, types
 from converge.schema.explain import Finding, Refusal, Subject, explain
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-__all__ = ["check_manifest", "check_resource", "check_site", "defaults", "find", "folder", "load", "read", "types"]
+__all__ = [
+    "check_manifest",
+    "check_resource",
+    "check_site",
+    "defaults",
+    "find",
+    "folder",
+    "load",
+    "named",
+    "read",
+    "types",
+]
 
 _RESOURCE = "manifest.json#/definitions/resource"
 

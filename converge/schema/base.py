@@ -33,6 +33,16 @@ def read(name: str) -> Schema:
     return _read(os.path.join(folder(), name))
 
 
+def named(reference: str) -> Schema:
+    """What a reference names, such as `manifest.json#/definitions/resource`; its properties stand in it in full."""
+    name, _, pointer = reference.partition("#/")
+    found = read(name)
+    for step in pointer.split("/") if pointer else ():
+        found = found[step]
+    properties = found.get("properties", {}).items()
+    return {**found, "properties": {key: named(each["$ref"]) if "$ref" in each else each for key, each in properties}}
+
+
 @cache
 def types() -> tuple[str, ...]:
     """The resource types that converge brings, sorted."""

@@ -8,11 +8,12 @@ from typing import Any
 
 from attrs import frozen
 
-from converge.diagnostics import Path, did_you_mean
+from converge.diagnostics import Path, did_you_mean, nearest
 from converge.document import Float
 from converge.model import Value
 from converge.schema.base import EXPRESSION, Schema, find, read
 
+LONGEST_QUOTE = 40
 KINDS: Mapping[str, str] = {
     "string": "text",
     "integer": "a whole number",
@@ -90,8 +91,9 @@ def _unknown_keys(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     known = list(refusal.schema["properties"])
     place, rest = subject.split(refusal.path)
     code, owner = _owner(refusal.path, subject)
+    in_resource = subject.is_resource(place) and rest in ((), ("with",))
     for key, value in refusal.value.items():
-        if key in known or (rest == ("with",) and key == "scope" and value == "user"):
+        if key in known or (in_resource and key == "scope" and value == "user"):
             continue  # `scope: user` is reserved rather than unknown, which the product says
         hint = did_you_mean(key, known) or _misplaced(key, place, rest, subject) or f"it has {_listed(known, 'and')}"
         yield Finding(code, f"{owner} '{key}'", (*refusal.path, key), hint, on_key=True)
@@ -129,8 +131,17 @@ def _parameters(place: Path, subject: Subject) -> Mapping[str, Any]:
 
 def _missing(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     for key in refusal.wants:
-        if key not in refusal.value:
+        if key not in refusal.value and not _is_meant(key, refusal, subject):
             yield _lack(refusal, subject, f"needs '{key}'", key)
+
+
+def _is_meant(key: str, refusal: Refusal, subject: Subject) -> bool:
+    """Whether a key that is told of for itself stands for this one: misspelt, or a parameter that is not in `with`."""
+    place, rest = subject.split(refusal.path)
+    if key == "with" and not rest:
+        return not refusal.value.keys().isdisjoint(_parameters(place, subject))
+    known = list(refusal.schema.get("properties", ()))
+    return any(each not in known and nearest(each, known) == key for each in refusal.value)
 
 
 def _missing_companion(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
@@ -167,7 +178,7 @@ def _excluded(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
 
 def _type(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     if not refusal.path and refusal.value is None:
-        yield Finding("wrong-type", "the file is empty", (), f"write what {subject.name} holds")
+        yield Finding("wrong-type", "the file is empty", (), _type_hint(refusal))
     elif _lacks_quotes(refusal):
         yield _unquoted(refusal, subject)
     else:
@@ -200,10 +211,14 @@ def _found(value: object, source: str) -> str:
     if value is None:
         return "but has no value"
     if isinstance(value, str) and not isinstance(value, Float):
-        return f"not the text '{value}'"
+        return f"not the text '{_cut(value)}'"
     if isinstance(value, int | Float):
         return f"not {source}"
     return "not a list" if isinstance(value, list | tuple) else "not a map"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
 def _type_hint(refusal: Refusal) -> str | None:
@@ -234,7 +249,7 @@ def _choice(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     elif rest == ("apply",):
         yield Finding("unknown-policy", f"there is no policy '{value}'", refusal.path, hint)
     else:
-        message = f"{_label(refusal.path)} must be {_listed(known, 'or', mark='')}, not '{_shown(value)}'"
+        message = f"{_label(refusal.path)} must be {_listed(known, 'or', mark='')}, not {_quoted(value)}"
         yield Finding("bad-value", message, refusal.path, hint)
 
 
@@ -242,7 +257,7 @@ def _pattern(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     if refusal.wants == EXPRESSION:
         yield from _type(refusal, subject)
     else:
-        message = f"{_label(refusal.path)} must be {_expected(refusal)}, not '{refusal.value}'"
+        message = f"{_label(refusal.path)} must be {_expected(refusal)}, not {_quoted(refusal.value)}"
         yield Finding("bad-value", message, refusal.path, _example_hint(refusal))
 
 
@@ -292,6 +307,10 @@ def _example(schema: Schema) -> str | None:
         return None
     plain = isinstance(examples[0], str) and re.fullmatch(r"[A-Za-z/]([^#:{}\[\]\n]|:(?! ))*", examples[0])
     return str(examples[0]) if plain else _shown_quoted(examples[0])
+
+
+def _quoted(value: object) -> str:
+    return f"'{_cut(value)}'" if isinstance(value, str) else _shown_quoted(value)
 
 
 def _shown(value: object) -> str:

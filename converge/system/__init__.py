@@ -30,6 +30,10 @@ class ReadOnlySystem:
         """The path with all links resolved inside the root; what does not exist yet is taken as written."""
         return self._root.resolve(path)
 
+    def real(self, path: str) -> str:
+        """A path of the host, such as a manifest's; one in a foreign root with its links resolved inside that."""
+        return self._root.real(path)
+
     def stat(self, path: str, *, follow: bool = True) -> FileStat | None:
         """What is at a path; None where nothing is."""
         return self._root.stat(path, follow=follow)

@@ -139,6 +139,12 @@ class Root:
         """Where the host finds `path`: for mounting it, not for acting on it."""
         return self.path.rstrip("/") + self.resolve(path)
 
+    def real(self, path: str) -> str:
+        """A path of the host; where it lies in the root, its links are resolved inside the root and not by the host."""
+        absolute = os.path.abspath(path)
+        above = self.path.rstrip("/") + "/"
+        return self.on_host(absolute[len(above) - 1 :]) if absolute.startswith(above) and not self.live else path
+
     def stat(self, path: str, *, follow: bool) -> FileStat | None:
         with self._sight("examine", path, follow=follow) as place:
             return None if place.stat is None else FileStat.of(place.stat)

@@ -34,8 +34,10 @@ def test_start_up_imports_nothing_heavy(heavy: str) -> None:
         (["plan", "a", "b"], "b"),
         (["plan", "--root"], "--root"),
         (["plan", "--set", "ceiling"], "--set ceiling has no value"),
+        (["plan", "--set", "=8GiB"], "--set = has no name"),
+        (["validate", "--products", "/dev/null"], "there are no manifests in /dev/null"),
         (["ledger", "forget"], "ID"),
-        (["validate", "--format", "xml"], "'xml'"),
+        (["validate", "--format", "xml"], "invalid value for '--format': 'xml' is not one of"),
     ],
 )
 def test_a_wrong_command_line_exits_with_64_and_says_what_is_wrong(arguments: list[str], said: str) -> None:
@@ -50,13 +52,33 @@ def test_a_wrong_command_line_exits_with_64_and_says_what_is_wrong(arguments: li
 def test_an_error_is_a_message_and_a_hint() -> None:
     result = converge("explain", "flatpak-remot")
     assert result.returncode == ExitCode.ERROR
-    assert result.stderr == "error: there is no resource type 'flatpak-remot'\nhint: did you mean 'flatpak-remote'?\n"
+    error, hint = result.stderr.splitlines()
+    assert error == "error: there is nothing to explain under 'flatpak-remot'"
+    assert hint == "hint: did you mean 'flatpak-remote'?"
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
     script = f"{sys.executable} -m converge explain flatpak-remote; echo $? >&2"
     result = subprocess.run(["bash", "-c", f"({script}) | true"], capture_output=True, text=True, check=False)
     assert result.stderr == "0\n"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        (">&-", ExitCode.OK, ""),
+        (">/dev/full", ExitCode.ERROR, "error: cannot write the output: No space left on device\n"),
+    ],
+)
+def test_an_output_that_takes_nothing(redirection: str, code: int, said: str) -> None:
+    script = f"{sys.executable} -m converge explain {redirection}"
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (code, said)
+
+
+def test_a_group_of_verbs_alone_shows_its_help() -> None:
+    result = converge("ledger")
+    assert (result.returncode, result.stderr) == (ExitCode.USAGE, "")
 
 
 @pytest.mark.parametrize(

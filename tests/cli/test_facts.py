@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ def test_values_and_the_reasons_of_unknown_ones(converge: Converge, capsys: pyte
     assert converge("facts", "os.version", "memory.total") == ExitCode.OK
     version, memory = capsys.readouterr().out.splitlines()
     assert version.split() == ["os.version", '"1.0"']
-    assert memory.startswith("memory.total  unknown: ")
+    assert memory == "memory.total  unknown under a foreign root"
 
 
 def test_all_facts_as_json(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,6 +28,12 @@ def test_all_facts_as_json(converge: Converge, capsys: pytest.CaptureFixture[str
 def test_a_misspelt_fact(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
     assert converge("facts", "memory.totl") == ExitCode.ERROR
     assert "did you mean 'memory.total'?" in capsys.readouterr().err
+
+
+def test_a_file_that_holds_no_facts(tmp_path: Path, converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "facts.yaml").write_text("- 1\n")
+    assert converge("facts", "--facts", str(tmp_path / "facts.yaml")) == ExitCode.USAGE
+    assert "facts.yaml holds no facts" in capsys.readouterr().err
 
 
 def test_expressions_are_explained_with_every_fact(capsys: pytest.CaptureFixture[str]) -> None:

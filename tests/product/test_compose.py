@@ -163,6 +163,12 @@ def test_the_scope_user_is_refused(shelf: Shelf) -> None:
     assert ("reserved-scope", "base.yaml:4") in shelf.findings()
 
 
+def test_the_scope_user_is_refused_beside_with_as_well(shelf: Shelf) -> None:
+    shelf.put("base", "resources: {a: {type: file, apply: once, scope: user, with: {path: /x}}}")
+    shelf.load("base")
+    assert shelf.findings() == [("reserved-scope", "base.yaml:4")]
+
+
 def test_the_defaults_of_a_type_come_from_its_schema(shelf: Shelf) -> None:
     shelf.put("base", BASE)
     resources = shelf.product("base").resources

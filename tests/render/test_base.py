@@ -1,4 +1,5 @@
 import io
+import os
 
 import pytest
 
@@ -63,3 +64,12 @@ def test_plain_output_has_no_escapes_and_colour_only_adds_them() -> None:
 
 def test_a_source_that_is_gone_has_no_lines() -> None:
     assert Sources().line("/does/not/exist", 1) is None
+
+
+def test_a_pipe_is_not_read_again() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"first\n")
+    assert Sources().line(f"/dev/fd/{reading}", 1) is None
+    os.close(writing)
+    assert os.read(reading, 10) == b"first\n"
+    os.close(reading)
