@@ -66,12 +66,10 @@ def decide(
     occasion: Occasion,
     *,
     needs: tuple[str, ...] = (),
-    waits: bool = False,
+    waits: Collection[Step] = (),
 ) -> Step:
-    """Make the step of an instance. `waits`: something that it needs is still to change."""
-    step = _blank(instance, needs)
-    if instance.error is not None:
-        return _failed(step, instance.error)
+    """Make the step of an instance. `waits`: the steps that it needs and that are still to change something."""
+    step = _blank(instance, occasion, needs)
     try:
         halves = _halves(instance, ledgers, system, occasion)
         _refuse_undeployed(halves, ledgers)
@@ -79,17 +77,18 @@ def decide(
         if step.decision is not Decision.APPLY:
             return step
         inspected = _inspected(step, system)
-        return _uncertain(step) if waits and _nothing_to_see(inspected) else inspected
+        return _uncertain(step) if waits and _is_open(inspected, waits) else inspected
     except Later as later:
         return evolve(step, decision=Decision.OWED, reason=later.message, until=later.until)
     except ConvergeError as error:
-        return _uncertain(step) if waits else _failed(step, error)
+        return _uncertain(step) if waits and instance.error is None else _failed(step, error)
 
 
-def _nothing_to_see(step: Step) -> bool:
-    """The thing is absent and the resource would not make it: what it changes is made by something it needs."""
-    state = step.work.state
-    return step.decision is Decision.IN_PLACE and getattr(state, "ensure", None) == ABSENT
+def _is_open(step: Step, waits: Collection[Step]) -> bool:
+    """What it needs makes the thing that is absent, or changes that on which `only_if` is not met."""
+    if step.decision is Decision.NOT_APPLICABLE:
+        return any(not set(step.work.things).isdisjoint(each.work.things) for each in waits)
+    return step.decision is Decision.IN_PLACE and getattr(step.work.state, "ensure", None) == ABSENT
 
 
 def _uncertain(step: Step) -> Step:
@@ -98,13 +97,13 @@ def _uncertain(step: Step) -> Step:
     return evolve(step, decision=Decision.APPLY, action=Action.CHANGE, certain=False, reason=reason)
 
 
-def _blank(instance: Instance, needs: tuple[str, ...]) -> Step:
+def _blank(instance: Instance, occasion: Occasion, needs: tuple[str, ...]) -> Step:
     resource = instance.resource
     return Step(
         id=instance.id,
         type=resource.type,
         policy=resource.apply,
-        event=next(iter(resource.events)),
+        event=occasion.event,
         action=Action.NONE,
         decision=Decision.FAILED,
         reason="",
@@ -123,9 +122,7 @@ def _failed(step: Step, error: ConvergeError) -> Step:
 
 
 def _things(instance: Instance) -> tuple[str, ...]:
-    if instance.spec is None or instance.provider is None:
-        return ()
-    return tuple(sorted({f"{claim.kind}:{claim.thing}" for claim in instance.provider.claims(instance.spec)}))
+    return tuple(sorted({f"{claim.kind}:{claim.thing}" for claim in instance.claims}))
 
 
 def _halves(instance: Instance, ledgers: Ledgers, system: ReadOnlySystem, occasion: Occasion) -> tuple[Half, ...]:
@@ -135,6 +132,7 @@ def _halves(instance: Instance, ledgers: Ledgers, system: ReadOnlySystem, occasi
         entry = _matching(memory.find(instance.resource, instance.id), _things(instance))
         entry = entry or _strayed(instance, ledgers)
         intent = memory.intent_of(instance.resource, instance.id)
+        intent = intent if intent and _matching(intent.entry, _things(instance)) else None
         remembered = intent.entry if intent else entry
         answer = due(
             instance.resource,
@@ -173,9 +171,15 @@ def _refuse_undeployed(halves: tuple[Half, ...], ledgers: Ledgers) -> None:
 
 
 def _strayed(instance: Instance, ledgers: Ledgers) -> Entry | None:
-    """A debt from when parameters were unknown, and with them the domain; it may stand in the wrong ledger."""
-    found = [each.memory.find(instance.resource, instance.id) for each in ledgers]
-    return next((entry for entry in found if entry and entry.has_strayed), None)
+    """What was remembered when parameters were unknown, and with them the domain: maybe in the wrong ledger.
+
+    While `for_each` was unknown, the debts of the elements stood under the bare id.
+    """
+    resource = instance.resource
+    found = [each.memory.find(resource, instance.id) for each in ledgers]
+    loop = [each.memory.find(resource, resource.id) for each in ledgers] if instance.is_element else []
+    strayed = [entry for entry in found if entry and entry.has_strayed]
+    return next(iter((*strayed, *(entry for entry in loop if entry and not entry.status.settled))), None)
 
 
 def _appeared_later(instance: Instance, entry: Entry | None, bare: Entry | None) -> bool:
@@ -222,6 +226,8 @@ def _inspected(step: Step, system: ReadOnlySystem) -> Step:
     """Meet a step that policy finds due with the state of the machine."""
     work: Work = step.work
     instance, provider = work.instance, provider_of(work.instance)
+    if instance.error is not None:
+        raise instance.error
     state = provider.inspect(system, instance.spec)
     work = evolve(work, state=state)
     if settled := _adopted_absent(step, work):

@@ -7,9 +7,9 @@ from attrs import frozen
 
 from converge import providers
 from converge.errors import ConvergeError
-from converge.expressions import calls_probe, evaluate, parse_expression, parse_template
+from converge.expressions import calls_probe, evaluate, names_in, parse_expression, parse_template
 from converge.facts import Facts
-from converge.model import Asset, Product, Resource, Unknown, Value
+from converge.model import Asset, Claim, Product, Resource, Unknown, Value
 from converge.providers.base import AnyProvider, optional
 
 
@@ -23,6 +23,7 @@ class Instance:
     condition: bool | Unknown
     spec: Any = None
     """What the provider made of `with`; None where `when` is false, a parameter is unknown, or there is an error."""
+    claims: tuple[Claim, ...] = ()
     error: ConvergeError | None = None
 
     @property
@@ -84,9 +85,16 @@ def _instance(id_: str, resource: Resource, provider: AnyProvider, facts: Facts)
         if unknown is not None:
             return Instance(id_, resource, provider, condition=unknown)
         # Where only `when` is unknown, the spec still tells in which ledger the debt belongs.
-        return Instance(id_, resource, provider, condition, spec=provider.parse(params))
+        spec = provider.parse(params)
+        return Instance(id_, resource, provider, condition, spec, provider.claims(spec))
     except ConvergeError as error:
         return Instance(id_, resource, provider, condition=True, error=error)
+
+
+def loop_condition(resource: Resource, facts: Facts) -> "bool | Unknown":
+    """What `when` says of a loop as a whole; one that asks about its elements says nothing against it."""
+    names = names_in(parse_expression(resource.when)) if resource.when is not None else ()
+    return any(name.partition(".")[0] == "item" for name in names) or _condition(resource, facts)
 
 
 def _condition(resource: Resource, facts: Facts) -> "bool | Unknown":

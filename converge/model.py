@@ -256,6 +256,7 @@ class Entry:
     things: tuple[str, ...] = ()
     """The claimed things, as sorted `kind:thing`; an entry counts only for the same ones."""
     revision: int = 1
+    """The highest one that was settled here, also where work is open again for a higher one; 0 where none was."""
     event: Event = Event.REFRESH
     """The event under which the work arose."""
     adopting: bool = False
@@ -269,8 +270,8 @@ class Entry:
 
     @property
     def has_strayed(self) -> bool:
-        """A debt whose things, and with them its domain, were not known."""
-        return not self.status.settled and not self.things
+        """Its things, and with them its domain, were not known when it was written."""
+        return not self.things
 
     unknown: Mapping[str, Value] = field(factory=dict)
     """Keys that a newer converge wrote; kept."""

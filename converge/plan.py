@@ -47,6 +47,8 @@ class Plan:
     adopting: bool
     steps: tuple[Step, ...]
     diagnostics: tuple[Diagnostic, ...] = ()
+    phase: Phase = Phase.ONLINE
+    """How far the run goes."""
 
     @property
     def event(self) -> Event:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from attrs import evolve, frozen
 
 from converge.decide import decide
+from converge.errors import ConvergeError
 from converge.expand import Instance, expand
 from converge.facts import Facts
 from converge.ledger import Ledgers
@@ -36,12 +37,12 @@ class Planner:
         for id_ in in_order(needs):
             steps[id_] = self.step(by_id[id_], needs[id_], steps)
         decided = _without_conflicts(tuple(steps.values()))
-        return Plan(product, self.occasion.events, self.occasion.adopting, decided)
+        return Plan(product, self.occasion.events, self.occasion.adopting, decided, phase=self.phase)
 
     def step(self, instance: Instance, needs: tuple[str, ...], before: Mapping[str, Step]) -> Step:
         """Decide one instance after those that it needs (`before`, by id)."""
         needed = [before[id_] for id_ in needs]
-        waits = any(step.decision is Decision.APPLY for step in needed)
+        waits = [step for step in needed if step.decision is Decision.APPLY]
         step = decide(instance, self.ledgers, self.system, self.occasion, needs=needs, waits=waits)
         return _in_phase(blocked(step, needed), needed, self.phase)
 
@@ -83,8 +84,8 @@ def _yielding(instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
     owned = {
         claim.thing
         for instance in instances
-        if instance.spec is not None and instance.provider is not None and instance.condition is True
-        for claim in instance.provider.claims(instance.spec)
+        if instance.condition is True
+        for claim in instance.claims
         if claim.kind == "path" and claim.field in ("owner", "group", "mode")
     }
     return tuple(_yield(instance, owned) for instance in instances)
@@ -94,7 +95,10 @@ def _yield(instance: Instance, owned: set[str]) -> Instance:
     rule = optional(instance.provider, "yield_to", None) if instance.provider else None
     if rule is None or instance.spec is None:
         return instance
-    return evolve(instance, spec=rule(instance.spec, tuple(sorted(owned))))
+    try:
+        return evolve(instance, spec=rule(instance.spec, tuple(sorted(owned))))
+    except ConvergeError as error:
+        return evolve(instance, error=error)
 
 
 def _without_conflicts(steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -114,9 +118,9 @@ def _without_conflicts(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _claimed(step: Step) -> list[tuple[tuple[str, str, str], Change]]:
-    if step.decision is not Decision.APPLY or step.work.instance.spec is None:
+    if step.decision is not Decision.APPLY:
         return []
-    claims = {claim.field: claim for claim in step.work.instance.provider.claims(step.work.instance.spec)}
+    claims = {claim.field: claim for claim in step.work.instance.claims}
     found = [(claims[change.field], change) for change in step.changes if change.field in claims]
     return [((claim.kind, claim.thing, claim.field), change) for claim, change in found]
 

@@ -14,6 +14,7 @@ from converge.model import (
     OnUserChange,
     Policy,
     Resource,
+    Status,
     Unknown,
     Value,
     WhenFalse,
@@ -67,11 +68,10 @@ def _origin(event: Event, entry: Entry | None, adopting: bool) -> tuple[Event, b
 
 
 def _settled(resource: Resource, entry: Entry | None) -> _Answer:
-    if resource.apply is Policy.ALWAYS or entry is None or not entry.status.settled:
+    if resource.apply is Policy.ALWAYS or entry is None or entry.revision < resource.revision:
         return None
-    if entry.revision < resource.revision:
-        return None
-    return Decision.SETTLED, f"{entry.status} at revision {entry.revision}" if entry.revision > 1 else entry.status
+    status = entry.status if entry.status.settled else Status.DONE
+    return Decision.SETTLED, f"{status} at revision {entry.revision}" if entry.revision > 1 else status
 
 
 def _past_install(resource: Resource, event: Event) -> _Answer:

@@ -34,12 +34,19 @@ def status(plan: Plan, ledgers: Ledgers) -> Status:
         if entry.alias is None
     )
     known = {step.id for step in plan.steps} | {step.work.instance.resource.id for step in plan.steps}
+    loops = tuple(f"{step.id}[" for step in plan.steps if _is_rolled_up(step))
     return Status(
         plan,
         entries,
         drifted=tuple(step for step in plan.steps if _drifted(step)),
-        orphans=tuple(each for each in entries if each.entry.id not in known),
+        orphans=tuple(each for each in entries if each.entry.id not in known and not each.entry.id.startswith(loops)),
     )
+
+
+def _is_rolled_up(step: Step) -> bool:
+    """It stands for elements that cannot be told here and now."""
+    instance = step.work.instance
+    return instance.resource.for_each is not None and not instance.is_element
 
 
 def _drifted(step: Step) -> bool:

@@ -34,6 +34,7 @@ def validate(paths: Sequence[str], search: Sequence[str], report: Report) -> lis
             used |= _check(product, report)
     if not report.errors:
         _report_unused(products, used, report)
+        _report_misnamed(products, report)
     report.diagnostics[:] = sorted(dict.fromkeys(report.diagnostics), key=_place)
     return products
 
@@ -56,6 +57,15 @@ def _report_unused(products: Iterable[Product], used: set[Mark], report: Report)
             if parameter.mark not in used:
                 message = f"nothing uses the parameter '{parameter.name}'"
                 report.warning("unused-parameter", message, parameter.mark, hint="remove it")
+
+
+def _report_misnamed(products: Iterable[Product], report: Report) -> None:
+    """A machine remembers its product by name, and finds it again by the name of its file."""
+    for product in products:
+        file = os.path.basename(product.mark.filename)
+        if file != product.name + SUFFIX:
+            message = f"the product '{product.name}' is in a file called {file}, where its name does not find it"
+            report.warning("misnamed-product", message, product.mark, hint=f"call the file {product.name}{SUFFIX}")
 
 
 def _manifests(paths: Iterable[str], report: Report) -> Iterator[str]:

@@ -8,7 +8,7 @@ import typer
 
 from converge import __version__
 from converge.cli import apply, explain, facts, ledger, plan, status, validate
-from converge.cli.base import ColorChoice, Output
+from converge.cli.base import ColorChoice, Output, columns
 from converge.errors import ConvergeError, ExitCode
 
 INTERRUPTED = 130
@@ -73,7 +73,7 @@ def _converge(
 def _tell(error: ConvergeError) -> int:
     from converge.render import text
 
-    Output(ColorChoice.AUTO).lines(text.failure(error), sys.stderr)
+    Output(ColorChoice.AUTO).lines(text.failure(error, columns=columns(sys.stderr)), sys.stderr)
     return error.exit_code
 
 

@@ -151,7 +151,7 @@ class Output:
     @property
     def columns(self) -> int | None:
         """How wide the terminal is; None where there is none."""
-        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        return columns(sys.stdout)
 
     @contextmanager
     def result(self) -> Iterator[None]:
@@ -192,6 +192,11 @@ class Output:
             self.raw(text)
         if self.json_into:
             _save(self.json_into, text)
+
+
+def columns(stream: TextIO) -> int | None:
+    """How wide a stream's terminal is; None where it is none."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def colored(color: ColorChoice, stream: TextIO) -> bool:

@@ -83,7 +83,8 @@ def _write(report: "Report", files: list[str], format_: FindingsFormat, output: 
             from converge.render.base import Sources
 
             looked_at = {*files, *(each.mark.filename for each in report if each.mark)}
-            output.lines([*text.diagnostics(report, Sources()), text.verdict(report, len(looked_at))])
+            found = text.diagnostics(report, Sources(), columns=output.columns)
+            output.lines([*found, text.verdict(report, len(looked_at))])
         case FindingsFormat.GITHUB:
             from converge.render import github
 

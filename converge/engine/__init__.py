@@ -1,14 +1,13 @@
 """Carry out a plan: the only place that changes both the system and the ledgers."""
 
-from collections.abc import Iterable
 from typing import Protocol
 
+from converge.engine import loops
 from converge.engine.base import Run, StepResult
 from converge.engine.steps import Execution
 from converge.errors import ConvergeError
-from converge.expand import over_probe
 from converge.ledger import Ledger, Ledgers
-from converge.model import Effect, EffectKind, Entry, Event, Policy, Resource, Status
+from converge.model import Effect, EffectKind, Event
 from converge.occasion import Occasion
 from converge.plan import Plan, Step
 from converge.planner import Planner
@@ -39,7 +38,7 @@ def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer |
         if observer:
             observer.finished(result)
     results = tuple(execution.results.values())
-    _settle_loops(results, ledgers)
+    loops.settle(plan.product, results, planner)
     effects, errors = _run_effects(ledgers, system)
     _close(ledgers, occasion, product, system)
     return Run(plan, results, effects, errors)
@@ -62,43 +61,21 @@ def _close(ledgers: Ledgers, occasion: Occasion, product: str, system: System) -
         ledger.fold(system)
 
 
-def _settle_loops(results: Iterable[StepResult], ledgers: Ledgers) -> None:
-    """A `once` over what a probe finds is settled under its bare id, once all that was found is.
-
-    What appears later is then baselined.
-    """
-    loops: dict[str, list[StepResult]] = {}
-    for result in results:
-        resource = result.step.work.instance.resource
-        if resource.apply is Policy.ONCE and over_probe(resource):
-            loops.setdefault(resource.id, []).append(result)
-    for found in loops.values():
-        _settle_loop(found, ledgers)
-
-
-def _settle_loop(found: list[StepResult], ledgers: Ledgers) -> None:
-    resource: Resource = found[0].step.work.instance.resource
-    domains = {domain for result in found for domain in result.step.domains}
-    for ledger in (ledgers.of(domain) for domain in domains):
-        entries = [ledger.memory.find(resource, result.step.id) for result in found]
-        settled = all(e and e.status.settled and e.revision >= resource.revision for e in entries)
-        if settled and not ledger.refused and all(result.step.work.instance.is_element for result in found):
-            ledger.put(Entry(resource.id, resource.type, Status.DONE, revision=resource.revision), resource)
-
-
 def _run_effects(ledgers: Ledgers, system: System) -> tuple[tuple[Effect, ...], tuple[str, ...]]:
     """Run what the changes of this run, and of one that was killed, call for: each once, in the order of kinds."""
-    pending = {effect for ledger in ledgers for effect in ledger.memory.effects}
+    found = {effect for ledger in ledgers for effect in ledger.memory.effects}
+    pending = sorted(found, key=lambda effect: (list(EffectKind).index(effect.kind), effect.unit))
     errors = []
-    for effect in sorted(pending, key=lambda e: (list(EffectKind).index(e.kind), e.unit)):
+    for effect in pending:
         try:
-            _run_effect(effect, system)
+            if system.live:  # a machine that does not run will start with what was changed
+                _run_effect(effect, system)
         except ConvergeError as error:
             errors.append(f"{effect.kind} {effect.unit}".strip() + f": {error.message}")
             continue
         for ledger in ledgers:
             _forget_effect(ledger, effect, system)
-    return tuple(pending), tuple(errors)
+    return tuple(pending) if system.live else (), tuple(errors)
 
 
 def _run_effect(effect: Effect, system: System) -> None:

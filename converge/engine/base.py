@@ -32,13 +32,16 @@ class Run:
 
     @property
     def had_errors(self) -> bool:
-        failed = (Outcome.FAILED, Outcome.BLOCKED)
-        return bool(self.effect_errors) or any(result.outcome in failed for result in self.results)
+        """What is blocked is blocked by a failure, or by work that is owed, which is no error."""
+        return bool(self.effect_errors) or any(result.outcome is Outcome.FAILED for result in self.results)
 
     @property
     def exit_code(self) -> ExitCode:
         if self.had_errors:
             return ExitCode.FAILED
-        steps = [result.step for result in self.results]
-        waiting = any(step.decision is Decision.OWED and step.until == "network" for step in steps)
-        return ExitCode.TRY_LATER if waiting else ExitCode.OK
+        return ExitCode.TRY_LATER if any(map(self._lacked_network, self.results)) else ExitCode.OK
+
+    def _lacked_network(self, result: StepResult) -> bool:
+        """What waits for a later phase than this run's is not for this run to try again."""
+        step = result.step
+        return step.decision is Decision.OWED and step.until == "network" and step.phase.rank <= self.plan.phase.rank

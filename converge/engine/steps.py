@@ -51,10 +51,12 @@ class Execution:
         return self.results[step.id]
 
     def _bring_home(self, step: Step) -> None:
-        """Drop a debt that stands in the wrong ledger, now that the right one has it."""
+        """Drop an entry that stands in the wrong ledger, now that the right one has it."""
+        if not step.work.things or any(self._ledger(domain).refused for domain in step.domains):
+            return
         for ledger in self.planner.ledgers:
             entry = ledger.memory.entries.get(step.id)
-            if step.work.things and ledger.domain not in step.domains and entry and entry.has_strayed:
+            if ledger.domain not in step.domains and entry and entry.has_strayed:
                 ledger.drop(step.id)
 
     def _ledger(self, domain: Domain) -> Ledger:
@@ -82,17 +84,22 @@ class Execution:
     def _note_half(self, step: Step, half: Half) -> None:
         ledger, resource = self._ledger(half.domain), step.work.instance.resource
         decision = step.decision if half.due.decision is Decision.APPLY else half.due.decision
-        if decision in _NOTED and not ledger.refused:
-            entry = _entry(step, half, _NOTED[decision], self._base_in_place(step, half, decision))
-            if (
-                entry.status.settled and half.entry and half.entry.status.settled
-            ):  # found as it was: nothing arose from this run
-                entry = evolve(entry, event=half.entry.event, adopting=half.entry.adopting)
-            ledger.put(entry, resource)
+        if ledger.refused:
+            return
+        if decision in _NOTED:
+            ledger.put(self._noted(step, half, decision), resource)
         elif decision is Decision.NOT_APPLICABLE and half.entry and not half.entry.status.settled:
-            ledger.drop(step.id)
-        elif decision is Decision.SETTLED and half.entry and half.entry.id != step.id:
-            ledger.put(evolve(half.entry, id=step.id), resource)
+            ledger.release(evolve(half.entry, id=step.id), resource)
+        elif decision is Decision.SETTLED and half.entry:
+            things = half.entry.things or step.work.things
+            ledger.put(evolve(half.entry, id=step.id, things=things), resource)
+
+    def _noted(self, step: Step, half: Half, decision: Decision) -> Entry:
+        entry = _entry(step, half, _NOTED[decision], self._base_in_place(step, half, decision))
+        if not (entry.status.settled and half.entry and half.entry.status.settled):
+            return entry
+        # It was found as it was left: nothing arose from this run.
+        return evolve(entry, event=half.entry.event, adopting=half.entry.adopting)
 
     def _base_in_place(self, step: Step, half: Half, decision: Decision) -> Mapping[str, Value]:
         if decision not in (Decision.IN_PLACE, Decision.KEEP):
@@ -123,10 +130,6 @@ class Execution:
             effects = provider_of(work.instance).apply(self.system, work.instance.spec, changes)
         except ConvergeError as error:
             return (), error
-        except Exception as error:  # noqa: BLE001  (a provider's bug fails its resource, never the run)
-            return (), ProviderError(
-                f"{type(error).__name__}: {error}", hint="this is a bug of the provider: report it"
-            )
         return (effects if self.system.live else ()), None
 
     def _verified(self, step: Step, problem: ConvergeError | None) -> tuple[Any, ConvergeError | None]:
@@ -190,7 +193,7 @@ def _entry(step: Step, half: Half, status: Status, base: Mapping[str, Value]) ->
         id=step.id,
         type=step.type,
         status=status,
-        things=step.work.things,
+        things=step.work.things or (half.entry.things if half.entry else ()),
         revision=resource.revision if status.settled else before,
         event=half.due.event,
         adopting=half.due.adopting,
@@ -206,7 +209,7 @@ def _base(
     """Per claimed field of this half, what is there now; the fields to `avoid` keep the base they had."""
     work: Work = step.work
     provider, live = provider_of(work.instance), fields_of(state)
-    claimed = {claim.field for claim in provider.claims(work.instance.spec)} & set(live) - avoid
+    claimed = {claim.field for claim in work.instance.claims} & set(live) - avoid
     if is_absent(provider, work.instance.spec, state):
         claimed &= {"ensure"}
         return {"ensure": live["ensure"]} if claimed else half.base

@@ -40,6 +40,8 @@ from converge.expressions.base import (
 
 _IN_TEXT = ("any", "boolean", "integer", "size", "text", "version")
 _ORDERED = ("integer", "size", "version")
+_REMEDIES = {"boolean": "compare it with something", "integer": "write a number"}
+_MANUAL = "see: converge explain expressions"
 
 
 def check(tree: Tree, scope: Scope) -> Checked:
@@ -78,7 +80,7 @@ class _Checking:
     def require(self, node: Expression, kind: str, message: str) -> None:
         found = self.set_type_of(node)
         if found.kind not in (kind, "any"):
-            self.report("wrong-type", node.span, f"{message}, not {found.described}")
+            self.report("wrong-type", node.span, f"{message}, not {found.described}", _REMEDIES.get(kind))
 
     def pieces(self, template: Template) -> None:
         for piece in template.pieces:
@@ -89,7 +91,7 @@ class _Checking:
     def in_text(self, node: Expression) -> None:
         found = self.set_type_of(node)
         if found.kind not in _IN_TEXT:
-            hint = "use | join(...)" if found.kind == "list" else None
+            hint = "use | join(...)" if found.kind == "list" else _listed("name a field of it:", list(found.fields))
             self.report("wrong-type", node.span, f"{found.described} cannot become part of a text", hint)
 
     def report(self, code: str, span: Span, message: str, hint: str | None = None) -> Type:
@@ -118,7 +120,7 @@ def _fields(checking: _Checking, node: Name | Attribute, type_: Type, path: tupl
         if type_.kind == "any":
             return ANY
         if name not in type_.fields:
-            hint = did_you_mean(name, list(type_.fields)) or _listed("it has", list(type_.fields))
+            hint = did_you_mean(name, list(type_.fields)) or _listed("it has", list(type_.fields)) or "it has none"
             return checking.report("unknown-field", node.span, f"{type_.described} has no field '{name}'", hint)
         type_ = type_.fields[name]
     return type_
@@ -133,9 +135,10 @@ def _unknown_name(checking: _Checking, node: Name) -> Type:
     siblings = [name for name in scope.names if name.startswith(f"{node.path[0]}.")]
     hint = did_you_mean(dotted, list(scope.names)) or _listed("there are", siblings)
     if len(node.path) > 1:
-        return checking.report("unknown-fact", node.span, f"there is no fact '{dotted}'", hint)
+        return checking.report("unknown-fact", node.span, f"there is no fact '{dotted}'", hint or _MANUAL)
     if siblings:
         return checking.report("unknown-fact", node.span, f"'{dotted}' is a group of facts", _listed("name", siblings))
+    hint = hint or f"declare it in `parameters`; {_MANUAL}"
     return checking.report("unknown-name", node.span, f"there is no parameter or constant '{dotted}'", hint)
 
 
@@ -152,7 +155,7 @@ def _call(checking: _Checking, node: Call) -> Type:
     if function is None:
         for argument in node.arguments:
             checking.type_of(argument)
-        hint = did_you_mean(node.name, list(checking.scope.functions)) or "see: converge explain expressions"
+        hint = did_you_mean(node.name, list(checking.scope.functions)) or _MANUAL
         return checking.report("unknown-function", node.place, f"there is no function or probe '{node.name}'", hint)
     type_of = checking.set_type_of if function.strict else checking.type_of
     types = [type_of(argument) for argument in node.arguments]
@@ -170,9 +173,8 @@ def _list(checking: _Checking, node: ListOf) -> Type:
         found = checking.set_type_of(item)
         joined = unify(of, found)
         if joined is None:
-            checking.report(
-                "wrong-type", item.span, f"the items of a list are of one type: {found.described} beside {of.described}"
-            )
+            message = f"the items of a list are of one type: {found.described} beside {of.described}"
+            checking.report("wrong-type", item.span, message, "take it out, or convert it")
         else:
             of = joined
     return Type("list", of=of)
@@ -200,7 +202,7 @@ def _choice(checking: _Checking, node: Choice) -> Type:
     found = unify(then, otherwise)
     if found is None:
         message = f"'if' and 'else' must give one type: {then.described} and {otherwise.described}"
-        return checking.report("wrong-type", node.span, message)
+        return checking.report("wrong-type", node.span, message, "convert one of them")
     return found
 
 
@@ -217,29 +219,40 @@ def _binary(checking: _Checking, node: Binary) -> Type:
     for side, found in ((node.left, left), (node.right, right)):
         if not found.is_number:
             message = f"'{node.operator}' wants integers or sizes, not {found.described}"
-            return checking.report("wrong-type", side.span, message, _number_hint(node, found))
+            return checking.report("wrong-type", side.span, message, _number_hint(node, side, found))
     if node.operator in ("//", "%") and isinstance(node.right, Constant) and node.right.value == 0:
-        return checking.report("wrong-type", node.right.span, "nothing can be divided by 0")
+        return checking.report("wrong-type", node.right.span, "nothing can be divided by 0", "write another number")
     return _arithmetic(checking, node, left, right)
 
 
 def _repetition(checking: _Checking, node: Binary, left: Type, right: Type) -> Type:
     repeated = left if not left.is_number else right
     if repeated.kind in ("text", "list"):
-        return checking.report("unbounded-repetition", node.span, f"'*' cannot repeat {repeated.described}")
-    return checking.report("wrong-type", node.span, f"'*' wants integers or sizes, not {repeated.described}")
+        message = f"'*' cannot repeat {repeated.described}"
+        return checking.report("unbounded-repetition", node.span, message, "write it out")
+    message = f"'*' wants integers or sizes, not {repeated.described}"
+    return checking.report("wrong-type", node.span, message, "multiply numbers only")
 
 
-def _number_hint(node: Binary, found: Type) -> str | None:
+def _number_hint(node: Binary, side: Expression, found: Type) -> str:
     if found.kind != "text":
-        return None
-    return 'join text with "~"; a size in text is size("8GiB")' if node.operator == "+" else 'write size("8GiB")'
+        return _REMEDIES["integer"]
+    size = _size_of(side)
+    return f'join text with "~"; a size in text is {size}' if node.operator == "+" else f"write {size}"
+
+
+def _size_of(*nodes: Expression) -> str:
+    """How a text becomes a size: the first of the nodes that is a literal, or else an example."""
+    text = next((node.value for node in nodes if isinstance(node, Constant) and isinstance(node.value, str)), "8GiB")
+    return f'size("{text}")'
 
 
 def _arithmetic(checking: _Checking, node: Binary, left: Type, right: Type) -> Type:
     kinds = (left.kind, right.kind)
     if node.operator == "*" and kinds == ("size", "size"):
-        return checking.report("wrong-type", node.span, "a size times a size is no size")
+        return checking.report(
+            "wrong-type", node.span, "a size times a size is no size", "one of them must be an integer"
+        )
     if node.operator == "//":
         return SIZE if kinds == ("size", "integer") else INTEGER
     return SIZE if "size" in kinds else INTEGER
@@ -262,7 +275,7 @@ def _comparison(checking: _Checking, node: Comparison) -> Type:
 def _equality(checking: _Checking, left: Expression, left_type: Type, right: Expression, right_type: Type) -> None:
     for one, other, other_node in ((left_type, right_type, right), (right_type, left_type, left)):
         if one.kind == "null" and not other.optional and other.kind not in ("any", "null"):
-            checking.report("wrong-type", other_node.span, f"this {other} is never unset")
+            checking.report("wrong-type", other_node.span, f"this {other} is never unset", "remove the comparison")
             return
     _require_alike(checking, left, left_type, right, right_type)
 
@@ -271,7 +284,8 @@ def _require_alike(checking: _Checking, left: Expression, left_type: Type, right
     if unify(left_type, right_type) is not None or _is_version(left, left_type, right, right_type):
         return
     message = f"{left_type.described} cannot be compared with {right_type.described}"
-    checking.report("wrong-type", left.span.to(right.span), message, _comparison_hint(left_type, right_type))
+    hint = _comparison_hint(left_type, right_type, _size_of(left, right))
+    checking.report("wrong-type", left.span.to(right.span), message, hint)
 
 
 def _is_version(left: Expression, left_type: Type, right: Expression, right_type: Type) -> bool:
@@ -287,12 +301,12 @@ def _is_literal_list(node: Expression) -> bool:
     return isinstance(node, ListOf) and all(map(_is_literal, node.items))
 
 
-def _comparison_hint(left: Type, right: Type) -> str | None:
+def _comparison_hint(left: Type, right: Type, size: str) -> str:
     kinds = {left.kind, right.kind}
     if "text" not in kinds:
-        return None
-    hints = {"size": 'write size("8GiB")', "integer": "convert the text with | int", "version": "use | version"}
-    return next((hint for kind, hint in hints.items() if kind in kinds), None)
+        return "compare what is of one type"
+    hints = {"size": f"write {size}", "integer": "convert the text with | int", "version": "use | version"}
+    return next((hint for kind, hint in hints.items() if kind in kinds), "compare what is of one type")
 
 
 def _order(checking: _Checking, left: Expression, left_type: Type, right: Expression, right_type: Type) -> None:
@@ -304,7 +318,7 @@ def _order(checking: _Checking, left: Expression, left_type: Type, right: Expres
     kinds = {left_type.kind, right_type.kind}
     if not kinds & {"any", *_ORDERED}:
         message = f"{left_type.described} has no order"
-        hint = "compare versions as versions: | version" if "text" in kinds else None
+        hint = "compare versions as versions: | version" if "text" in kinds else "compare with == or !="
         checking.report("wrong-type", left.span.to(right.span), message, hint)
 
 
@@ -313,13 +327,14 @@ def _membership(checking: _Checking, left: Expression, left_type: Type, right: E
         of = right_type.of or ANY
         if unify(optional(left_type), of) is None and not (left_type.kind == "version" and _is_literal_list(right)):
             message = f"{left_type.described} is never in {right_type.described}"
-            checking.report("wrong-type", left.span.to(right.span), message, _comparison_hint(left_type, of))
+            hint = _comparison_hint(left_type, of, _size_of(left))
+            checking.report("wrong-type", left.span.to(right.span), message, hint)
     elif {left_type.kind, right_type.kind} <= {"text", "any"} and not (left_type.optional or right_type.optional):
         return
     else:
         found = f"{left_type.described} in {right_type.described}"
         message = f"'in' looks for a value in a list or for text in text, not for {found}"
-        checking.report("wrong-type", left.span.to(right.span), message)
+        checking.report("wrong-type", left.span.to(right.span), message, 'write a list, such as ["a", "b"]')
 
 
 _RULES: dict[type, Callable[[_Checking, Any], Type]] = {

@@ -36,6 +36,9 @@ MAX_DEPTH = 80
 """How deep an expression may nest; what is flatter cannot exhaust the interpreter's stack."""
 
 OPEN, CLOSE = "{{", "}}"
+UNIT = re.compile("[KMGT](i?B)?")
+MANUAL = "see: converge explain expressions"
+GRAMMAR = f"texts stand in quotes; {MANUAL}"
 
 _COMPARISONS = {
     "eq": "==",
@@ -55,7 +58,7 @@ _OPERATORS: dict[str, Literal["+", "-", "*", "//", "%"]] = {
     "Sub": "-",
 }
 _SIGNS = {"Div": "/", "Pow": "**", "Test": "is", "Getitem": "["}
-_REFUSED: dict[str, tuple[str, str | None]] = {
+_REFUSED: dict[str, tuple[str, str]] = {
     "Div": ("'/' would make a fraction, and sizes and integers have none", 'use "//"'),
     "Pow": ("'**' is not allowed: it grows without bounds", "write the number out, or use KiB, MiB, GiB or TiB"),
     "Test": ("'is' is not allowed", "compare with '==', or use '| default(...)' for what may be unset"),
@@ -121,9 +124,10 @@ def _tokens(text: str, start: int) -> tuple[list[_Piece], Span | None]:
             if type_ != "whitespace":
                 found.append(_Piece(span, type_, value))
             if position - start > MAX_LENGTH:
-                raise ExpressionError(f"the expression is longer than {MAX_LENGTH} characters", offset=start)
+                message = f"the expression is longer than {MAX_LENGTH} characters"
+                raise ExpressionError(message, hint="split it up with parameters", offset=start)
     except TemplateSyntaxError as error:
-        raise ExpressionError(_said(error), offset=position) from error
+        raise ExpressionError(_said(error), hint=GRAMMAR, offset=position) from error
     return found, None
 
 
@@ -139,7 +143,7 @@ def _parse(text: str, pieces: list[_Piece], start: int) -> Expression:
     from jinja2.parser import Parser
 
     if not pieces:
-        raise ExpressionError("the expression is empty", offset=start, length=2)
+        raise ExpressionError("the expression is empty", hint="write one, or remove it", offset=start, length=2)
     if pieces[0].text == "-" and pieces[0].span.start == start + len(OPEN) and text.startswith(OPEN, start):
         raise ExpressionError("'{{-' is not allowed", hint="write '{{ '", offset=start, length=3)
     parser = Parser(_jinja(), "")
@@ -150,7 +154,7 @@ def _parse(text: str, pieces: list[_Piece], start: int) -> Expression:
         tree = parser.parse_expression()
         _require_end(parser.stream.current)
     except TemplateSyntaxError as error:
-        raise ExpressionError(_said(error), offset=error.lineno) from error
+        raise ExpressionError(_said(error), hint=GRAMMAR, offset=error.lineno) from error
     except RecursionError:
         raise _too_deep(start) from None
     _require_shallow(tree, start)
@@ -168,8 +172,18 @@ def _require_shallow(tree: "nodes.Node", offset: int) -> None:
 
 def _require_end(token: "Token") -> None:
     if token.type != "eof":
-        shown = f"'{token.value}'"
-        raise ExpressionError(f"{shown} does not continue the expression", offset=token.lineno, length=len(shown) - 2)
+        shown = str(token.value)
+        message = f"'{shown}' does not continue the expression"
+        raise ExpressionError(message, hint=_continuation(shown), offset=token.lineno, length=len(shown))
+
+
+def _continuation(found: str) -> str:
+    """The remedy for what follows an expression without being a part of it."""
+    if found == "=":
+        return "write '==' to compare"
+    if UNIT.fullmatch(found):
+        return "write a size as 64 * GiB"
+    return "put an operator before it, or remove it"
 
 
 def _said(error: "TemplateSyntaxError") -> str:
@@ -193,7 +207,7 @@ class _Converter:
         rule = _RULES.get(type(node).__name__)
         if rule is not None:
             return rule(self, node)
-        message, hint = _REFUSED.get(type(node).__name__, ("this is not allowed in an expression", None))
+        message, hint = _REFUSED.get(type(node).__name__, ("this is not allowed in an expression", MANUAL))
         raise _not_allowed(message, self._blamed(node), hint=hint)
 
     def all(self, found: "Sequence[nodes.Node]") -> tuple[Expression, ...]:
@@ -221,7 +235,7 @@ class _Converter:
         return next((piece.span for piece in later if piece.text == sign), later[0].span)
 
 
-def _not_allowed(message: str, span: Span, *, hint: str | None = None) -> ExpressionError:
+def _not_allowed(message: str, span: Span, *, hint: str = MANUAL) -> ExpressionError:
     return ExpressionError(message, hint=hint, offset=span.start, length=span.end - span.start, code="not-allowed")
 
 

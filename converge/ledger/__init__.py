@@ -26,7 +26,7 @@ from converge.ledger.base import (
     to_json,
     without,
 )
-from converge.model import Domain, Effect, Entry, Event, Resource
+from converge.model import Domain, Effect, Entry, Event, Resource, Status
 from converge.system import ReadOnlySystem, System
 
 __all__ = ["Deployment", "Intent", "Ledger", "Ledgers", "Memory", "Opened", "frozen_value"]
@@ -92,6 +92,13 @@ class Ledger:
     def drop(self, id_: str) -> None:
         memory = self.memory
         self.memory = evolve(memory, entries=without(memory.entries, id_), intents=without(memory.intents, id_))
+
+    def release(self, debt: Entry, resource: Resource) -> None:
+        """Drop a debt that is one no longer; a revision that was settled before it is so again."""
+        if not debt.revision:
+            return self.drop(debt.id)
+        status = Status.DONE if debt.base else Status.BASELINED
+        return self.put(evolve(debt, status=status, reason=""), resource)
 
     def open(self, system: System, opened: Opened, began: tuple[Event, str | None], product: str) -> None:
         """Make the event durable before anything is changed under it."""

@@ -78,7 +78,8 @@ class Memory:
 
     def intent_of(self, resource: Resource, id_: str) -> Intent | None:
         """The open intent of a resource, under its id or the one it was renamed from."""
-        return self.intents.get(id_) or self.intents.get(former_id(resource, id_) or "")
+        intent = self.intents.get(id_) or self.intents.get(former_id(resource, id_) or "")
+        return intent if intent is not None and intent.entry.type == resource.type else None
 
     def with_event(self, opened: Opened, began: tuple[Event, str | None], product: str) -> "Memory":
         """An event is open; one that was open before is over."""

@@ -88,7 +88,8 @@ def _path(name_or_path: str, library: Library) -> str | None:
     path = library.find(name_or_path)
     if path is None:
         folders = ", ".join(library.search) or "no folder"
-        hint = did_you_mean(name_or_path, library.names()) or f"looked for {name_or_path}{SUFFIX} in {folders}"
+        looked = f"looked for {name_or_path}{SUFFIX} in {folders}; name its folder with --products, or its path"
+        hint = did_you_mean(name_or_path, library.names()) or looked
         library.report.error("unknown-product", f"there is no product '{name_or_path}'", hint=hint)
     return path
 

@@ -1,10 +1,14 @@
 """The registry: each resource type and the module that provides it, imported on use."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
 from importlib import import_module
+from inspect import isfunction
+from types import ModuleType
+from typing import ParamSpec, TypeVar
 
 from converge.diagnostics import did_you_mean
-from converge.errors import ConvergeError
+from converge.errors import ConvergeError, ProviderError
 from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
@@ -16,6 +20,9 @@ BUILTIN = {
 }
 ENTRY_POINTS = "converge.providers"
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
 
 @cache
 def load(type_: str) -> AnyProvider:
@@ -25,9 +32,31 @@ def load(type_: str) -> AnyProvider:
     the registry lacks: scanning entry points costs as much as ten interpreter starts.
     """
     if type_ in BUILTIN:
-        return as_module(import_module(BUILTIN[type_]))
+        return as_module(_guarded(import_module(BUILTIN[type_])))
     from importlib.metadata import entry_points
 
     for point in entry_points(group=ENTRY_POINTS, name=type_):
-        return as_module(point.load())
+        return as_module(_guarded(_telling(point.load)()))
     raise ConvergeError(f"there is no resource type '{type_}'", hint=did_you_mean(type_, list(BUILTIN)))
+
+
+def _guarded(module: ModuleType) -> ModuleType:
+    """The module, with functions that cannot end a run: a bug of a provider fails its resource."""
+    guarded = ModuleType(module.__name__, module.__doc__)
+    found = {name: _telling(value) if isfunction(value) else value for name, value in vars(module).items()}
+    vars(guarded).update(found)
+    return guarded
+
+
+def _telling(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return function(*args, **kwargs)
+        except ConvergeError:
+            raise
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            raise ProviderError(message, hint="this is a bug of the provider: report it") from error
+
+    return call

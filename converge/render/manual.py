@@ -10,7 +10,8 @@ from converge.render.base import Line, pad, safe, width, wrapped
 
 Schema: TypeAlias = Mapping[str, Any]
 
-WIDTH = 100
+WIDTH = 80
+"""How wide the text is, as a manual page is: it fits every terminal, and is easy to read."""
 _KINDS = {"string": "text", "array": "list", "object": "map", "boolean": "true or false", "integer": "whole number"}
 _EXPRESSIONS_ONLY = r"\{\{"
 """The pattern by which a parameter that is no text takes an expression all the same."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from converge.diagnostics import Diagnostic, InvalidManifest, Mark, Report, Severity
 from converge.errors import ConvergeError
 from converge.model import Action, Change, Decision, Domain, Effect, EffectKind
@@ -28,6 +30,7 @@ if TYPE_CHECKING:  # the engine is heavy, and errors are told by verbs without i
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
 GUTTER = "blue"
 LINE_WIDTH = 100
+GUTTER_WIDTH = 8
 BEFORE_STRETCH = 40
 
 SYMBOLS = {
@@ -50,10 +53,11 @@ INDENT = " " * 6
 SLOW_SECONDS = 1.0
 
 
-def diagnostics(found: Iterable[Diagnostic], sources: Sources) -> Iterator[Line]:
-    """Each diagnostic, with an empty line after it."""
+def diagnostics(found: Iterable[Diagnostic], sources: Sources, *, columns: int | None = None) -> Iterator[Line]:
+    """Each diagnostic, with an empty line after it, for a terminal of so many columns (None: for a file or pipe)."""
+    room = LINE_WIDTH if columns is None else min(LINE_WIDTH, columns - GUTTER_WIDTH)
     for diagnostic in found:
-        yield from _diagnostic(diagnostic, sources)
+        yield from _diagnostic(diagnostic, sources, room)
         yield ()
 
 
@@ -67,60 +71,70 @@ def verdict(report: Report, manifests: int) -> Line:
     )
 
 
-def _diagnostic(diagnostic: Diagnostic, sources: Sources) -> Iterator[Line]:
+def _diagnostic(diagnostic: Diagnostic, sources: Sources, room: int) -> Iterator[Line]:
     style = STYLES[diagnostic.severity]
     yield (f"{diagnostic.severity}[{diagnostic.code}]", style), (f": {safe(diagnostic.message)}", "bold")
-    beside, below = _place_of_hint(diagnostic, sources)
+    beside, below = _place_of_hint(diagnostic, sources, room)
+    excerpts = _Excerpts(sources, room)
     if diagnostic.mark:
-        yield from _excerpt(diagnostic.mark, sources, arrow="-->", pointer="^", style=style, label=beside)
+        yield from excerpts.of(diagnostic.mark, arrow="-->", pointer="^", style=style, label=beside)
     for related in diagnostic.related:
-        yield from _excerpt(related.mark, sources, arrow=":::", pointer="-", style=GUTTER, label=related.message)
+        yield from excerpts.of(related.mark, arrow=":::", pointer="-", style=GUTTER, label=related.message)
     if below:
         yield ("      = ", GUTTER), ("help", "bold"), (f": {safe(below)}", "")
 
 
-def failure(error: ConvergeError) -> Iterator[Line]:
+def failure(error: ConvergeError, *, columns: int | None = None) -> Iterator[Line]:
     """An error that ended a verb, after the findings that it carries."""
     if isinstance(error, InvalidManifest):
-        yield from diagnostics(error.report, Sources())
+        yield from diagnostics(error.report, Sources(), columns=columns)
     yield ("error", "bold red"), (f": {safe(error.message)}", "bold")
     if error.hint:
         yield ("hint", "bold cyan"), (f": {safe(error.hint)}", "")
 
 
-def _place_of_hint(diagnostic: Diagnostic, sources: Sources) -> tuple[str, str]:
+def _place_of_hint(diagnostic: Diagnostic, sources: Sources, room: int) -> tuple[str, str]:
     """The hint as (label beside the underline, line of its own below): a label has to fit, and needs an underline."""
     hint, mark = diagnostic.hint or "", diagnostic.mark
     line = sources.line(mark.filename, mark.line) if mark else None
     if mark is None or line is None:
         return "", hint
     indent, length = _stretch(line, mark)
-    return (hint, "") if indent + length + width(hint) < LINE_WIDTH else ("", hint)
+    return (hint, "") if indent + length + width(hint) < room else ("", hint)
 
 
-def _excerpt(mark: Mark, sources: Sources, *, arrow: str, pointer: str, style: str, label: str) -> Iterator[Line]:
-    yield (f"  {arrow} ", GUTTER), (safe(str(mark)), "")
-    line = sources.line(mark.filename, mark.line)
-    if line is None:
-        if label:
-            yield ("      = ", GUTTER), (safe(label), style)
-        return
-    shown, (indent, length) = _window(line, mark)
-    yield (f"{mark.line:>5} | ", GUTTER), (shown, "")
-    yield ("      | ", GUTTER), (" " * indent + pointer * length, style), (f" {safe(label)}" if label else "", style)
+@frozen
+class _Excerpts:
+    """Lines of the sources with a stretch underlined, in so much room."""
+
+    sources: Sources
+    room: int
+
+    def of(self, mark: Mark, *, arrow: str, pointer: str, style: str, label: str) -> Iterator[Line]:
+        yield (f"  {arrow} ", GUTTER), (safe(str(mark)), "")
+        line = self.sources.line(mark.filename, mark.line)
+        if line is None:
+            if label:
+                yield ("      = ", GUTTER), (safe(label), style)
+            return
+        shown, (indent, length) = _window(line, mark, self.room)
+        told = f" {safe(label)}" if label else ""
+        yield (f"{mark.line:>5} | ", GUTTER), (shown, "")
+        yield ("      | ", GUTTER), (" " * indent + pointer * length, style), (told, style)
 
 
-def _window(line: str, mark: Mark) -> tuple[str, tuple[int, int]]:
-    """The line as shown and the stretch in it; of a long line only what is around the stretch."""
+def _window(line: str, mark: Mark, room: int) -> tuple[str, tuple[int, int]]:
+    """The line as shown and the stretch in it; of a line that is longer than `room` only what is around the stretch."""
     indent, length = _stretch(line, mark)
     shown = _shown(line)
-    if width(shown) <= LINE_WIDTH:
+    if width(shown) <= room:
         return shown, (indent, length)
-    start = max(0, min(mark.column - 1, len(line)) - BEFORE_STRETCH)
+    start = max(0, min(mark.column - 1, len(line)) - min(BEFORE_STRETCH, room // 2))
+    end = start + room - 2  # there is an ellipsis on either side
     lead = "…" if start else ""
-    part = _shown(line[start : start + LINE_WIDTH])
+    part = _shown(line[start:end])
     indent = indent - width(_shown(line[:start])) + len(lead)
-    tail = "…" if start + LINE_WIDTH < len(line) else ""
+    tail = "…" if end < len(line) else ""
     return lead + part + tail, (indent, min(length, max(1, width(lead + part) - indent)))
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from converge.check import validate
 from converge.diagnostics import Report
 from tests.manifests import Desk
@@ -30,6 +32,21 @@ def test_a_fault_of_a_shared_parent_is_reported_once(desk: Desk) -> None:
     desk.put("right", "extends: [base, left]")
     desk.validate()
     assert len(desk.report.errors) == 2
+
+
+def test_a_product_whose_name_does_not_find_its_file(desk: Desk) -> None:
+    desk.put("school", "")
+    (desk.folder / "school.yaml").rename(desk.folder / "schule.yaml")
+    desk.validate()
+    assert desk.found() == [("misnamed-product", "school")]
+
+
+def test_a_folder_named_in_two_ways_is_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.put("base", "resources: {f: {type: file, apply: once, with: {path: '/{{ nme }}'}}}")
+    desk.put("school", "extends: [base]")
+    monkeypatch.chdir(desk.folder)
+    desk.validate([".", "school.yaml", "./school.yaml"])
+    assert [str(error.mark) for error in desk.report.errors] == ["base.yaml:3:60"]
 
 
 def test_a_run_reports_every_kind_of_typing_error(desk: Desk) -> None:

@@ -111,7 +111,8 @@ def test_a_mistake_is_found_where_it_stands(text: str, code: str, at: str, hint:
     (problem,) = problems(text)
     assert problem.code == code
     assert text[problem.offset : problem.offset + problem.length] == at
-    assert hint is None or (problem.hint is not None and hint in problem.hint)
+    assert problem.hint
+    assert (hint or "") in problem.hint
 
 
 def test_all_mistakes_are_found_at_once() -> None:

@@ -64,7 +64,8 @@ def test_what_is_not_on_the_list_is_refused_where_it_stands(
     if at is not None:
         assert text[error.offset :].startswith(at)
         assert error.length in (1, len(at))
-    assert hint is None or (error.hint is not None and hint in error.hint)
+    assert error.hint
+    assert (hint or "") in error.hint
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,8 @@ def test_what_is_not_on_the_list_is_refused_where_it_stands(
 def test_braces_that_do_not_fit_are_refused(text: str, at: str, hint: str | None) -> None:
     error = refused(text, template=True)
     assert text[error.offset :].startswith(at)
-    assert hint is None or (error.hint is not None and hint in error.hint)
+    assert error.hint
+    assert (hint or "") in error.hint
 
 
 @pytest.mark.parametrize("text", ["", "plain", "}}", "${#array} {% if %} {# no comment #}", "{ {"])

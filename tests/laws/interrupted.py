@@ -8,8 +8,8 @@ CHANGING = sorted(name for name in vars(System) if not name.startswith("_") and 
 """The methods that a system has and a read-only one lacks."""
 
 
-class CutOffError(Exception):
-    """The run ends here."""
+class CutOffError(BaseException):
+    """The run ends here, as if it were killed: a provider's own errors are caught, this is not."""
 
 
 class Interrupted(System):

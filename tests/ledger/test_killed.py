@@ -66,6 +66,15 @@ def test_a_kill_between_folding_and_dropping_the_journal_repeats_nothing(system:
     assert again.memory.effects == ()
 
 
+def test_the_run_after_such_a_kill_puts_the_journal_away(system: System) -> None:
+    ledger = opened(system)
+    left_behind = journal(system).read_bytes()
+    ledger.fold(system)
+    journal(system).write_bytes(left_behind)
+    load(system).recover(system)
+    assert not journal(system).exists()
+
+
 def test_the_run_after_such_a_kill_is_remembered(system: System) -> None:
     ledger = opened(system)
     left_behind = journal(system).read_bytes()

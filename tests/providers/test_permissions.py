@@ -191,6 +191,16 @@ def test_a_record_that_was_cut_off_is_written_again(root: Path, system: System) 
     assert [path.read_bytes() for path in records.iterdir()] == [b"0644 a\0end\0"]
 
 
+def test_a_user_and_a_group_of_one_number_share_a_record(root: Path, system: System) -> None:
+    make(root, {"data/": 0o755, "data/a": 0o644}, uid=1000)
+    spec = permissions.parse({"path": "/data", "recursive": True, "owner": "saned", "group": "saned"})
+    changes = permissions.diff(spec, permissions.inspect(system, spec))
+    permissions.apply(system, spec, changes)
+    permissions.apply(system, spec, tuple(change.inverse() for change in changes))
+    stat = (root / "data/a").stat()
+    assert (stat.st_uid, stat.st_gid) == (1000, 1000)
+
+
 def test_a_state_is_small_however_large_the_tree(root: Path, system: System) -> None:
     make(root, {f"t/{number}": 0o644 for number in range(300)})
     (change,) = changes_for(system, path="/t", recursive=True, only="files", owner="saned")

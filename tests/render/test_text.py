@@ -58,6 +58,19 @@ def test_the_underline_stands_below_what_is_meant(
     assert plain(lines[3]) == "      | " + underline
 
 
+@pytest.mark.parametrize("columns", [40, 80, 100])
+@pytest.mark.parametrize("column", [1, 30, 95, 150])
+def test_an_excerpt_fits_its_terminal(column: int, columns: int, tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    line = "".join(f"{number:<10}" for number in range(16))
+    path.write_text(line + "\n")
+    mark = Mark(str(path), 1, column, 1, column + 8)
+    found = [Diagnostic(Severity.ERROR, "code", "message", "a hint of some length", mark)]
+    source, underline, *_ = map(plain, list(text.diagnostics(found, Sources(), columns=columns))[2:])
+    assert max(width(source), width(underline)) <= columns
+    assert source[underline.index("^") :].startswith(line[column - 1 : column + 7].rstrip())
+
+
 def test_of_a_long_line_the_part_around_the_stretch_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "m.yaml"
     path.write_text("key: " + "x" * 200 + " bad " + "y" * 200 + "\n")

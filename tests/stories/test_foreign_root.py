@@ -89,6 +89,15 @@ def test_nothing_outside_the_root_changes(made: str, id_: str, tmp_path: Path, r
     assert fingerprint(*HOST) == host
 
 
+@traced
+def test_what_is_written_outside_would_be_seen(tmp_path: Path) -> None:
+    machine = Machine.make(tmp_path)
+    machine.declare(FILE)
+    plan = str(tmp_path / "plan")
+    _, paths = watching.changed([*words("plan", machine, ""), "--out", plan], tmp_path / "trace")
+    assert plan in paths
+
+
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bwrap")
 @pytest.mark.parametrize("made", ["etc/flatpak", "ostree/repo", "boot"])
 def test_the_sandbox_has_nothing_else_to_write_to(made: str, tmp_path: Path) -> None:
