@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from converge.errors import ConvergeError, Later
 from converge.expand import Instance, over_probe
-from converge.ledger import Intent, Ledgers
+from converge.ledger import Intent, Ledgers, frozen_value
 from converge.model import Action, Change, Decision, Domain, Entry, Phase, Policy, Resource, Status, Value
 from converge.occasion import Occasion
 from converge.plan import Step
@@ -68,7 +68,7 @@ def decide(
     needs: tuple[str, ...] = (),
     waits: Collection[Step] = (),
 ) -> Step:
-    """Make the step of an instance. `waits`: the steps that it needs and that are still to change something."""
+    """Make the step of an instance. It `waits` for the steps, of those that it needs, that are still to be done."""
     step = _blank(instance, occasion, needs)
     try:
         halves = _halves(instance, ledgers, system, occasion)
@@ -278,13 +278,9 @@ def _guard_met(instance: Instance, provider: AnyProvider, state: object) -> bool
     implied: Mapping[str, Value] = optional(provider, "implied_only_if", lambda _: {})(instance.spec)
     alternatives = instance.resource.only_if or ({},)
     return any(
-        all(live.get(name) == _comparable(value) for name, value in {**implied, **alternative}.items())
+        all(live.get(name) == frozen_value(value) for name, value in {**implied, **alternative}.items())
         for alternative in alternatives
     )
-
-
-def _comparable(value: Value) -> Value:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _judged(work: Work, changes: Collection[Change], where: Mapping[str, Domain]) -> Judgement:

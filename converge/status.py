@@ -2,8 +2,8 @@
 
 from attrs import frozen
 
-from converge.ledger import Ledgers
-from converge.model import Decision, Domain, Entry, Policy
+from converge.ledger import Ledgers, former_id
+from converge.model import Decision, Domain, Entry, Policy, Resource
 from converge.plan import Plan, Step
 
 
@@ -33,7 +33,7 @@ def status(plan: Plan, ledgers: Ledgers) -> Status:
         for entry in ledger.memory.entries.values()
         if entry.alias is None
     )
-    known = {step.id for step in plan.steps} | {step.work.instance.resource.id for step in plan.steps}
+    known = {id_ for step in plan.steps for id_ in _ids(step)}
     loops = tuple(f"{step.id}[" for step in plan.steps if _is_rolled_up(step))
     return Status(
         plan,
@@ -41,6 +41,12 @@ def status(plan: Plan, ledgers: Ledgers) -> Status:
         drifted=tuple(step for step in plan.steps if _drifted(step)),
         orphans=tuple(each for each in entries if each.entry.id not in known and not each.entry.id.startswith(loops)),
     )
+
+
+def _ids(step: Step) -> set[str | None]:
+    """Those under which a step may be remembered: until it is decided, what was renamed has its former one."""
+    resource: Resource = step.work.instance.resource
+    return {step.id, resource.id, former_id(resource, step.id)}
 
 
 def _is_rolled_up(step: Step) -> bool:

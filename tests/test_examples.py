@@ -102,7 +102,8 @@ def test_readme_has_a_manifest() -> None:
 
 @pytest.mark.parametrize("text", README)
 def test_a_manifest_in_readme_does_what_is_said(text: str, machine: Machine) -> None:
-    machine.manifest = machine.manifest.with_stem(re.findall(r"^product: (.*)", text, re.MULTILINE)[0])
+    (name,) = re.findall(r"^product: (.*)$", text, re.MULTILINE)
+    machine.manifest = machine.manifest.with_name(f"{name}.yaml")
     machine.manifest.write_text(text)
     report = Report()
     validate([str(machine.manifest)], [], report)

@@ -51,8 +51,8 @@ def _fits(pattern: str, word: str) -> bool:
 
 
 # The columns:
-#   memory     none; settled (done or baselined at this revision or a higher one); raised (settled, but at a lower
-#              one); open (owed, failed or blocked)
+#   memory     none; settled (done or baselined at this revision or a higher one, even where a still higher one is
+#              open); raised (settled, but at a lower one); open (owed, failed or blocked)
 #   arose      the event the work stands under: of an open entry the one that it arose under, else that of this run,
 #              where a rollback is a refresh
 #   run        the event of this run
@@ -88,7 +88,7 @@ class Asked:
         """The arguments in the words of the table."""
         memory = _memory(self.resource, self.entry)
         arose, adopted = self.event, self.adopting
-        if self.entry is not None and memory == "open":
+        if self.entry is not None and not self.entry.status.settled:
             arose, adopted = self.entry.event, self.entry.adopting
         arose = Event.REFRESH if arose is Event.ROLLBACK else arose
         return {
@@ -108,9 +108,9 @@ class Asked:
 def _memory(resource: Resource, entry: Entry | None) -> str:
     if entry is None:
         return "none"
-    if entry.status in (Status.OWED, Status.FAILED, Status.BLOCKED):
-        return "open"
-    return "settled" if entry.revision >= resource.revision else "raised"
+    if entry.revision >= resource.revision:
+        return "settled"
+    return "raised" if entry.status.settled else "open"
 
 
 def _yes(truth: bool) -> str:
@@ -134,7 +134,8 @@ def entries() -> Iterator[Entry | None]:
     for status, revision in product((Status.DONE, Status.BASELINED), (1, 2, 3)):
         yield Entry("a", "t", status, revision=revision, event=Event.INSTALL, adopting=True)
     for status, event, adopting in product((Status.OWED, Status.FAILED, Status.BLOCKED), RUN_EVENTS, (True, False)):
-        yield Entry("a", "t", status, revision=0, event=event, adopting=adopting)
+        for revision in (0, 1):
+            yield Entry("a", "t", status, revision=revision, event=event, adopting=adopting)
 
 
 def everything_asked() -> Iterator[Asked]:

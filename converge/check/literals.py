@@ -45,6 +45,7 @@ class _Literal:
     resource: Resource
     provider: AnyProvider
     spec: Any
+    claims: tuple[Claim, ...]
 
 
 def check(product: Product, report: Report) -> None:
@@ -78,7 +79,8 @@ def _literal(id_: str, resource: Resource, known: _Known, report: Report) -> _Li
         missing = _check_files(resource, values, optional(provider, "FILES", ()), report)
         if missing or any(map(_is_unknown, values.values())):
             return None
-        return _Literal(id_, resource, provider, provider.parse(values))
+        spec = provider.parse(values)
+        return _Literal(id_, resource, provider, spec, provider.claims(spec))
     except ConvergeError as error:
         report.error("bad-parameters", error.message, resource.mark_of("with"), hint=error.hint)
         return None
@@ -145,7 +147,7 @@ def _check_claims(literals: Sequence[_Literal], report: Report) -> None:
     """Report pairs of resources that always apply, whatever the machine, and want different values for one field."""
     owners: dict[tuple[str, str, str], tuple[_Literal, Claim]] = {}
     for literal in filter(_is_unconditional, literals):
-        for claim in literal.provider.claims(literal.spec):
+        for claim in literal.claims:
             owner, owned = owners.setdefault((claim.kind, claim.thing, claim.field), (literal, claim))
             meet = not owner.resource.events.isdisjoint(literal.resource.events)
             if meet and claim.value != owned.value and None not in (claim.value, owned.value):

@@ -158,11 +158,18 @@ class Execution:
                 status, avoid = Status.DONE, {change.field for change in step.kept}
             else:
                 live = {} if state is None else fields_of(state)
-                made = {change.field for change in changes if live.get(change.field) == change.after}
-                status, avoid = _NOTED[step.decision], set(where) - made
+                status, avoid = _NOTED[step.decision], set(where) - _touched(changes, live, half.base)
             base = half.base if state is None else _base(step, half, state, where, avoid=avoid)
             entry = _entry(step, half, status, base)
             self._ledger(half.domain).commit(self.system, entry, work.instance.resource, effects)
+
+
+def _touched(changes: tuple[Change, ...], live: Mapping[str, Value], base: Mapping[str, Value]) -> set[str]:
+    """The fields that are ours as they are now, although the change failed: it came half-way, or is still to be made.
+
+    Without a base, what it left undone would count as the user's.
+    """
+    return {c.field for c in changes if c.field not in base or live.get(c.field) != c.before}
 
 
 def _united(work: Work, changes: tuple[Change, ...]) -> tuple[Change, ...]:

@@ -29,7 +29,7 @@ from converge.ledger.base import (
 from converge.model import Domain, Effect, Entry, Event, Resource, Status
 from converge.system import ReadOnlySystem, System
 
-__all__ = ["Deployment", "Intent", "Ledger", "Ledgers", "Memory", "Opened", "frozen_value"]
+__all__ = ["Deployment", "Intent", "Ledger", "Ledgers", "Memory", "Opened", "former_id", "frozen_value"]
 
 FOLDERS = {Domain.DEPLOYMENT: "/etc/converge", Domain.MACHINE: "/var/lib/converge"}
 RUNS_KEPT = 50

@@ -99,7 +99,7 @@ def _place_of_hint(diagnostic: Diagnostic, sources: Sources, room: int) -> tuple
     line = sources.line(mark.filename, mark.line) if mark else None
     if mark is None or line is None:
         return "", hint
-    indent, length = _stretch(line, mark)
+    _, (indent, length) = _window(line, mark, room)
     return (hint, "") if indent + length + width(hint) < room else ("", hint)
 
 
