@@ -5,7 +5,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from converge.errors import ConvergeError, Later
 from converge.expand import Instance, over_probe
@@ -39,6 +39,8 @@ class Work:
     instance: Instance
     halves: tuple[Half, ...]
     things: tuple[str, ...] = ()
+    where: Mapping[str, Domain] = field(factory=dict)
+    """Per field of the state, the domain it lives in; nothing where the parameters are unknown."""
     state: Any = None
     applying: tuple[Domain, ...] = ()
     """The domains whose share is due; a half that is settled is left alone."""
@@ -48,9 +50,6 @@ class Work:
     @property
     def due_halves(self) -> tuple[Half, ...]:
         return tuple(half for half in self.halves if half.domain in self.applying)
-
-    def field_domains(self, system: ReadOnlySystem) -> Mapping[str, Domain]:
-        return provider_of(self.instance).domains(system, self.instance.spec)
 
 
 def provider_of(instance: Instance) -> AnyProvider:
@@ -71,9 +70,10 @@ def decide(
     """Make the step of an instance. It `waits` for the steps, of those that it needs, that are still to be done."""
     step = _blank(instance, occasion, needs)
     try:
-        halves = _halves(instance, ledgers, system, occasion)
+        where = _where(instance, system)
+        halves = _halves(instance, ledgers, occasion, where)
         _refuse_undeployed(halves, ledgers)
-        step = _from_policy(evolve(step, work=Work(instance, halves, _things(instance))))
+        step = _from_policy(evolve(step, work=Work(instance, halves, _things(instance), where)))
         if step.decision is not Decision.APPLY:
             return step
         inspected = _inspected(step, system)
@@ -117,17 +117,22 @@ def _blank(instance: Instance, occasion: Occasion, needs: tuple[str, ...]) -> St
 
 
 def _failed(step: Step, error: ConvergeError) -> Step:
-    reason = f"{error.message} ({error.hint})" if error.hint else error.message
-    return evolve(step, decision=Decision.FAILED, reason=reason)
+    return evolve(step, decision=Decision.FAILED, reason=error.explained)
 
 
 def _things(instance: Instance) -> tuple[str, ...]:
     return tuple(sorted({f"{claim.kind}:{claim.thing}" for claim in instance.claims}))
 
 
-def _halves(instance: Instance, ledgers: Ledgers, system: ReadOnlySystem, occasion: Occasion) -> tuple[Half, ...]:
+def _where(instance: Instance, system: ReadOnlySystem) -> Mapping[str, Domain]:
+    if instance.spec is None or instance.provider is None:
+        return {}
+    return instance.provider.domains(system, instance.spec)
+
+
+def _halves(instance: Instance, ledgers: Ledgers, occasion: Occasion, where: Mapping[str, Domain]) -> tuple[Half, ...]:
     found = []
-    for domain in _domains(instance, ledgers, system):
+    for domain in _domains(instance, ledgers, where):
         memory = ledgers.of(domain).memory
         entry = _matching(memory.find(instance.resource, instance.id), _things(instance))
         entry = entry or _strayed(instance, ledgers)
@@ -149,10 +154,10 @@ def _halves(instance: Instance, ledgers: Ledgers, system: ReadOnlySystem, occasi
     return tuple(found)
 
 
-def _domains(instance: Instance, ledgers: Ledgers, system: ReadOnlySystem) -> tuple[Domain, ...]:
+def _domains(instance: Instance, ledgers: Ledgers, where: Mapping[str, Domain]) -> tuple[Domain, ...]:
     """Where a resource's state lives; where its parameters are unknown, where it is remembered."""
-    if instance.spec is not None and instance.provider is not None:
-        return tuple(sorted(set(instance.provider.domains(system, instance.spec).values())))
+    if where:
+        return tuple(sorted(set(where.values())))
     remembered = [each.domain for each in ledgers if each.memory.find(instance.resource, instance.id)]
     return tuple(remembered) or (Domain.MACHINE,)
 
@@ -232,12 +237,11 @@ def _inspected(step: Step, system: ReadOnlySystem) -> Step:
     work = evolve(work, state=state)
     if settled := _adopted_absent(step, work):
         return settled
-    where = work.field_domains(system)
-    changes = tuple(c for c in provider.diff(instance.spec, state) if where[c.field] in work.applying)
+    changes = tuple(c for c in provider.diff(instance.spec, state) if work.where[c.field] in work.applying)
     replay = _replay(work, state)
     if changes and not replay and not _guard_met(instance, provider, state):
         return evolve(step, decision=Decision.NOT_APPLICABLE, reason="`only_if` is not met", work=work)
-    judgement = _judged(work, changes, where)
+    judgement = _judged(work, changes)
     step = evolve(
         step,
         changes=judgement.apply,
@@ -283,12 +287,12 @@ def _guard_met(instance: Instance, provider: AnyProvider, state: object) -> bool
     )
 
 
-def _judged(work: Work, changes: Collection[Change], where: Mapping[str, Domain]) -> Judgement:
+def _judged(work: Work, changes: Collection[Change]) -> Judgement:
     """Merge the changes of each half with what that half's ledger remembers."""
     provider, resource = provider_of(work.instance), work.instance.resource
     parts = [
         judge(
-            [change for change in changes if where[change.field] is half.domain],
+            [change for change in changes if work.where[change.field] is half.domain],
             half.base,
             resource.on_user_change,
             absent=fields_of(work.state).get("ensure") == ABSENT,

@@ -27,6 +27,11 @@ class ConvergeError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def explained(self) -> str:
+        """Message and remedy in one line."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 class UsageError(ConvergeError):
     """The command line asks for something that cannot be asked."""

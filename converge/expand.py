@@ -7,7 +7,15 @@ from attrs import frozen
 
 from converge import providers
 from converge.errors import ConvergeError
-from converge.expressions import calls_probe, evaluate, names_in, parse_expression, parse_template
+from converge.expressions import (
+    calls_probe,
+    evaluate,
+    evaluate_within,
+    names_in,
+    parse_expression,
+    parse_template,
+    unknown_within,
+)
 from converge.facts import Facts
 from converge.model import Asset, Claim, Product, Resource, Unknown, Value
 from converge.providers.base import AnyProvider, optional
@@ -65,7 +73,7 @@ def _elements(resource: Resource, facts: Facts) -> "list[tuple[str | None, Value
     """The keys and items of `for_each`; a single pair without a key where there is none."""
     if resource.for_each is None:
         return [(None, None)]
-    found = _evaluated(resource.for_each, facts)
+    found = evaluate_within(resource.for_each, facts)
     if isinstance(found, Unknown):
         return found
     if isinstance(found, Mapping):
@@ -81,7 +89,7 @@ def _instance(id_: str, resource: Resource, provider: AnyProvider, facts: Facts)
         if condition is False:
             return Instance(id_, resource, provider, condition)
         params = {name: _param(resource, provider, name, value, facts) for name, value in resource.with_.items()}
-        unknown = next((found for found in map(_first_unknown, params.values()) if found is not None), None)
+        unknown = unknown_within(params)
         if unknown is not None:
             return Instance(id_, resource, provider, condition=unknown)
         # Where only `when` is unknown, the spec still tells in which ledger the debt belongs.
@@ -107,7 +115,7 @@ def _condition(resource: Resource, facts: Facts) -> "bool | Unknown":
 
 
 def _param(resource: Resource, provider: AnyProvider, name: str, value: Value, facts: Facts) -> Any:  # noqa: ANN401  (a Value, an Asset or Unknown)
-    found = _evaluated(value, facts)
+    found = evaluate_within(value, facts)
     if name in optional(provider, "FILES", ()) and isinstance(found, str) and not found.startswith("/"):
         return Asset(facts.system.real(_beside(resource.mark_of("with", name).filename, found)))
     return found
@@ -115,19 +123,3 @@ def _param(resource: Resource, provider: AnyProvider, name: str, value: Value, f
 
 def _beside(manifest: str, path: str) -> str:
     return f"{manifest.rpartition('/')[0] or '.'}/{path}"
-
-
-def _evaluated(value: Value, facts: Facts) -> Any:  # noqa: ANN401  (a Value or Unknown, at any depth)
-    if isinstance(value, str):
-        return evaluate(parse_template(value), facts)
-    if isinstance(value, Mapping):
-        return {key: _evaluated(item, facts) for key, item in value.items()}
-    return tuple(_evaluated(item, facts) for item in value) if isinstance(value, list | tuple) else value
-
-
-def _first_unknown(value: object) -> Unknown | None:
-    if isinstance(value, Mapping):
-        value = tuple(value.values())
-    if isinstance(value, tuple | list):
-        return next((found for found in map(_first_unknown, value) if found is not None), None)
-    return value if isinstance(value, Unknown) else None

@@ -11,13 +11,13 @@ from converge import product as products
 from converge.check import check as check_product
 from converge.diagnostics import Mark, Report
 from converge.errors import ConvergeError, UsageError
-from converge.expressions import check, parse_expression
-from converge.facts import FACTS, scope
-from converge.ledger import Ledgers
+from converge.expressions import check, parameter_value, parse_expression
+from converge.facts import FACTS, Facts, Origin, deployment_identity, scope
+from converge.ledger import Deployment, Ledgers
 from converge.model import Event, Phase, Product, Value
+from converge.occasion import detect
 from converge.plan import Plan
 from converge.planner import Planner
-from converge.session import Options, planner_for
 from converge.system import ReadOnlySystem
 
 LAYERS = ("/usr/share/converge/products", "/var/lib/converge/products")
@@ -36,10 +36,6 @@ class Request:
     settings: Mapping[str, str] = field(factory=dict)
     given: Mapping[str, Value] = field(factory=dict)
     this_hardware: bool = False
-
-    @property
-    def options(self) -> Options:
-        return Options(self.event, self.phase, self.given)
 
     def absolute(self) -> "Request":
         """The same request, from whatever folder it is asked again."""
@@ -102,10 +98,24 @@ def _usual_product(system: ReadOnlySystem) -> str:
     return name
 
 
+def planner_for(product: Product, system: ReadOnlySystem, request: Request) -> Planner:
+    """Read the ledgers, tell the occasion, and hand decisions what they are made with.
+
+    Raises LedgerError where a ledger cannot be read: it is never taken for empty.
+    """
+    ledgers = Ledgers.load(system)
+    deployment = Deployment(*deployment_identity(system, request.given))
+    occasion = detect(ledgers, deployment, request.event, live=system.live)
+    origin = Origin(occasion.began[0], occasion.installed_version, occasion.previous_version)
+    parameters = {name: parameter_value(parameter) for name, parameter in product.parameters.items()}
+    facts = Facts(system, origin, given=request.given, parameters=parameters)
+    return Planner(system, ledgers, occasion, facts, request.phase)
+
+
 def prepare(request: Request, system: ReadOnlySystem) -> tuple[Plan, Planner]:
     """The plan that comes of a request, and what it was made with."""
     product = load_product(request, system)
-    planner = planner_for(product, system, request.options)
+    planner = planner_for(product, system, request)
     return planner.plan(product), planner
 
 
@@ -116,7 +126,7 @@ def gather_facts(
     for name in names or ():
         _require_fact(name)
     nothing = Product("", "", Mark("", 1, 1, 1, 1), parameters={}, resources={})
-    return planner_for(nothing, system, Options(given=given)).facts.gather(names or FACTS)
+    return planner_for(nothing, system, Request(given=given)).facts.gather(names or FACTS)
 
 
 def _require_fact(name: str) -> None:

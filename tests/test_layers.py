@@ -28,7 +28,6 @@ ORDER = (
     "plan",
     "decide",
     "planner",
-    "session",
     "request",
     "saved",
     "engine",

@@ -11,7 +11,7 @@ from converge import providers
 from converge.check.base import variants
 from converge.diagnostics import Related, Report
 from converge.errors import ConvergeError
-from converge.expressions import ExpressionError, evaluate, parameter_value, parse_template
+from converge.expressions import ExpressionError, evaluate_within, parameter_value, unknown_within
 from converge.model import Asset, Claim, OnUserChange, Policy, Product, Resource, Unknown, Value, Version
 from converge.providers.base import ABSENT, AnyProvider, optional
 
@@ -75,9 +75,9 @@ def _literal(id_: str, resource: Resource, known: _Known, report: Report) -> _Li
     """The resource as its provider understands it; None where a machine must say what it wants, or it is at fault."""
     try:
         provider = providers.load(resource.type)
-        values = {name: _evaluated(value, known) for name, value in resource.with_.items()}
+        values = {name: evaluate_within(value, known) for name, value in resource.with_.items()}
         missing = _check_files(resource, values, optional(provider, "FILES", ()), report)
-        if missing or any(map(_is_unknown, values.values())):
+        if missing or unknown_within(values) is not None:
             return None
         spec = provider.parse(values)
         return _Literal(id_, resource, provider, spec, provider.claims(spec))
@@ -91,27 +91,13 @@ def _elements(resource: Resource, known: _Known, report: Report) -> list[tuple[s
     if resource.for_each is None:
         return [(None, None)]
     try:
-        found = _evaluated(resource.for_each, known)
+        found = evaluate_within(resource.for_each, known)
     except ExpressionError as error:
         report.error("bad-parameters", error.message, resource.mark_of("for_each"), hint=error.hint)
         return []
     if isinstance(found, Mapping):
         return [(key, {"key": key, "value": value}) for key, value in found.items()]
     return [(item, item) for item in found] if isinstance(found, tuple) else []
-
-
-def _evaluated(value: Value, environment: _Known) -> Any:  # noqa: ANN401  (a Value or Unknown, at any depth)
-    if isinstance(value, str):
-        return evaluate(parse_template(value), environment)
-    if isinstance(value, Mapping):
-        return {key: _evaluated(item, environment) for key, item in value.items()}
-    return tuple(_evaluated(item, environment) for item in value) if isinstance(value, list | tuple) else value
-
-
-def _is_unknown(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_is_unknown, value.values()))
-    return any(map(_is_unknown, value)) if isinstance(value, list | tuple) else isinstance(value, Unknown)
 
 
 def _check_files(resource: Resource, values: dict[str, Any], names: Sequence[str], report: Report) -> bool:

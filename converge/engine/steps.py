@@ -104,15 +104,13 @@ class Execution:
     def _base_in_place(self, step: Step, half: Half, decision: Decision) -> Mapping[str, Value]:
         if decision not in (Decision.IN_PLACE, Decision.KEEP):
             return half.base
-        where = step.work.field_domains(self.system)
-        return _base(step, half, step.work.state, where, avoid={change.field for change in step.kept})
+        return _base(step, half, step.work.state, avoid={change.field for change in step.kept})
 
     def _apply(self, step: Step) -> StepResult:
         work: Work = step.work
-        where = work.field_domains(self.system)
         changes = _united(work, step.changes)
         for half in work.due_halves:
-            own = tuple(change for change in changes if where[change.field] is half.domain)
+            own = tuple(change for change in changes if work.where[change.field] is half.domain)
             before = half.intent.before if half.intent else fields_of(work.state)
             intent = Intent(step.id, own, _entry(step, half, Status.OWED, half.base), before)
             self._ledger(half.domain).intend(self.system, intent)
@@ -135,21 +133,21 @@ class Execution:
     def _verified(self, step: Step, problem: ConvergeError | None) -> tuple[Any, ConvergeError | None]:
         """The state afterwards, and what went wrong, be it only that a difference is left."""
         work: Work = step.work
-        provider, where = provider_of(work.instance), work.field_domains(self.system)
+        provider = provider_of(work.instance)
         try:
             state = provider.inspect(self.system, work.instance.spec)
             left = provider.diff(work.instance.spec, state)
         except ConvergeError as error:
             return None, problem or error
         kept = {change.field for change in step.kept}
-        names = [change.field for change in left if where[change.field] in work.applying and change.field not in kept]
+        due = [change.field for change in left if work.where[change.field] in work.applying]
+        names = [name for name in due if name not in kept]
         if names and problem is None:
             problem = ProviderError(f"applied, but still different: {', '.join(names)}")
         return state, problem
 
     def _commit(self, step: Step, state: object, changes: tuple[Change, ...], effects: tuple[Effect, ...]) -> None:
         work: Work = step.work
-        where = work.field_domains(self.system)
         for half in work.halves:
             if half not in work.due_halves:
                 self._note_half(step, half)
@@ -158,8 +156,8 @@ class Execution:
                 status, avoid = Status.DONE, {change.field for change in step.kept}
             else:
                 live = {} if state is None else fields_of(state)
-                status, avoid = _NOTED[step.decision], set(where) - _touched(changes, live, half.base)
-            base = half.base if state is None else _base(step, half, state, where, avoid=avoid)
+                status, avoid = _NOTED[step.decision], set(work.where) - _touched(changes, live, half.base)
+            base = half.base if state is None else _base(step, half, state, avoid=avoid)
             entry = _entry(step, half, status, base)
             self._ledger(half.domain).commit(self.system, entry, work.instance.resource, effects)
 
@@ -186,10 +184,10 @@ def _united(work: Work, changes: tuple[Change, ...]) -> tuple[Change, ...]:
 def _turned_out(step: Step, problem: ConvergeError | None) -> Step:
     if problem is None:
         return step
-    reason = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+    step = evolve(step, action=Action.NONE, reason=problem.explained)
     if isinstance(problem, Later):
-        return evolve(step, decision=Decision.OWED, action=Action.NONE, reason=reason, until=problem.until)
-    return evolve(step, decision=Decision.FAILED, action=Action.NONE, reason=reason)
+        return evolve(step, decision=Decision.OWED, until=problem.until)
+    return evolve(step, decision=Decision.FAILED)
 
 
 def _entry(step: Step, half: Half, status: Status, base: Mapping[str, Value]) -> Entry:
@@ -210,9 +208,7 @@ def _entry(step: Step, half: Half, status: Status, base: Mapping[str, Value]) ->
     )
 
 
-def _base(
-    step: Step, half: Half, state: object, where: Mapping[str, Domain], *, avoid: set[str]
-) -> Mapping[str, Value]:
+def _base(step: Step, half: Half, state: object, *, avoid: set[str]) -> Mapping[str, Value]:
     """Per claimed field of this half, what is there now; the fields to `avoid` keep the base they had."""
     work: Work = step.work
     provider, live = provider_of(work.instance), fields_of(state)
@@ -220,5 +216,5 @@ def _base(
     if is_absent(provider, work.instance.spec, state):
         claimed &= {"ensure"}
         return {"ensure": live["ensure"]} if claimed else half.base
-    found = {name: live[name] for name in live if name in claimed and where[name] is half.domain}
+    found = {name: live[name] for name in live if name in claimed and work.where[name] is half.domain}
     return {**half.base, **found}

@@ -10,6 +10,7 @@ first boot of the real machine knows the value.
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from converge.expressions import evaluation
 from converge.expressions.base import (
@@ -43,7 +44,7 @@ from converge.expressions.base import (
     walk,
 )
 from converge.expressions.functions import FUNCTIONS, takes
-from converge.model import Parameter, Value, Version
+from converge.model import Parameter, Unknown, Value, Version
 from converge.values import UNITS
 
 CONSTANTS: Mapping[str, int] = UNITS
@@ -75,6 +76,7 @@ __all__ = [
     "check",
     "element_type",
     "evaluate",
+    "evaluate_within",
     "names_in",
     "optional",
     "parameter_value",
@@ -84,6 +86,7 @@ __all__ = [
     "record",
     "takes",
     "type_of_value",
+    "unknown_within",
 ]
 
 
@@ -121,6 +124,24 @@ def names_in(tree: Tree) -> frozenset[str]:
     """The dotted names that a tree asks its environment for, and the names of the probes it calls."""
     asked = (node.dotted if isinstance(node, Name) else _probe(node) for node in walk(tree))
     return frozenset(name for name in asked if name is not None)
+
+
+def evaluate_within(value: Value, environment: Environment) -> Any:  # noqa: ANN401  (a Value or Unknown, at any depth)
+    """What a value of a manifest comes to, every text in it evaluated. Raises ExpressionError."""
+    if isinstance(value, str):
+        return evaluate(parse_template(value), environment)
+    if isinstance(value, Mapping):
+        return {key: evaluate_within(item, environment) for key, item in value.items()}
+    return tuple(evaluate_within(item, environment) for item in value) if isinstance(value, list | tuple) else value
+
+
+def unknown_within(value: object) -> Unknown | None:
+    """The first unknown value in a value, at any depth."""
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, tuple | list):
+        return next((found for found in map(unknown_within, value) if found is not None), None)
+    return value if isinstance(value, Unknown) else None
 
 
 def calls_probe(tree: Tree) -> bool:

@@ -13,10 +13,9 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 `fetch(system, spec, changes) -> None`   download what `apply` will need
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import attrs
 from attrs import frozen
@@ -24,9 +23,9 @@ from attrs import frozen
 from converge.errors import ProviderError
 from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
+from converge.system.store import address_of
 
-Param: TypeAlias = "Value | Asset"
-Params = Mapping[str, Any]  # of Param; a provider's attrs converters narrow them
+Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
 Spec = TypeVar("Spec")
 State = TypeVar("State")
 
@@ -110,14 +109,9 @@ def compare(desired: Mapping[str, Value], state: object) -> tuple[Change, ...]:
     )
 
 
-def digest(data: bytes) -> str:
-    """The address of `data` in the store: `sha256:` and 64 hexadecimal digits."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
 def content(system: ReadOnlySystem, asked: bytes | None, address: str) -> bytes:
     """The bytes that a change's value `address` stands for: what the spec brings, or, for undo, what the store kept."""
-    if asked is not None and digest(asked) == address:
+    if asked is not None and address_of(asked) == address:
         return asked
     kept = system.kept(address)
     if kept is None:

@@ -7,8 +7,9 @@ import pytest
 from converge.errors import ProviderError
 from converge.model import Asset, Change, Domain
 from converge.providers import file
-from converge.providers.base import digest, fields_of
+from converge.providers.base import fields_of
 from converge.system import System
+from converge.system.store import address_of
 
 LINES = "one\ntwo\nthree\nfour\nfive\n"
 
@@ -42,7 +43,7 @@ def converge(system: System, **params: Any) -> tuple[Change, ...]:
 
 def test_a_new_file_is_roots_and_readable_by_all(root: Path, system: System) -> None:
     changes = converge(system, path="/etc/new/issue", content="Welcome.\n")
-    assert changes == (Change("ensure", "absent", "present"), Change("content", None, digest(b"Welcome.\n")))
+    assert changes == (Change("ensure", "absent", "present"), Change("content", None, address_of(b"Welcome.\n")))
     found = (root / "etc/new/issue").stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, 0, 0o644)
 
@@ -60,7 +61,7 @@ def test_only_what_is_managed_changes(root: Path, system: System) -> None:
     path.chmod(0o4640)
     assert converge(system, path="/etc/issue", mode="o+r") == (Change("mode", "4640", "4644"),)
     assert converge(system, path="/etc/issue", content="Ours.\n") == (
-        Change("content", digest(b"Mine.\n"), digest(b"Ours.\n")),
+        Change("content", address_of(b"Mine.\n"), address_of(b"Ours.\n")),
     )
     assert converge(system, path="/etc/issue", owner="0") == (Change("owner", "ann", "0"),)
     found = path.stat()
@@ -127,13 +128,13 @@ def test_what_a_file_held_before_can_be_brought_back(root: Path, system: System)
 def test_content_that_nobody_has_is_an_error(root: Path, system: System) -> None:
     (root / "etc/issue").write_text("Mine.\n")
     with pytest.raises(ProviderError, match="not in the store"):
-        file.apply(system, file.parse({"path": "/etc/issue"}), (Change("content", None, digest(b"unheard of")),))
+        file.apply(system, file.parse({"path": "/etc/issue"}), (Change("content", None, address_of(b"unheard of")),))
 
 
 def test_a_file_that_vanished_meanwhile_is_not_made_anew(root: Path, system: System) -> None:
     spec = file.parse({"path": "/etc/issue", "content": "Ours.\n"})
     with pytest.raises(ProviderError, match="/etc/issue is gone"):
-        file.apply(system, spec, (Change("content", digest(b"Mine.\n"), digest(b"Ours.\n")),))
+        file.apply(system, spec, (Change("content", address_of(b"Mine.\n"), address_of(b"Ours.\n")),))
     assert not (root / "etc/issue").exists()
 
 

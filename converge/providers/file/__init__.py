@@ -17,7 +17,6 @@ from converge.providers.base import (
     Attributes,
     Params,
     compare,
-    digest,
     domain_of_path,
     every_field,
     group_as_asked,
@@ -28,6 +27,7 @@ from converge.providers.file import content
 from converge.providers.file.base import Spec
 from converge.system import ReadOnlySystem, System
 from converge.system.modes import mode_text, parse_mode
+from converge.system.store import address_of
 
 __all__ = ["FILES", "TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
 
@@ -61,7 +61,7 @@ def claims(spec: Spec) -> tuple[Claim, ...]:
     wanted: dict[str, Value] = {"ensure": spec.ensure}
     if spec.ensure == PRESENT:
         if spec.manages_content:
-            wanted["content"] = None if spec.content is None else digest(spec.content.encode())
+            wanted["content"] = None if spec.content is None else address_of(spec.content.encode())
         wanted |= {name: value for name, value in spec.attributes.items() if value is not None}
     return tuple(Claim("path", spec.path, name, value) for name, value in wanted.items())
 
@@ -81,7 +81,7 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     live = system.read(spec.path) if spec.manages_content or spec.ensure == ABSENT else None
     return State(
         PRESENT,
-        None if live is None else digest(live),
+        None if live is None else address_of(live),
         mode_text(found.mode),
         owner_as_asked(system, spec.owner, found.uid),
         group_as_asked(system, spec.group, found.gid),

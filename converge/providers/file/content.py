@@ -10,10 +10,11 @@ is what it is to hold, and `on_user_change` decides whether it may.
 
 from converge.errors import ProviderError
 from converge.model import Domain
-from converge.providers.base import PRESENT, content, digest, domain_of_path, given_file
+from converge.providers.base import PRESENT, content, domain_of_path, given_file
 from converge.providers.file.base import Spec
 from converge.system import ReadOnlySystem, System
 from converge.system.merge import merge
+from converge.system.store import address_of
 
 BESIDE = ".converge-new"
 CONFLICT = " beside it: "
@@ -27,17 +28,17 @@ def wanted(system: ReadOnlySystem, spec: Spec, live: bytes | None) -> str | None
         return None
     merged = _merged(system, spec, live, ours)
     if merged is not None:
-        return digest(merged)
-    return f"{digest(ours)}{CONFLICT}both sides changed the same lines, so ours goes to {spec.path}{BESIDE}"
+        return address_of(merged)
+    return f"{address_of(ours)}{CONFLICT}both sides changed the same lines, so ours goes to {spec.path}{BESIDE}"
 
 
 def at(system: ReadOnlySystem, spec: Spec, address: str) -> bytes:
     """The bytes of an address: what is there already, what the store kept (for undo), or what the manifest asks."""
     live = system.read(spec.path)
-    if live is not None and digest(live) == address:
+    if live is not None and address_of(live) == address:
         return live
     asked = _ours(system, spec) if system.kept(address) is None else None
-    if asked is not None and digest(asked) != address:
+    if asked is not None and address_of(asked) != address:
         asked = _merged(system, spec, live, asked)
     return content(system, asked, address)
 
@@ -60,7 +61,7 @@ def _merged(system: ReadOnlySystem, spec: Spec, live: bytes | None, ours: bytes)
 def _base_path(system: ReadOnlySystem, spec: Spec) -> str:
     deployment = domain_of_path(system, spec.path) is Domain.DEPLOYMENT
     folder = "/etc/converge/merged" if deployment else "/var/lib/converge/merged"
-    return f"{folder}/{digest(spec.path.encode()).removeprefix('sha256:')}"
+    return f"{folder}/{address_of(spec.path.encode()).removeprefix('sha256:')}"
 
 
 def _ours(system: ReadOnlySystem, spec: Spec) -> bytes | None:
