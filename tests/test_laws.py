@@ -17,7 +17,7 @@ from converge.providers import BUILTIN, load
 from converge.providers.base import AnyProvider, field_names, fields_of, group_of
 from converge.system import ReadOnlySystem, System
 from tests.laws.interrupted import CHANGING, CutOffError, Interrupted, lacking
-from tests.laws.specimens import BY_TYPE, HELLO, OTHER, SPECIMENS, Specimen, Workshop
+from tests.laws.workshop import HELLO, OTHER, Specimen, Workshop, specimens
 from tests.real import flatpakrepo
 from tests.real.flatpakrepo import Key, Server
 
@@ -25,6 +25,7 @@ PASSWD = b"root:x:0:0::/root:/bin/sh\nsaned:x:117:117::/var/lib/saned:\n"
 GROUP = b"root:x:0:\nsaned:x:117:\n"
 HOST_FOLDERS = ("/etc", "/var/lib/converge", "/var/lib/flatpak", "/run/converge.lock")
 STATE_SIZE = 4096
+SPECIMENS = specimens()
 
 
 @pytest.fixture(scope="session")
@@ -111,8 +112,7 @@ def snapshot(folder: str) -> dict[str, tuple[Any, ...]]:
 
 
 def test_every_type_has_specimens() -> None:
-    assert sorted(BY_TYPE) == sorted(BUILTIN)
-    assert all(BY_TYPE.values())
+    assert {specimen.type for specimen in SPECIMENS} == set(BUILTIN)
 
 
 def test_a_read_only_system_has_no_way_to_write(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""What specimens are made with: for every resource type, machines to converge.
+
+A specimen is a function that puts a root into a state and returns the parameters of the resource that is wanted there.
+A type joins the laws by a module of its own in `specimens/`, called like the type with `_` for `-`, which names its
+specimens in SPECIMENS; `test_laws.py` refuses a type without.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from converge.model import Asset
+from converge.providers import load
+from converge.providers.base import fields_of
+from converge.system import System
+from tests.real.flatpakrepo import Key
+
+HELLO, OTHER = "org.example.Hello", "org.example.Other"
+
+
+@frozen
+class Workshop:
+    """What a specimen may be made with. `url` serves a repository with the apps HELLO and OTHER, signed with `key`."""
+
+    folder: Path
+    key: Callable[[], Key]
+    url: Callable[[], str]
+
+    def asset(self, name: str, data: bytes) -> Asset:
+        path = self.folder / name
+        path.write_bytes(data)
+        return Asset(str(path))
+
+
+Prepare = Callable[[System, Workshop], dict[str, Any]]
+
+
+@frozen
+class Specimen:
+    """`prepare` puts a root into the state before and returns the parameters of the resource."""
+
+    type: str
+    prepare: Prepare
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.prepare.__name__}"
+
+
+def make(system: System, type_: str, **params: Any) -> None:
+    """Have the provider itself bring something about that a specimen starts from."""
+    provider = load(type_)
+    spec = provider.parse(params)
+    provider.apply(system, spec, provider.diff(spec, provider.inspect(system, spec)))
+    left = provider.diff(spec, provider.inspect(system, spec))
+    assert not left, (left, fields_of(provider.inspect(system, spec)))
+
+
+def specimens() -> tuple[Specimen, ...]:
+    """Those of every module in `specimens/`."""
+    names = sorted(path.stem for path in (Path(__file__).parent / "specimens").glob("*.py"))
+    modules = {name.replace("_", "-"): import_module(f"tests.laws.specimens.{name}") for name in names}
+    return tuple(Specimen(type_, prepare) for type_, module in modules.items() for prepare in module.SPECIMENS)
