@@ -128,6 +128,20 @@ class Version:
         return self.text if self.text is not None else "none"
 
 
+@frozen(repr=False)
+class Secret:
+    """A text that appears in no plan, ledger, store, log or error: what would show it shows that it is one."""
+
+    _text: str
+
+    def reveal(self) -> str:
+        """The text itself, for the one place that has to have it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "(secret)"
+
+
 @frozen(slots=False)
 class Asset:
     """A file that a manifest brings with it, by its path on the host; read at most once, and only if needed."""
@@ -149,7 +163,7 @@ class Parameter:
 
     name: str
     type: str
-    value: Value
+    value: "Value | Secret"
     description: str
     mark: Mark
 

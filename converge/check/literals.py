@@ -12,7 +12,7 @@ from converge.check.base import variants
 from converge.diagnostics import Related, Report
 from converge.errors import ConvergeError
 from converge.expressions import ExpressionError, evaluate_within, parameter_value, unknown_within
-from converge.model import Asset, Claim, OnUserChange, Policy, Product, Resource, Unknown, Value, Version
+from converge.model import Asset, Claim, OnUserChange, Policy, Product, Resource, Secret, Unknown, Value, Version
 from converge.providers.base import ABSENT, AnyProvider, optional
 
 _ON_THE_MACHINE = Unknown("it depends on the machine")
@@ -22,7 +22,7 @@ _ON_THE_MACHINE = Unknown("it depends on the machine")
 class _Known:
     """The environment of an evaluation that knows parameters and `item`, and nothing of a machine."""
 
-    values: Mapping[str, "Value | Version"]
+    values: Mapping[str, "Value | Secret | Version"]
 
     def name(self, path: tuple[str, ...]) -> Any:  # noqa: ANN401  (a Value or Unknown)
         value: Any = self.values.get(path[0], _ON_THE_MACHINE)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from shutil import get_terminal_size
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -101,9 +101,13 @@ def _watched_system(request: "Request", heard: Callable[[str], None]) -> "System
 
     class WatchedSystem(System):
         def run(
-            self, argv: Sequence[str], *, timeout: float = 600, on_output: Callable[[str], None] | None = None
+            self,
+            argv: Sequence[str],
+            *,
+            on_output: Callable[[str], None] | None = None,
+            **options: Any,  # noqa: ANN401  (those of the method itself)
         ) -> CommandResult:
-            return super().run(argv, timeout=timeout, on_output=on_output or heard)
+            return super().run(argv, on_output=on_output or heard, **options)
 
     return WatchedSystem(request.root, this_hardware=request.this_hardware)
 

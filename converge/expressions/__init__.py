@@ -18,6 +18,7 @@ from converge.expressions.base import (
     BOOLEAN,
     INTEGER,
     NULL,
+    SECRET,
     SIZE,
     TEXT,
     TEXTS,
@@ -44,7 +45,7 @@ from converge.expressions.base import (
     walk,
 )
 from converge.expressions.functions import FUNCTIONS, takes
-from converge.model import Parameter, Unknown, Value, Version
+from converge.model import Parameter, Secret, Unknown, Value, Version
 from converge.values import UNITS
 
 CONSTANTS: Mapping[str, int] = UNITS
@@ -56,6 +57,7 @@ __all__ = [
     "CONSTANTS",
     "FUNCTIONS",
     "INTEGER",
+    "SECRET",
     "SIZE",
     "TEXT",
     "TEXTS",
@@ -152,7 +154,7 @@ def _probe(node: Expression) -> str | None:
     return node.name if isinstance(node, Call) and node.name not in FUNCTIONS else None
 
 
-def parameter_value(parameter: Parameter) -> "Value | Version":
+def parameter_value(parameter: Parameter) -> "Value | Secret | Version":
     """A product's parameter as expressions see it: manifests write versions as text."""
     value = parameter.value
     return Version(value) if parameter.type == "version" and isinstance(value, str) else value

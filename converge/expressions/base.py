@@ -6,14 +6,14 @@ from typing import Literal, Protocol, TypeAlias
 from attrs import field, fields, frozen
 
 from converge.errors import ConvergeError
-from converge.model import Unknown, Version
+from converge.model import Secret, Unknown, Version
 
 MAX_TEXT = 64 * 1024
 """The longest text, in characters, that an expression may make."""
 MAX_ITEMS = 10_000
 
-Found: TypeAlias = "str | int | bool | Sequence[Found] | Mapping[str, Found] | Version | Unknown | None"
-"""What an expression comes to: a Value, in which there may also be versions, and unknown ones."""
+Found: TypeAlias = "str | int | bool | Sequence[Found] | Mapping[str, Found] | Version | Secret | Unknown | None"
+"""What an expression comes to: a Value, in which there may also be versions, secrets, and unknown ones."""
 
 
 class ExpressionError(ConvergeError):
@@ -171,7 +171,9 @@ def walk(tree: Tree) -> "Iterator[Expression]":
             pending.extend(getattr(node, attribute.name) for attribute in fields(type(node)))
 
 
-Kind: TypeAlias = Literal["any", "boolean", "integer", "list", "map", "null", "record", "size", "text", "version"]
+Kind: TypeAlias = Literal[
+    "any", "boolean", "integer", "list", "map", "null", "record", "secret", "size", "text", "version"
+]
 
 
 @frozen
@@ -208,6 +210,7 @@ _JSON_TYPES: Mapping[Kind, str] = {
     "map": "object",
     "null": "null",
     "record": "object",
+    "secret": "string",
     "size": "integer",
     "text": "string",
     "version": "string",
@@ -224,6 +227,7 @@ ANY = Type("any")
 BOOLEAN = Type("boolean")
 INTEGER = Type("integer")
 NULL = Type("null")
+SECRET = Type("secret")
 SIZE = Type("size")
 TEXT = Type("text")
 VERSION = Type("version")

@@ -13,7 +13,7 @@ from converge.expressions import CONSTANTS, FUNCTIONS, SIZE, Found, Scope, evalu
 from converge.facts import disks, hardware, software
 from converge.facts.base import Fact, Origin, Probe, Source
 from converge.facts.given import Given, read_given
-from converge.model import Unknown, Value, Version
+from converge.model import Secret, Unknown, Value, Version
 from converge.system import ReadOnlySystem
 
 __all__ = ["FACTS", "PROBES", "Fact", "Facts", "Origin", "Probe", "deployment_identity", "scope"]
@@ -44,7 +44,7 @@ class Facts:
     system: ReadOnlySystem
     origin: Origin = Factory(Origin)
     given: Mapping[str, Value] = field(factory=dict)
-    parameters: Mapping[str, "Value | Version"] = field(factory=dict)
+    parameters: Mapping[str, "Value | Secret | Version"] = field(factory=dict)
     item: Value = None
     _source: Source = field()
     _told: Given = field()

@@ -115,7 +115,7 @@ def _declared(
     if not isinstance(type_, str) or type_ not in _TYPES:
         return None
     given = "default" in declaration
-    value: Value = before.parameter.value if before and before.parameter.type == type_ else None
+    value = before.parameter.value if before and before.parameter.type == type_ else None
     if given:
         value = _typed(name, type_, declaration["default"], document.mark(("parameters", name, "default")), report)
     description = str(declaration.get("description", before.parameter.description if before else ""))

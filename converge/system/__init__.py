@@ -4,13 +4,21 @@ Planning is given a `ReadOnlySystem`, which has no method that changes anything;
 seen inside the root (odd bytes by surrogateescape). Errors are ProviderErrors that name the path.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-from converge.system import accounts, files, locking, looking, store, trees
+from attrs import evolve
+
+from converge.model import Secret
+from converge.system import accounts, files, locking, looking, secrets, store, trees
 from converge.system.base import READ_LIMIT, CommandResult, CommandTimeout, FileStat, Root
 from converge.system.keyfile import Keyfile
+from converge.system.secrets import Secrets
 from converge.system.trees import Found
+
+if TYPE_CHECKING:
+    from converge.system.commands.sandbox import View
 
 __all__ = ["CommandResult", "CommandTimeout", "FileStat", "Found", "Keyfile", "ReadOnlySystem", "System", "lock"]
 
@@ -18,8 +26,9 @@ __all__ = ["CommandResult", "CommandTimeout", "FileStat", "Found", "Keyfile", "R
 class ReadOnlySystem:
     """A machine, live or in a folder, as one may look at it."""
 
-    def __init__(self, root: str = "/", *, this_hardware: bool = False) -> None:
+    def __init__(self, root: str = "/", *, this_hardware: bool = False, secrets: Secrets | None = None) -> None:
         self._root = Root(root)
+        self._secrets = secrets or Secrets(self._root)
         self._users = accounts.Names(self._root, "passwd")
         self._groups = accounts.Names(self._root, "group")
         self.root = self._root.path
@@ -80,22 +89,69 @@ class ReadOnlySystem:
         data = self.read(path) if path else None
         return data if data is not None and store.address_of(data) == address else None
 
-    def query(self, argv: Sequence[str], *, timeout: float = 60) -> CommandResult:
+    def secret_digest(self, secret: Secret) -> str:
+        """What may be remembered of a secret; the same for the same one on this machine, and nowhere else."""
+        return self._secrets.digest(secret)
+
+    def query(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 60,
+        view: "View" = "data",
+        environment: "Mapping[str, str | Secret] | None" = None,
+        stdin: "bytes | Secret" = b"",
+    ) -> CommandResult:
         """Run a command that only reads.
 
         Under a foreign root it finds everything read-only. On the live root nothing holds it back but the caller's
         word: name no command here that could change anything.
         """
+        return self._run(argv, timeout, writes=False, view=view, environment=environment, stdin=stdin)
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        timeout: float,
+        *,
+        writes: bool,
+        view: "View",
+        environment: "Mapping[str, str | Secret] | None",
+        stdin: "bytes | Secret",
+        on_output: Callable[[str], None] | None = None,
+    ) -> CommandResult:
         from converge.system import commands  # inspection rarely starts a program, and subprocess is slow to import
 
-        return commands.run(self._root, argv, timeout=timeout, writes=False)
+        def tell(line: str) -> None:
+            if on_output:
+                on_output(self._secrets.left_out(line))
+
+        done = commands.run(
+            self._root,
+            argv,
+            timeout=timeout,
+            writes=writes,
+            on_output=tell if on_output else None,
+            view=view,
+            environment={name: self._revealed(value) for name, value in (environment or {}).items()},
+            stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
+        )
+        said = map(self._secrets.left_out, (*done.argv, done.stdout, done.stderr))
+        *words, stdout, stderr = said
+        return evolve(done, argv=tuple(words), stdout=stdout, stderr=stderr)
+
+    def _revealed(self, value: "str | Secret") -> str:
+        if isinstance(value, str):
+            return value
+        self._secrets.meet(value)
+        return value.reveal()
 
 
 class System(ReadOnlySystem):
     """A machine that one may change."""
 
     def read_only(self) -> ReadOnlySystem:
-        return ReadOnlySystem(self.root, this_hardware=self.this_hardware)
+        return ReadOnlySystem(self.root, this_hardware=self.this_hardware, secrets=self._secrets)
 
     def write(
         self,
@@ -152,19 +208,34 @@ class System(ReadOnlySystem):
             files.write(self._root, path, data, files.Attributes(mode=0o600), keep=None, folder_mode=0o700)
         return address
 
+    def keep_secret_key(self) -> None:
+        """Have the key on the disk under which secrets were compared; before anything is remembered of them."""
+        key = self._secrets.unsaved_key()
+        if key is not None:
+            self.write(secrets.KEY, key, mode=0o600, keep=False)
+
     def run(
-        self, argv: Sequence[str], *, timeout: float = 600, on_output: Callable[[str], None] | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = 600,
+        on_output: Callable[[str], None] | None = None,
+        view: "View" = "data",
+        environment: "Mapping[str, str | Secret] | None" = None,
+        stdin: "bytes | Secret" = b"",
     ) -> CommandResult:
         """Run a command to its end, whatever its exit code; CommandTimeout after `timeout` seconds.
 
         `on_output` gets each line, and each stretch between carriage returns, as it comes. Under a foreign root the
-        command runs in a sandbox where only the root can be written.
+        command runs in a sandbox where only the root can be written; `view` says what it finds there (`commands`).
+        `environment` comes on top of a fixed one, `stdin` is all that it can read from there. No secret that this run
+        has met is left in what the command says.
         """
-        from converge.system import commands  # only a run that changes something starts programs
-
-        if not self.live:
+        if not self.live and view == "data":
             self.make_folder("/var")
-        return commands.run(self._root, argv, timeout=timeout, on_output=on_output, writes=True)
+        return self._run(
+            argv, timeout, writes=True, view=view, environment=environment, stdin=stdin, on_output=on_output
+        )
 
 
 def lock(system: System) -> AbstractContextManager[None]:

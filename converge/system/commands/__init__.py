@@ -2,10 +2,6 @@
 
 A program ends with converge, even where that is killed. In the sandbox it may be tied too late for that: bwrap ties it
 only once it has made the sandbox. So it holds the lock with us, and is never at work beside the next run.
-
-The sandbox (bubblewrap) is the host's programs with the root's data: the host is read-only and without its /var, /tmp,
-/run, /home and /root; the root's own /var, /boot, /ostree, /sysroot, /etc/flatpak and /etc/ostree stand at their
-places. So a program such as flatpak works on the root by its ordinary paths and can write nowhere else.
 """
 
 import ctypes
@@ -15,55 +11,69 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from attrs import define, field
 
 from converge.errors import ProviderError
 from converge.system.base import MIB, CommandResult, CommandTimeout, Root, shown
+from converge.system.commands.sandbox import BESIDE, HOME, View, sandbox
 
 OUTPUT_LIMIT = 4 * MIB
 GRACE = 5.0
 """Seconds that a program has to end by itself once its time is over."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-HOME_LIVE, HOME_SANDBOX = "/run/converge/home", "/tmp/home"  # noqa: S108  (private to the sandbox)
+HOME_LIVE = "/run/converge/home"
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 
-OnOutput = Callable[[str], None]
+_ROOT = "{root}"
 
-_FROM_ROOT = ("var", "boot", "ostree", "sysroot")
-_FROM_ROOT_ETC = ("flatpak", "ostree")
-_PRIVATE = frozenset((*_FROM_ROOT, "etc", "run", "tmp", "dev", "proc", "sys", "home", "root", "lost+found"))
-_RESOLVERS = ("/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf")
-_HOST_ETC = "/.etc"
+OnOutput = Callable[[str], None]
 
 
 def run(
-    root: Root, argv: Sequence[str], *, timeout: float, on_output: OnOutput | None = None, writes: bool
+    root: Root,
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    writes: bool,
+    on_output: OnOutput | None = None,
+    view: View = "data",
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
 ) -> CommandResult:
     """Run a program to its end, whatever its exit code.
 
     `timeout` is in seconds; CommandTimeout when it is over. `on_output` gets each line, and each stretch between
-    carriage returns, as it comes. `writes`: whether the sandbox lets it change the root.
+    carriage returns, as it comes. `writes`: whether the sandbox lets it change the root. `environment` comes on top of
+    the fixed one, `stdin` is all that the program can read from there.
     """
-    _require_program(argv[0])
-    environment = {"LC_ALL": "C.UTF-8", "PATH": PATH, "HOME": HOME_LIVE if root.live else HOME_SANDBOX}
-    wrapped = [*(() if root.live else sandbox(root, writes=writes)), *argv]
+    if view == "beside":
+        argv = [word.replace(_ROOT, "/" if root.live else BESIDE) for word in argv]
+    _require_program(argv[0], None if root.live or view != "inside" else root)
+    fixed = {"LC_ALL": "C.UTF-8", "PATH": PATH, "HOME": HOME_LIVE if root.live else HOME}
+    wrapped = [*(() if root.live else sandbox(root, writes=writes, view=view)), *argv]
     if root.live:
         os.makedirs(HOME_LIVE, mode=0o700, exist_ok=True)
     kept_open = () if root.live or root.lock is None else (root.lock,)
-    with _started(wrapped, environment, kept_open) as process:
+    with _started(wrapped, {**fixed, **(environment or {})}, kept_open, stdin) as process:
         stdout, stderr = _Stream(on_output), _Stream(on_output)
         if not _drain(process, stdout, stderr, time.monotonic() + timeout):
             raise CommandTimeout(f"'{shown(' '.join(argv))}' took longer than {timeout:g} seconds and was ended")
         return CommandResult(tuple(argv), process.returncode, stdout.text(), stderr.text())
 
 
-def _require_program(name: str) -> None:
-    if shutil.which(name, path=PATH) is None:
+def _require_program(name: str, root: Root | None = None) -> None:
+    """ProviderError where the host, or the root if one is given, has no such program."""
+    if root is None:
+        found = shutil.which(name, path=PATH)
+    else:
+        paths = [name] if "/" in name else [f"{folder}/{name}" for folder in PATH.split(":")]
+        found = next((path for path in paths if root.stat(path, follow=True)), None)
+    if found is None:
         raise ProviderError(f"the program '{shown(name)}' is not there", hint="install the package that has it")
 
 
@@ -81,13 +91,39 @@ def _tied_to(parent: int) -> Callable[[], None]:
 
 @contextmanager
 def _started(
-    argv: list[str], environment: dict[str, str], kept_open: Sequence[int]
+    argv: list[str], environment: Mapping[str, str], kept_open: Sequence[int], stdin: bytes
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A program in a session of its own, none of which is left afterwards."""
     _require_program(argv[0])
-    process = subprocess.Popen(
+    with _readable(stdin) as given:
+        process = _start(argv, environment, kept_open, given)
+    with process:
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+@contextmanager
+def _readable(data: bytes) -> Iterator[int]:
+    """A descriptor that bytes are read from; they are in memory only."""
+    descriptor = os.memfd_create("converge-stdin") if data else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if data:
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(data)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _start(
+    argv: list[str], environment: Mapping[str, str], kept_open: Sequence[int], stdin: int
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         argv,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
@@ -96,11 +132,6 @@ def _started(
         pass_fds=kept_open,
         preexec_fn=_tied_to(os.getpid()),  # there are no other threads, which might hold a lock as this one forks
     )
-    with process:
-        try:
-            yield process
-        finally:
-            _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -182,50 +213,3 @@ def _take(selector: selectors.BaseSelector, wait: float) -> bool:
         else:
             selector.unregister(key.fileobj)
     return bool(ready)
-
-
-def sandbox(root: Root, *, writes: bool) -> list[str]:
-    """The bubblewrap command line that goes before a program's own (bwrap(1))."""
-    return [
-        *("bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc"),
-        *(() if os.geteuid() == 0 else ("--unshare-user", "--uid", "0", "--gid", "0")),
-        *_host_folders(),
-        *_host_etc(),
-        *_root_folders(root, "--bind" if writes else "--ro-bind"),
-        *("--proc", "/proc", "--dev", "/dev", "--ro-bind", "/sys", "/sys"),
-        *("--tmpfs", "/run", "--tmpfs", "/tmp", "--dir", HOME_SANDBOX),  # noqa: S108  (private to the sandbox)
-        *(word for path in _RESOLVERS for word in ("--ro-bind-try", path, path)),
-        *("--remount-ro", "/", "--chdir", "/", "--"),
-    ]
-
-
-def _host_folders() -> Iterator[str]:
-    for entry in sorted(os.scandir("/"), key=lambda entry: entry.name):
-        if entry.name in _PRIVATE:
-            continue
-        if entry.is_symlink():
-            yield from ("--symlink", os.readlink(entry.path), entry.path)
-        elif entry.is_dir():
-            yield from ("--ro-bind-try", entry.path, entry.path)
-
-
-def _host_etc() -> Iterator[str]:
-    """The host's /etc as links to a read-only copy of it, so that the root's folders can stand among them.
-
-    The copy is as deep as /etc is, so that relative links in it lead where they led.
-    """
-    yield from ("--ro-bind", "/etc", _HOST_ETC, "--dir", "/etc")
-    for entry in sorted(os.scandir("/etc"), key=lambda entry: entry.name):
-        if entry.name not in _FROM_ROOT_ETC:
-            target = os.readlink(entry.path) if entry.is_symlink() else f"{_HOST_ETC}/{entry.name}"
-            yield from ("--symlink", target, entry.path)
-
-
-def _root_folders(root: Root, bind: str) -> Iterator[str]:
-    """What is not there is empty and cannot be written, so that nothing gets lost in it."""
-    for path in (*(f"/{name}" for name in _FROM_ROOT), *(f"/etc/{name}" for name in _FROM_ROOT_ETC)):
-        found = root.stat(path, follow=True)
-        if found and found.kind == "directory":
-            yield from (bind, root.on_host(path), path)
-        else:
-            yield from ("--dir", path)

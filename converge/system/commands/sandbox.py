@@ -1,0 +1,104 @@
+"""What a program sees and can write to under a foreign root.
+
+The sandbox (bubblewrap) shows the program one of three views:
+
+- `data`: the host's programs with the root's data. The host is read-only and without its /var, /tmp, /run, /home and
+  /root; the root's own /var, /boot, /ostree, /sysroot, /etc/flatpak and /etc/ostree stand at their places. So a program
+  such as flatpak works on the root by its ordinary paths and can write nowhere else.
+- `beside`: the same, and the whole root at the path that stands in the arguments for `{root}`, for programs that take
+  one (`systemctl --root={root}`).
+- `inside`: the root's own programs, with the root as `/`, its /run and /tmp private.
+
+On the live root there is no sandbox, and `{root}` is `/`.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+from converge.system.base import Root
+
+View: TypeAlias = Literal["data", "beside", "inside"]
+
+HOME = "/tmp/home"  # noqa: S108  (private to the sandbox)
+BESIDE = "/.root"
+"""Where the root stands in the view of that name."""
+
+_FROM_ROOT = ("var", "boot", "ostree", "sysroot")
+_FROM_ROOT_ETC = ("flatpak", "ostree")
+_PRIVATE = frozenset((*_FROM_ROOT, "etc", "run", "tmp", "dev", "proc", "sys", "home", "root", "lost+found"))
+_RESOLVERS = ("/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf")
+_HOST_ETC = "/.etc"
+
+
+def sandbox(root: Root, *, writes: bool, view: View = "data") -> list[str]:
+    """The bubblewrap command line that goes before a program's own (bwrap(1))."""
+    bind = "--bind" if writes else "--ro-bind"
+    return [
+        *("bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc"),
+        *(() if os.geteuid() == 0 else ("--unshare-user", "--uid", "0", "--gid", "0")),
+        *(_inside(root, bind) if view == "inside" else _on_host(root, bind, view)),
+        *("--chdir", "/", "--"),
+    ]
+
+
+def _on_host(root: Root, bind: str, view: View) -> Iterator[str]:
+    yield from _host_folders()
+    yield from _host_etc()
+    yield from _root_folders(root, bind)
+    if view == "beside":
+        yield from (bind, root.path, BESIDE)
+    yield from ("--proc", "/proc", "--dev", "/dev", "--ro-bind", "/sys", "/sys")
+    yield from ("--tmpfs", "/run", "--tmpfs", "/tmp", "--dir", HOME)  # noqa: S108  (private to the sandbox)
+    yield from (word for path in _RESOLVERS for word in ("--ro-bind-try", path, path))
+    yield from ("--remount-ro", "/")
+
+
+_INSIDE = {
+    "/proc": ("--proc", "/proc"),
+    "/dev": ("--dev", "/dev"),
+    "/sys": ("--ro-bind", "/sys", "/sys"),
+    "/run": ("--tmpfs", "/run"),
+    "/tmp": ("--tmpfs", "/tmp", "--dir", HOME),  # noqa: S108  (private to the sandbox)
+}
+
+
+def _inside(root: Root, bind: str) -> Iterator[str]:
+    """The root itself; what it lacks a folder for is left out, so that none is made in it."""
+    yield from (bind, root.path, "/")
+    for path, words in _INSIDE.items():
+        found = root.stat(path, follow=False)
+        if found and found.kind == "directory":
+            yield from words
+
+
+def _host_folders() -> Iterator[str]:
+    for entry in sorted(os.scandir("/"), key=lambda entry: entry.name):
+        if entry.name in _PRIVATE:
+            continue
+        if entry.is_symlink():
+            yield from ("--symlink", os.readlink(entry.path), entry.path)
+        elif entry.is_dir():
+            yield from ("--ro-bind-try", entry.path, entry.path)
+
+
+def _host_etc() -> Iterator[str]:
+    """The host's /etc as links to a read-only copy of it, so that the root's folders can stand among them.
+
+    The copy is as deep as /etc is, so that relative links in it lead where they led.
+    """
+    yield from ("--ro-bind", "/etc", _HOST_ETC, "--dir", "/etc")
+    for entry in sorted(os.scandir("/etc"), key=lambda entry: entry.name):
+        if entry.name not in _FROM_ROOT_ETC:
+            target = os.readlink(entry.path) if entry.is_symlink() else f"{_HOST_ETC}/{entry.name}"
+            yield from ("--symlink", target, entry.path)
+
+
+def _root_folders(root: Root, bind: str) -> Iterator[str]:
+    """What is not there is empty and cannot be written, so that nothing gets lost in it."""
+    for path in (*(f"/{name}" for name in _FROM_ROOT), *(f"/etc/{name}" for name in _FROM_ROOT_ETC)):
+        found = root.stat(path, follow=True)
+        if found and found.kind == "directory":
+            yield from (bind, root.on_host(path), path)
+        else:
+            yield from ("--dir", path)
