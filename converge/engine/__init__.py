@@ -52,6 +52,7 @@ def _open(ledgers: Ledgers, occasion: Occasion, product: str, system: System) ->
 
 
 def _close(ledgers: Ledgers, occasion: Occasion, product: str, system: System) -> None:
+    system.keep_secret_key()
     for ledger in ledgers:
         if ledger.refused:
             continue

@@ -109,6 +109,7 @@ class Execution:
     def _apply(self, step: Step) -> StepResult:
         work: Work = step.work
         changes = _united(work, step.changes)
+        self.system.keep_secret_key()
         for half in work.due_halves:
             own = tuple(change for change in changes if work.where[change.field] is half.domain)
             before = half.intent.before if half.intent else fields_of(work.state)

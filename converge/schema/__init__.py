@@ -89,6 +89,8 @@ def _report(findings: Iterator[Finding], places: _Places, report: Report) -> Non
     for mark, finding in sorted(((places.of(finding), finding) for finding in findings), key=lambda pair: pair[0]):
         if (mark, finding.code) not in known and (mark, finding.message) not in said:
             said.add((mark, finding.message))
+            if finding.hides:
+                report.hide(mark)
             report.error(finding.code, finding.message, mark, hint=finding.hint)
 
 
