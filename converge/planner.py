@@ -1,7 +1,7 @@
 """Put a plan together: every instance decided in order, and what the decisions mean for each other. Reads only."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from attrs import evolve, frozen
 
@@ -10,7 +10,7 @@ from converge.errors import ConvergeError
 from converge.expand import Instance, expand
 from converge.facts import Facts
 from converge.ledger import Ledgers
-from converge.model import Action, Change, Decision, Phase, Product, Value
+from converge.model import Action, Change, Decision, Phase, Product, Resource, Value
 from converge.occasion import Occasion
 from converge.plan import Plan, Step, in_order
 from converge.providers.base import optional
@@ -32,19 +32,22 @@ class Planner:
     def plan(self, product: Product) -> Plan:
         instances = _yielding(expand(product, self.facts))
         by_id = {instance.id: instance for instance in instances}
-        needs = _needs(instances)
+        needs = _named(instances, lambda resource: resource.needs)
+        follows = _named(instances, lambda resource: resource.follows)
         steps: dict[str, Step] = {}
-        for id_ in in_order(needs):
-            steps[id_] = self.step(by_id[id_], needs[id_], steps)
+        for id_ in in_order({id_: (*needs[id_], *follows[id_]) for id_ in needs}):
+            steps[id_] = self.step(by_id[id_], needs[id_], follows[id_], steps)
         decided = _without_conflicts(tuple(steps.values()))
         return Plan(product, self.occasion.events, self.occasion.adopting, decided, phase=self.phase)
 
-    def step(self, instance: Instance, needs: tuple[str, ...], before: Mapping[str, Step]) -> Step:
-        """Decide one instance after those that it needs (`before`, by id)."""
-        needed = [before[id_] for id_ in needs]
+    def step(
+        self, instance: Instance, needs: tuple[str, ...], follows: tuple[str, ...], before: Mapping[str, Step]
+    ) -> Step:
+        """Decide one instance after those that it needs and follows (`before`, by id)."""
+        needed, followed = [before[id_] for id_ in needs], [before[id_] for id_ in follows]
         waits = [step for step in needed if step.decision is Decision.APPLY]
-        step = decide(instance, self.ledgers, self.system, self.occasion, needs=needs, waits=waits)
-        return _in_phase(blocked(step, needed), needed, self.phase)
+        step = decide(instance, self.ledgers, self.system, self.occasion, needs=needs, waits=waits, follows=followed)
+        return _in_phase(blocked(step, needed), [*needed, *followed], self.phase)
 
 
 def blocked(step: Step, needed: Iterable[Step]) -> Step:
@@ -66,15 +69,15 @@ def _in_phase(step: Step, needed: Iterable[Step], phase: Phase) -> Step:
     return evolve(step, decision=Decision.OWED, action=Action.NONE, changes=(), reason=reason)
 
 
-def _needs(instances: tuple[Instance, ...]) -> dict[str, tuple[str, ...]]:
-    """Per instance the instances that it needs; the id of a `for_each` stands for all of its elements."""
+def _named(instances: tuple[Instance, ...], names: Callable[[Resource], tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Per instance the instances that it names; the id of a `for_each` stands for all of its elements."""
     elements: dict[str, list[str]] = defaultdict(list)
     for instance in instances:
         elements[instance.resource.id].append(instance.id)
         if instance.is_element:
             elements[instance.id].append(instance.id)
     return {
-        instance.id: tuple(id_ for needed in instance.resource.needs for id_ in elements.get(needed, ()))
+        instance.id: tuple(id_ for name in names(instance.resource) for id_ in elements.get(name, ()))
         for instance in instances
     }
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from converge.decide import Half, Work, definition, provider_of
+from converge.decide import Half, Work, definition, pending_notices, provider_of
 from converge.engine.base import StepResult
 from converge.errors import ConvergeError, Later, ProviderError
 from converge.ledger import Intent, Ledger
-from converge.model import Action, Change, Decision, Domain, Effect, Entry, Outcome, Status, Value
+from converge.model import Action, Change, Decision, Domain, Effect, EffectKind, Entry, Outcome, Status, Value
 from converge.plan import Step
-from converge.planner import Planner, blocked
+from converge.planner import UNSATISFIED, Planner, blocked
 from converge.providers.base import fields_of, is_absent
 from converge.system import System
 
@@ -40,6 +40,8 @@ class Execution:
 
     planner: Planner
     system: System
+    followers: Mapping[str, tuple[str, ...]]
+    """Per id, those that are told of its change."""
     results: dict[str, StepResult] = field(factory=dict)
 
     def carry_out(self, step: Step) -> StepResult:
@@ -47,6 +49,7 @@ class Execution:
         step = self._decided_again(step)
         result = self._apply(step) if step.decision is Decision.APPLY else self._note(step)
         self._bring_home(result.step)
+        self._take_notices(result.step)
         self.results[step.id] = evolve(result, seconds=monotonic() - started)
         return self.results[step.id]
 
@@ -59,6 +62,15 @@ class Execution:
             if ledger.domain not in step.domains and entry and entry.has_strayed:
                 ledger.drop(step.id)
 
+    def _take_notices(self, step: Step) -> None:
+        """A step that was carried out, or had nothing to do, need not be told again of what it follows."""
+        if step.decision in UNSATISFIED:
+            return
+        instance = step.work.instance
+        for ledger in self.planner.ledgers:
+            for notice in ledger.memory.notices(instance.resource, instance.id):
+                ledger.effect_done(self.system, notice)
+
     def _ledger(self, domain: Domain) -> Ledger:
         return self.planner.ledgers.of(domain)
 
@@ -67,10 +79,14 @@ class Execution:
         needed = [self.results[id_].step for id_ in step.needs]
         step = blocked(step, needed)
         changed = any(each.decision is Decision.APPLY for each in needed)
-        if step.decision is not Decision.APPLY or (step.certain and not changed):
+        told = pending_notices(step.work.instance, self.planner.ledgers)
+        if set(told) == set(step.work.notices) and (
+            step.decision is not Decision.APPLY or (step.certain and not changed)
+        ):
             return step
-        in_place = {each.id: evolve(each, decision=Decision.IN_PLACE) for each in needed}
-        return self.planner.step(step.work.instance, step.needs, in_place)
+        done = (*step.needs, *step.work.follows)
+        in_place = {id_: evolve(self.results[id_].step, decision=Decision.IN_PLACE) for id_ in done}
+        return self.planner.step(step.work.instance, step.needs, step.work.follows, in_place)
 
     def _note(self, step: Step) -> StepResult:
         """Remember a decision that changes nothing on the machine."""
@@ -118,7 +134,8 @@ class Execution:
         effects, problem = self._attempt(work, changes)
         state, problem = self._verified(step, problem)
         turned_out = _turned_out(step, problem)
-        self._commit(turned_out, state, changes, effects)
+        notices = tuple(Effect(EffectKind.NOTICE, each, step.id) for each in self.followers.get(step.id, ()))
+        self._commit(turned_out, state, changes, effects if problem else (*effects, *notices))
         outcome = _UNCHANGING.get(turned_out.decision, Outcome.CHANGED)
         error = turned_out.reason if outcome is Outcome.FAILED else None
         after = None if state is None else fields_of(state)
@@ -126,7 +143,7 @@ class Execution:
 
     def _attempt(self, work: Work, changes: tuple[Change, ...]) -> tuple[tuple[Effect, ...], ConvergeError | None]:
         try:
-            effects = provider_of(work.instance).apply(self.system, work.instance.spec, changes)
+            effects = provider_of(work.instance).apply(self.system, work.spec, changes)
         except ConvergeError as error:
             return (), error
         return (effects if self.system.live else ()), None

@@ -11,6 +11,9 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 `absent(spec, state) -> bool`            the thing, and whatever it replaces, is wholly absent (default: `ensure`)
 `yield_to(spec, paths) -> Spec`          leave out paths that other resources own
 `fetch(system, spec, changes) -> None`   download what `apply` will need
+`notified(spec, ids) -> Spec`            the spec, told that these resources, which it follows, have changed; the schema
+                                         marks the parameter that names them with `x-references`
+`idle(spec, state) -> str`               why there is nothing to do although nothing is in place; empty where that is so
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -9,7 +9,7 @@ from attrs import frozen
 from converge.diagnostics import Mark, Path, Report
 from converge.document import Document, Float
 from converge.model import Value
-from converge.schema.base import Schema, defaults, find, folder, load, named, read, types
+from converge.schema.base import Schema, defaults, find, folder, load, named, read, references, types
 from converge.schema.explain import Finding, Refusal, Subject, explain
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "load",
     "named",
     "read",
+    "references",
     "types",
 ]
 
