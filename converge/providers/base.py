@@ -6,6 +6,7 @@ A provider is a module with the names of `Provider` below. Optional names, each 
                       `Asset`; an absolute path is on the machine and stays text
 `GROUPS`              tuples of fields that must move together; any other field is a group of its own
 `OURS`                fields that `on_user_change` does not protect, since the manifest names outright what they change
+`OPAQUE`              True where the state cannot be known without acting; what is done has no way back
 `phase(spec, changes) -> Phase`          the earliest phase in which these changes can be made (default: boot)
 `implied_only_if(spec) -> Mapping`       a condition on the state that the parameters imply
 `absent(spec, state) -> bool`            the thing, and whatever it replaces, is wholly absent (default: `ensure`)
