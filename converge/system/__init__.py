@@ -101,13 +101,17 @@ class ReadOnlySystem:
         view: "View" = "data",
         environment: "Mapping[str, str | Secret] | None" = None,
         stdin: "bytes | Secret" = b"",
+        cwd: str = "/",
+        reads: Sequence[str] = (),
     ) -> CommandResult:
         """Run a command that only reads.
 
         Under a foreign root it finds everything read-only. On the live root nothing holds it back but the caller's
         word: name no command here that could change anything.
         """
-        return self._run(argv, timeout, writes=False, view=view, environment=environment, stdin=stdin)
+        return self._run(
+            argv, timeout, writes=False, view=view, environment=environment, stdin=stdin, cwd=cwd, reads=reads
+        )
 
     def _run(
         self,
@@ -118,6 +122,8 @@ class ReadOnlySystem:
         view: "View",
         environment: "Mapping[str, str | Secret] | None",
         stdin: "bytes | Secret",
+        cwd: str,
+        reads: Sequence[str],
         on_output: Callable[[str], None] | None = None,
     ) -> CommandResult:
         from converge.system import commands  # inspection rarely starts a program, and subprocess is slow to import
@@ -135,6 +141,8 @@ class ReadOnlySystem:
             view=view,
             environment={name: self._revealed(value) for name, value in (environment or {}).items()},
             stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
+            cwd=cwd,
+            reads=reads,
         )
         said = map(self._secrets.left_out, (*done.argv, done.stdout, done.stderr))
         *words, stdout, stderr = said
@@ -223,18 +231,28 @@ class System(ReadOnlySystem):
         view: "View" = "data",
         environment: "Mapping[str, str | Secret] | None" = None,
         stdin: "bytes | Secret" = b"",
+        cwd: str = "/",
+        reads: Sequence[str] = (),
     ) -> CommandResult:
         """Run a command to its end, whatever its exit code; CommandTimeout after `timeout` seconds.
 
         `on_output` gets each line, and each stretch between carriage returns, as it comes. Under a foreign root the
         command runs in a sandbox where only the root can be written; `view` says what it finds there (`commands`).
-        `environment` comes on top of a fixed one, `stdin` is all that it can read from there. No secret that this run
-        has met is left in what the command says.
+        `environment` comes on top of a fixed one, `stdin` is all that it can read from there, `cwd` the folder that it
+        is started in. No secret that this run has met is left in what the command says.
         """
         if not self.live and view == "data":
             self.make_folder("/var")
         return self._run(
-            argv, timeout, writes=True, view=view, environment=environment, stdin=stdin, on_output=on_output
+            argv,
+            timeout,
+            writes=True,
+            view=view,
+            environment=environment,
+            stdin=stdin,
+            cwd=cwd,
+            reads=reads,
+            on_output=on_output,
         )
 
 
