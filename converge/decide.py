@@ -82,9 +82,11 @@ def decide(
 ) -> Step:
     """Make the step of an instance.
 
-    It `waits` for the steps, of those that it needs, that are still to be done, and `follows` others.
+    It `waits` for the steps, of those that it needs, that are still to be done, and `follows` others. What is in place
+    before the change of one that it follows may not be so after it.
     """
     changing = [each for each in follows if each.decision is Decision.APPLY]
+    waits = [*waits, *changing]
     notices = dict.fromkeys((*pending_notices(instance, ledgers), *(each.id for each in changing)))
     work = Work(instance, follows=tuple(each.id for each in follows), notices=tuple(notices))
     step = _blank(work, occasion, needs)
@@ -97,11 +99,12 @@ def decide(
         if step.decision is not Decision.APPLY:
             return evolve(step, certain=True)
         inspected = _inspected(step, system)
-        return _uncertain(step) if waits and _is_open(inspected, waits) else inspected
+        is_open = _is_open(inspected, waits) or (changing and inspected.decision is Decision.IN_PLACE)
+        return _uncertain(step, waits) if is_open else inspected
     except Later as later:
         return evolve(step, decision=Decision.OWED, reason=later.message, until=later.until)
     except ConvergeError as error:
-        return _uncertain(step) if waits and instance.error is None else _failed(step, error)
+        return _uncertain(step, waits) if waits and instance.error is None else _failed(step, error)
 
 
 def pending_notices(instance: Instance, ledgers: Ledgers) -> tuple[str, ...]:
@@ -112,14 +115,14 @@ def pending_notices(instance: Instance, ledgers: Ledgers) -> tuple[str, ...]:
 
 def _is_open(step: Step, waits: Collection[Step]) -> bool:
     """What it needs makes the thing that is absent, or changes that on which `only_if` is not met."""
-    if step.decision is Decision.NOT_APPLICABLE:
+    if step.decision is Decision.NOT_APPLICABLE and not step.work.follows:
         return any(not set(step.work.things).isdisjoint(each.work.things) for each in waits)
     return step.decision is Decision.IN_PLACE and getattr(step.work.state, "ensure", None) == ABSENT
 
 
-def _uncertain(step: Step) -> Step:
-    needs = " and ".join(f"'{id_}'" for id_ in step.needs)
-    reason = f"to be known once {needs} is in place"
+def _uncertain(step: Step, waits: Collection[Step]) -> Step:
+    names = " and ".join(f"'{id_}'" for id_ in dict.fromkeys(each.id for each in waits))
+    reason = f"to be known once {names} is in place"
     return evolve(step, decision=Decision.APPLY, action=Action.CHANGE, certain=False, reason=reason)
 
 
