@@ -10,11 +10,13 @@ from converge.check import validate
 from converge.diagnostics import Report
 from converge.model import Event
 from tests.machine import Machine, decisions, outcomes
+from tests.programs import put_programs
 
 TOP = Path(__file__).parent.parent
 README = re.findall(r"^```yaml\n(.*?)^```", (TOP / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 
 EXPECTED: Mapping[str, Mapping[str, str]] = {
+    "command": {"words": "apply", "dictionary": "apply", "count": "apply"},
     "compare-and-set": {"moved": "not-applicable", "collection": "not-applicable"},
     "first-file": {"reader-settings": "apply"},
     "for-each": {
@@ -29,6 +31,8 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
 }
 """What is decided for each example's resources on a new machine."""
+
+APPLIED = ["command", "first-file", "for-each", "inherited", "mend-at-upgrade", "merge", "parameters"]
 
 SHIPPED: Mapping[str, Mapping[str, str]] = {
     "base": {"issue": "apply", "meadow-apps": "apply", "apps-collection-id": "apply", "saned-permissions": "baseline"},
@@ -46,6 +50,7 @@ def manifests(folder: str) -> dict[str, Path]:
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     machine = Machine.make(tmp_path)
+    put_programs(machine.root)
     drop_in = machine.path("/etc/sudoers.d/wheel")
     drop_in.parent.mkdir()
     drop_in.write_text("%wheel ALL=(ALL) ALL\n")
@@ -70,7 +75,7 @@ def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) 
     assert decisions(machine.plan(Event.INSTALL)) == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", ["first-file", "for-each", "inherited", "mend-at-upgrade", "merge", "parameters"])
+@pytest.mark.parametrize("name", APPLIED)
 def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
     machine.manifest = manifests("examples")[name]
     assert "failed" not in outcomes(machine.apply(Event.INSTALL)).values()

@@ -13,6 +13,7 @@ from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
     "collection-id": "converge.providers.collection_id",
+    "command": "converge.providers.command",
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",

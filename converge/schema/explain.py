@@ -83,7 +83,7 @@ class Finding:
 
 def explain(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     """The findings that a refusal amounts to."""
-    if refusal.schema.get("x-secret"):
+    if refusal.schema.get("x-secret") is True:
         return _written_out(refusal, subject)
     if refusal.keyword == "pattern" and "propertyNames" in refusal.steps:
         return _name(refusal, subject)
