@@ -9,6 +9,7 @@ import pytest
 from converge import providers
 from converge.errors import ConvergeError
 from converge.providers import (
+    ansible,
     collection_id,
     command,
     file,
@@ -20,6 +21,7 @@ from converge.providers.base import AnyProvider, Provider, field_names
 
 # mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
 TYPED: tuple[AnyProvider, ...] = (
+    ansible,
     collection_id,
     command,
     file,

@@ -16,7 +16,7 @@ from converge.ledger import Intent, Ledger
 from converge.model import Action, Change, Decision, Domain, Effect, EffectKind, Entry, Outcome, Status, Value
 from converge.plan import Step
 from converge.planner import UNSATISFIED, Planner, blocked
-from converge.providers.base import fields_of, is_absent
+from converge.providers.base import fields_of, is_absent, optional
 from converge.system import System
 
 _NOTED = {
@@ -157,9 +157,9 @@ class Execution:
             left = provider.diff(work.instance.spec, state)
         except ConvergeError as error:
             return None, problem or error
-        kept = {change.field for change in step.kept}
+        settled = {change.field for change in step.kept} | set(optional(provider, "UNSEEN", ()))
         due = [change.field for change in left if work.where[change.field] in work.applying]
-        names = [name for name in due if name not in kept]
+        names = [name for name in due if name not in settled]
         if names and problem is None:
             problem = ProviderError(f"applied, but still different: {', '.join(names)}")
         return state, problem

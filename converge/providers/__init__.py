@@ -12,6 +12,7 @@ from converge.errors import ConvergeError, ProviderError
 from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
+    "ansible": "converge.providers.ansible",
     "collection-id": "converge.providers.collection_id",
     "command": "converge.providers.command",
     "file": "converge.providers.file",

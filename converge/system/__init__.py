@@ -4,9 +4,10 @@ Planning is given a `ReadOnlySystem`, which has no method that changes anything;
 seen inside the root (odd bytes by surrogateescape). Errors are ProviderErrors that name the path.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from converge.system.commands.sandbox import View
 
 __all__ = ["CommandResult", "CommandTimeout", "FileStat", "Found", "Keyfile", "ReadOnlySystem", "System", "lock"]
+
+
+Given: TypeAlias = bytes | Secret | Mapping[str, Secret]
+"""What a program can read from its standard input."""
 
 
 class ReadOnlySystem:
@@ -67,9 +72,14 @@ class ReadOnlySystem:
         """
         return trees.walk(self._root, path, max_depth=max_depth, excludes=excludes)
 
-    def require_trusted(self, path: str) -> None:
-        """ProviderError where somebody other than root could have written the path, or led it elsewhere."""
+    def require_trusted(self, path: str, *, below: bool = False) -> None:
+        """ProviderError where somebody other than root could have written the path, or led it elsewhere.
+
+        `below`: the same of everything in the folder.
+        """
         looking.require_trusted(self._root, path)
+        for found in self.walk(path) if below else ():
+            looking.require_trusted(self._root, f"{path}/{found.path}")
 
     def user_id(self, name: str) -> int:
         return self._users.id_of(name)
@@ -100,7 +110,7 @@ class ReadOnlySystem:
         timeout: float = 60,
         view: "View" = "data",
         environment: "Mapping[str, str | Secret] | None" = None,
-        stdin: "bytes | Secret" = b"",
+        stdin: Given = b"",
         cwd: str = "/",
         reads: Sequence[str] = (),
     ) -> CommandResult:
@@ -121,7 +131,7 @@ class ReadOnlySystem:
         writes: bool,
         view: "View",
         environment: "Mapping[str, str | Secret] | None",
-        stdin: "bytes | Secret",
+        stdin: Given,
         cwd: str,
         reads: Sequence[str],
         on_output: Callable[[str], None] | None = None,
@@ -140,13 +150,18 @@ class ReadOnlySystem:
             on_output=tell if on_output else None,
             view=view,
             environment={name: self._revealed(value) for name, value in (environment or {}).items()},
-            stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
+            stdin=self._given(stdin),
             cwd=cwd,
             reads=reads,
         )
         said = map(self._secrets.left_out, (*done.argv, done.stdout, done.stderr))
         *words, stdout, stderr = said
         return evolve(done, argv=tuple(words), stdout=stdout, stderr=stderr)
+
+    def _given(self, stdin: Given) -> bytes:
+        if isinstance(stdin, Mapping):
+            return json.dumps({name: self._revealed(value) for name, value in stdin.items()}).encode()
+        return stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode()
 
     def _revealed(self, value: "str | Secret") -> str:
         if isinstance(value, str):
@@ -230,7 +245,7 @@ class System(ReadOnlySystem):
         on_output: Callable[[str], None] | None = None,
         view: "View" = "data",
         environment: "Mapping[str, str | Secret] | None" = None,
-        stdin: "bytes | Secret" = b"",
+        stdin: Given = b"",
         cwd: str = "/",
         reads: Sequence[str] = (),
     ) -> CommandResult:
@@ -238,8 +253,8 @@ class System(ReadOnlySystem):
 
         `on_output` gets each line, and each stretch between carriage returns, as it comes. Under a foreign root the
         command runs in a sandbox where only the root can be written; `view` says what it finds there (`commands`).
-        `environment` comes on top of a fixed one, `stdin` is all that it can read from there, `cwd` the folder that it
-        is started in. No secret that this run has met is left in what the command says.
+        `environment` comes on top of a fixed one, `stdin` is all that it can read from there (of a map, its JSON), `cwd`
+        the folder that it is started in. No secret that this run has met is left in what the command says.
         """
         if not self.live and view == "data":
             self.make_folder("/var")
