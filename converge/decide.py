@@ -111,10 +111,25 @@ def pending_notices(instance: Instance, ledgers: Ledgers) -> tuple[str, ...]:
 
 
 def _is_open(step: Step, waits: Collection[Step]) -> bool:
-    """What it needs makes the thing that is absent, or changes that on which `only_if` is not met."""
+    """What it needs makes the thing that is absent, or changes that on which `only_if` is not met, or what it found."""
+    own = step.work.things
     if step.decision is Decision.NOT_APPLICABLE:
-        return any(not set(step.work.things).isdisjoint(each.work.things) for each in waits)
-    return step.decision is Decision.IN_PLACE and getattr(step.work.state, "ensure", None) == ABSENT
+        return any(not set(own).isdisjoint(each.work.things) for each in waits)
+    if any(_overlap(one, other) for each in waits for one in own for other in each.work.things):
+        return True
+    absent = getattr(step.work.state, "ensure", None) == ABSENT
+    return step.decision is Decision.IN_PLACE and absent and not _wants_absence(step)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two things are paths of which one is the other, or lies below it."""
+    paths = [thing.partition(":")[2].partition(" (")[0] for thing in (one, other)]
+    shorter, longer = sorted(paths, key=len)
+    return shorter.startswith("/") and f"{longer}/".startswith(f"{shorter.rstrip('/')}/")
+
+
+def _wants_absence(step: Step) -> bool:
+    return any(claim.field == "ensure" and claim.value == ABSENT for claim in step.work.instance.claims)
 
 
 def _uncertain(step: Step) -> Step:
