@@ -25,6 +25,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "inherited": {"reader-settings": "apply", "welcome": "apply"},
     "mend-at-upgrade": {"private-homes": "baseline"},
     "merge": {"editor": "apply"},
+    "ostree-remote": {"one-place": "baseline", "os": "apply"},
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
 }
@@ -49,6 +50,9 @@ def machine(tmp_path: Path) -> Machine:
     drop_in = machine.path("/etc/sudoers.d/wheel")
     drop_in.parent.mkdir()
     drop_in.write_text("%wheel ALL=(ALL) ALL\n")
+    repository = machine.path("/ostree/repo/config")
+    repository.parent.mkdir(parents=True)
+    repository.write_text("[core]\nrepo_version=1\nmode=bare\n")
     return machine
 
 
@@ -70,7 +74,9 @@ def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) 
     assert decisions(machine.plan(Event.INSTALL)) == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", ["first-file", "for-each", "inherited", "mend-at-upgrade", "merge", "parameters"])
+@pytest.mark.parametrize(
+    "name", ["first-file", "for-each", "inherited", "mend-at-upgrade", "merge", "ostree-remote", "parameters"]
+)
 def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
     machine.manifest = manifests("examples")[name]
     assert "failed" not in outcomes(machine.apply(Event.INSTALL)).values()

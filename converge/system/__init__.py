@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from converge.model import Secret
-from converge.system import accounts, files, locking, looking, secrets, store, trees
+from converge.system import accounts, files, locking, looking, secrets, store, sysroot, trees
 from converge.system.base import READ_LIMIT, CommandResult, CommandTimeout, FileStat, Root
 from converge.system.keyfile import Keyfile
 from converge.system.secrets import Secrets
@@ -169,28 +169,36 @@ class System(ReadOnlySystem):
         extended attributes and ACLs of what is replaced are kept unless told otherwise, and its bytes go to the store
         unless `keep` is false (converge's own files).
         """
-        asked = files.Attributes(mode, uid, gid)
-        files.write(self._root, path, data, asked, keep=self.keep if keep else None)
+        asked, keeper = files.Attributes(mode, uid, gid), self.keep if keep else None
+        self._change(path, lambda root: files.write(root, path, data, asked, keep=keeper))
 
     def append(self, path: str, data: bytes, *, sync: bool) -> None:
         """Add to the end of a file, made with mode 0600 where it is absent; `sync`: durable on return."""
-        files.append(self._root, path, data, sync=sync)
+        self._change(path, lambda root: files.append(root, path, data, sync=sync))
 
     def remove(self, path: str, *, keep: bool = True) -> None:
         """Remove a file, or a link itself; its bytes go to the store. What is absent is fine; a folder is refused."""
-        files.remove(self._root, path, keep=self.keep if keep else None)
+        keeper = self.keep if keep else None
+        self._change(path, lambda root: files.remove(root, path, keep=keeper), follow=False)
 
     def make_folder(self, path: str, *, mode: int = 0o755, uid: int | None = None, gid: int | None = None) -> None:
         """Make a folder and those above it, ours unless told otherwise; one that is there stays as it is."""
-        files.make_folder(self._root, path, mode, uid, gid)
+        self._change(path, lambda root: files.make_folder(root, path, mode, uid, gid))
 
     def set_owner(self, path: str, uid: int | None, gid: int | None) -> None:
         """Set owner and group of the thing itself, a link included; set-user-ID bits stay."""
-        files.set_on(self._root, path, files.Attributes(uid=uid, gid=gid))
+        self._change(path, lambda root: files.set_on(root, path, files.Attributes(uid=uid, gid=gid)), follow=False)
 
     def set_mode(self, path: str, mode: int) -> None:
         """Set the mode of the thing itself; ProviderError for a link: `resolve` the path first to follow one."""
-        files.set_on(self._root, path, files.Attributes(mode=mode))
+        self._change(path, lambda root: files.set_on(root, path, files.Attributes(mode=mode)), follow=False)
+
+    def _change(self, path: str, act: Callable[[Root], None], *, follow: bool = True) -> None:
+        """Make a change at a path, also where that leads below a read-only /sysroot."""
+        if sysroot.is_read_only(self._root, path, follow=follow):
+            sysroot.change(act)
+        else:
+            act(self._root)
 
     def fix(self, found: Found, *, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> bool:
         """Set owner and mode of what `walk` has just found, a link's owner included; set-user-ID bits stay.
