@@ -124,6 +124,9 @@ def _require_movable(spec: Spec, state: State) -> None:
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
     after, state = values(changes), inspect(system, spec)
+    if len(after) == 1 and state.target is None and state.source not in (None, LINK):
+        message = f"what was moved to {spec.to} once is gone from there, so what is at {spec.from_} now stays"
+        raise ProviderError(message, hint="raise `revision` to move that too")
     if "target" in after:
         _move(system, spec, state, there=after["target"] is not None)
     if after.get("source") == LINK:
