@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from converge.errors import ConvergeError, Later
+from converge.errors import ConvergeError, Later, ProviderError
 from converge.expand import Instance, over_probe
 from converge.ledger import Intent, Ledgers, frozen_value
 from converge.model import Action, Change, Decision, Domain, Entry, Phase, Policy, Resource, Status, Value
@@ -278,13 +278,20 @@ def _inspected(step: Step, system: ReadOnlySystem) -> Step:
     work = evolve(work, state=state)
     if settled := _adopted_absent(step, work):
         return settled
-    changes = tuple(c for c in provider.diff(work.spec, state) if work.where[c.field] in work.applying)
+    unmet = evolve(step, decision=Decision.NOT_APPLICABLE, reason="`only_if` is not met", work=work)
+    try:
+        difference = provider.diff(work.spec, state)
+    except ProviderError:
+        if _guard_met(instance, provider, state):
+            raise
+        return unmet
+    changes = tuple(change for change in difference if work.where[change.field] in work.applying)
     replay = _replay(work, state)
     idle = optional(provider, "idle", None)
     if not changes and not replay and idle and (reason := idle(work.spec, state)):
         return evolve(step, decision=Decision.NOT_APPLICABLE, reason=reason, work=work)
     if changes and not replay and not _guard_met(instance, provider, state):
-        return evolve(step, decision=Decision.NOT_APPLICABLE, reason="`only_if` is not met", work=work)
+        return unmet
     judgement = _judged(work, changes)
     step = evolve(
         step,
