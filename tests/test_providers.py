@@ -12,10 +12,14 @@ from converge.providers import (
     ansible,
     collection_id,
     command,
+    directory,
     file,
     flatpak_app,
     flatpak_remote,
+    move,
+    ostree_remote,
     permissions,
+    symlink,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
 
@@ -24,10 +28,14 @@ TYPED: tuple[AnyProvider, ...] = (
     ansible,
     collection_id,
     command,
+    directory,
     file,
     flatpak_app,
     flatpak_remote,
+    move,
+    ostree_remote,
     permissions,
+    symlink,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]

@@ -15,10 +15,14 @@ BUILTIN = {
     "ansible": "converge.providers.ansible",
     "collection-id": "converge.providers.collection_id",
     "command": "converge.providers.command",
+    "directory": "converge.providers.directory",
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
+    "move": "converge.providers.move",
+    "ostree-remote": "converge.providers.ostree_remote",
     "permissions": "converge.providers.permissions",
+    "symlink": "converge.providers.symlink",
 }
 ENTRY_POINTS = "converge.providers"
 
