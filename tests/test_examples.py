@@ -23,6 +23,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "drop-ins[/etc/sudoers.d/wheel]": "apply",
     },
     "inherited": {"reader-settings": "apply", "welcome": "apply"},
+    "line": {"printer": "apply", "old-server": "in-place"},
     "mend-at-upgrade": {"private-homes": "baseline"},
     "merge": {"editor": "apply"},
     "parameters": {"issue": "apply", "cache": "owed"},
@@ -70,7 +71,9 @@ def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) 
     assert decisions(machine.plan(Event.INSTALL)) == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", ["first-file", "for-each", "inherited", "mend-at-upgrade", "merge", "parameters"])
+@pytest.mark.parametrize(
+    "name", ["first-file", "for-each", "inherited", "line", "mend-at-upgrade", "merge", "parameters"]
+)
 def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
     machine.manifest = manifests("examples")[name]
     assert "failed" not in outcomes(machine.apply(Event.INSTALL)).values()

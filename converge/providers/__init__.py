@@ -16,6 +16,7 @@ BUILTIN = {
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
+    "line": "converge.providers.line",
     "permissions": "converge.providers.permissions",
 }
 ENTRY_POINTS = "converge.providers"

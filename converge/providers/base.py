@@ -13,7 +13,7 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 `fetch(system, spec, changes) -> None`   download what `apply` will need
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
@@ -23,13 +23,17 @@ from attrs import frozen
 from converge.errors import ProviderError
 from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
-from converge.system.store import address_of
+from converge.system.lines import Lines
+from converge.system.store import address_of, path_of
 
 Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
 Spec = TypeVar("Spec")
 State = TypeVar("State")
 
 PRESENT, ABSENT = "present", "absent"
+
+LONGEST_TOLD = 256
+"""Characters of a text that a state holds itself."""
 
 
 class Provider(Protocol[Spec, State]):
@@ -117,6 +121,42 @@ def content(system: ReadOnlySystem, asked: bytes | None, address: str) -> bytes:
     if kept is None:
         raise ProviderError(f"the content {address} is not in the store", hint="it was never replaced by converge here")
     return kept
+
+
+def told(text: str) -> str:
+    """A text as a state holds it: the text itself, or its address where it is long, no UTF-8, or looks like one."""
+    data = text.encode("utf-8", "surrogateescape")
+    odd = len(text) > LONGEST_TOLD or data != text.encode("utf-8", "replace") or path_of(text)
+    return address_of(data) if odd else text
+
+
+def meant(system: ReadOnlySystem, value: str, asked: str | None = None) -> str:
+    """The text that `told` made a value of: one that the spec asks, or, for undo, that `keep_told` has kept."""
+    if path_of(value) is None:
+        return value
+    data = None if asked is None else asked.encode("utf-8", "surrogateescape")
+    return content(system, data, value).decode("utf-8", "surrogateescape")
+
+
+def keep_told(system: System, text: str) -> None:
+    """Keep a text that is about to be lost, where a state holds only its address."""
+    if told(text) != text:
+        system.keep(text.encode("utf-8", "surrogateescape"))
+
+
+def told_lines(lines: Lines, numbers: Sequence[int]) -> str | None:
+    """What a state says of lines that may go: how many there are, and the address of their record; None: there is none.
+
+    The record itself is to be kept before they go, for `put_back`.
+    """
+    count = f"{len(numbers)} {'line' if len(numbers) == 1 else 'lines'}"
+    return f"{count}, {address_of(lines.record(numbers))}" if numbers else None
+
+
+def put_back(system: ReadOnlySystem, lines: Lines, numbers: Sequence[int], value: str) -> None:
+    """Put back the lines that `told_lines` made a value of; nothing happens where these `numbers` are they."""
+    if told_lines(lines, numbers) != value:
+        lines.put_back(content(system, None, value.rpartition(" ")[2]))
 
 
 def given_file(system: ReadOnlySystem, file: Asset | str) -> bytes:
