@@ -23,6 +23,12 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "drop-ins[/etc/sudoers.d/wheel]": "apply",
     },
     "inherited": {"reader-settings": "apply", "welcome": "apply"},
+    "keyfile": {
+        "lid": "apply",
+        "journal[Storage]": "apply",
+        "journal[SystemMaxUse]": "apply",
+        "no-old-key": "in-place",
+    },
     "line": {"printer": "apply", "old-server": "in-place"},
     "mend-at-upgrade": {"private-homes": "baseline"},
     "merge": {"editor": "apply"},
@@ -72,7 +78,7 @@ def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) 
 
 
 @pytest.mark.parametrize(
-    "name", ["first-file", "for-each", "inherited", "line", "mend-at-upgrade", "merge", "parameters"]
+    "name", ["first-file", "for-each", "inherited", "keyfile", "line", "mend-at-upgrade", "merge", "parameters"]
 )
 def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
     machine.manifest = manifests("examples")[name]

@@ -13,6 +13,7 @@ from converge.providers import (
     file,
     flatpak_app,
     flatpak_remote,
+    keyfile,
     line,
     permissions,
 )
@@ -24,6 +25,7 @@ TYPED: tuple[AnyProvider, ...] = (
     file,
     flatpak_app,
     flatpak_remote,
+    keyfile,
     line,
     permissions,
 )

@@ -16,6 +16,7 @@ BUILTIN = {
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
+    "keyfile": "converge.providers.keyfile",
     "line": "converge.providers.line",
     "permissions": "converge.providers.permissions",
 }

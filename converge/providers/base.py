@@ -23,14 +23,15 @@ from attrs import frozen
 from converge.errors import ProviderError
 from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
-from converge.system.lines import Lines
 from converge.system.store import address_of, path_of
+from converge.system.text import Lines
 
 Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
 Spec = TypeVar("Spec")
 State = TypeVar("State")
 
 PRESENT, ABSENT = "present", "absent"
+MISSING_FILE = "file"
 
 LONGEST_TOLD = 256
 """Characters of a text that a state holds itself."""
@@ -121,6 +122,27 @@ def content(system: ReadOnlySystem, asked: bytes | None, address: str) -> bytes:
     if kept is None:
         raise ProviderError(f"the content {address} is not in the store", hint="it was never replaced by converge here")
     return kept
+
+
+def text_to_change(system: ReadOnlySystem, path: str, after: Mapping[str, Any]) -> bytes | None:
+    """What a file holds in which the fields `after` are to be changed; None where there is nothing to do.
+
+    ProviderError where the file is gone, unless the state says by its field `missing` that it is to be made.
+    """
+    data = system.read(path)
+    if not after or (data is None and after.get("ensure") == ABSENT):
+        return None
+    if data is None and "missing" not in after:
+        raise ProviderError(f"{path} is gone", hint="somebody removed it meanwhile; run converge again")
+    return data or b""
+
+
+def write_changed(system: System, path: str, data: bytes, after: Mapping[str, Any]) -> None:
+    """Write what came of `text_to_change`; a file that was missing before is removed if it is empty again."""
+    if after.get("missing") == MISSING_FILE and not data:
+        system.remove(system.resolve(path))
+    else:
+        system.write(path, data)
 
 
 def told(text: str) -> str:

@@ -13,6 +13,7 @@ from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, Value
 from converge.providers.base import (
     ABSENT,
+    MISSING_FILE,
     PRESENT,
     Params,
     checked_path,
@@ -22,18 +23,19 @@ from converge.providers.base import (
     keep_told,
     meant,
     put_back,
+    text_to_change,
     told,
     told_lines,
     values,
+    write_changed,
 )
 from converge.system import ReadOnlySystem, System
-from converge.system.lines import Lines
-from converge.system.patterns import checked_pattern, matching
+from converge.system.text import Lines
+from converge.system.text.patterns import checked_pattern, matching
 
 TYPE = "line"
 GROUPS = (("ensure", "line", "record", "missing"),)
 
-FILE = "file"
 START, END = "BOF", "EOF"
 
 
@@ -88,7 +90,7 @@ def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     data = system.read(spec.path)
     if data is None:
-        return State(ABSENT, missing=FILE)
+        return State(ABSENT, missing=MISSING_FILE)
     lines = Lines.parse(data)
     found = _managed(spec, lines)
     if not found:
@@ -113,17 +115,12 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
     after: Mapping[str, Any] = values(changes)
-    data = system.read(spec.path)
-    if not changes or (data is None and after.get("ensure") == ABSENT):
+    data = text_to_change(system, spec.path, after)
+    if data is None:
         return ()
-    if data is None and "missing" not in after:
-        raise ProviderError(f"{spec.path} is gone", hint="somebody removed it meanwhile; run converge again")
-    lines = Lines.parse(data or b"")
+    lines = Lines.parse(data)
     _change(system, spec, lines, after)
-    if after.get("missing") == FILE and not lines.texts:
-        system.remove(system.resolve(spec.path))
-    else:
-        system.write(spec.path, lines.dump())
+    write_changed(system, spec.path, lines.dump(), after)
     return ()
 
 

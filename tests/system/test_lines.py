@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.system.lines import Lines
+from converge.system.text import Lines
 
 ODD = b"one\r\n\xff two\n\r\n\ta\rb \nlast"
 

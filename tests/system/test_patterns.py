@@ -3,8 +3,8 @@ import signal
 import pytest
 
 from converge.errors import ProviderError
-from converge.system import patterns
-from converge.system.patterns import checked_pattern, matching
+from converge.system.text import patterns
+from converge.system.text.patterns import checked_pattern, matching
 
 
 def test_it_is_looked_for_anywhere_in_a_line() -> None:
