@@ -157,6 +157,14 @@ class Root:
                     return read_all(descriptor, path, limit)
             return None
 
+    def read_start(self, path: str, size: int) -> bytes | None:
+        """The first bytes of a regular file, at most `size`; None where it is absent."""
+        with self._sight("read", path, follow=True) as place:
+            if place.stat is not None:
+                with suppress(FileNotFoundError), content(place) as descriptor:
+                    return os.read(descriptor, size)
+            return None
+
     @contextmanager
     def _sight(self, doing: str, path: str, *, follow: bool) -> Iterator[Place]:
         """A place to look at only: at the real root the kernel resolves a path to the same end, and faster."""

@@ -77,9 +77,7 @@ def _replace(place: Place, data: bytes, former: int | None, asked: Attributes) -
 @contextmanager
 def _temporary(place: Place) -> Iterator[tuple[str, int]]:
     """An empty file beside a place. Its name follows from the place, so a killed run leaves at most one behind."""
-    name = temporary_name(place.name)
-    with suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=place.folder)
+    name = _free_temporary(place)
     descriptor = os.open(name, _TEMPORARY, 0o600, dir_fd=place.folder)
     try:
         yield name, descriptor
@@ -89,6 +87,14 @@ def _temporary(place: Place) -> Iterator[tuple[str, int]]:
         raise
     finally:
         os.close(descriptor)
+
+
+def _free_temporary(place: Place) -> str:
+    """The name of what is made beside a place; what a killed run has left there is removed."""
+    name = temporary_name(place.name)
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=place.folder)
+    return name
 
 
 def temporary_name(name: str) -> str:
@@ -182,6 +188,20 @@ def make_folder(root: Root, path: str, mode: int, uid: int | None, gid: int | No
                 os.close(descriptor)
         elif not stat.S_ISDIR(place.stat.st_mode):
             raise ProviderError(f"{shown(path)} is there and is not a folder")
+
+
+def make_link(root: Root, path: str, target: str) -> None:
+    """Make a symbolic link, and the folders above it; one that leads elsewhere is replaced, anything else stays."""
+    with root.place("make the link", path, follow=False, make_parents=NEW_FOLDER) as place:
+        if place.stat is None:
+            os.symlink(target, place.name, dir_fd=place.folder)
+        elif not stat.S_ISLNK(place.stat.st_mode):
+            raise ProviderError(f"{shown(path)} is there and is no symbolic link")
+        elif os.readlink(place.name, dir_fd=place.folder) != target:
+            name = _free_temporary(place)
+            os.symlink(target, name, dir_fd=place.folder)
+            os.rename(name, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+        sync_folder(place.folder)
 
 
 def set_on(root: Root, path: str, asked: Attributes) -> None:
