@@ -22,6 +22,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "bookmarks[timetable]": "apply",
         "drop-ins[/etc/sudoers.d/wheel]": "apply",
     },
+    "hostname": {"name": "apply"},
     "inherited": {"reader-settings": "apply", "welcome": "apply"},
     "keyfile": {
         "lid": "apply",
@@ -30,10 +31,12 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "no-old-key": "in-place",
     },
     "line": {"printer": "apply", "old-server": "in-place"},
+    "locale": {"language": "apply"},
     "mend-at-upgrade": {"private-homes": "baseline"},
     "merge": {"editor": "apply"},
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
+    "timezone": {"zone": "apply"},
 }
 """What is decided for each example's resources on a new machine."""
 
@@ -56,6 +59,9 @@ def machine(tmp_path: Path) -> Machine:
     drop_in = machine.path("/etc/sudoers.d/wheel")
     drop_in.parent.mkdir()
     drop_in.write_text("%wheel ALL=(ALL) ALL\n")
+    zone = machine.path("/usr/share/zoneinfo/Europe/Vienna")
+    zone.parent.mkdir(parents=True)
+    zone.write_bytes(b"TZif2")
     return machine
 
 
@@ -78,7 +84,20 @@ def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) 
 
 
 @pytest.mark.parametrize(
-    "name", ["first-file", "for-each", "inherited", "keyfile", "line", "mend-at-upgrade", "merge", "parameters"]
+    "name",
+    [
+        "first-file",
+        "for-each",
+        "hostname",
+        "inherited",
+        "keyfile",
+        "line",
+        "locale",
+        "mend-at-upgrade",
+        "merge",
+        "parameters",
+        "timezone",
+    ],
 )
 def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
     machine.manifest = manifests("examples")[name]

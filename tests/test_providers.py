@@ -13,9 +13,12 @@ from converge.providers import (
     file,
     flatpak_app,
     flatpak_remote,
+    hostname,
     keyfile,
     line,
+    locale,
     permissions,
+    timezone,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
 
@@ -25,9 +28,12 @@ TYPED: tuple[AnyProvider, ...] = (
     file,
     flatpak_app,
     flatpak_remote,
+    hostname,
     keyfile,
     line,
+    locale,
     permissions,
+    timezone,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]

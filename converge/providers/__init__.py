@@ -16,9 +16,12 @@ BUILTIN = {
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
+    "hostname": "converge.providers.hostname",
     "keyfile": "converge.providers.keyfile",
     "line": "converge.providers.line",
+    "locale": "converge.providers.locale",
     "permissions": "converge.providers.permissions",
+    "timezone": "converge.providers.timezone",
 }
 ENTRY_POINTS = "converge.providers"
 

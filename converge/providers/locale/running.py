@@ -1,0 +1,28 @@
+"""What a running systemd is told of a new locale: it read the files when it started."""
+
+from collections.abc import Mapping
+
+from converge.model import Effect, EffectKind
+from converge.system import ReadOnlySystem, System
+
+CONSOLE_SETUP = "systemd-vconsole-setup.service"
+SYSTEMD_RUNS = "/run/systemd/system"
+"""sd_booted(3)."""
+
+
+def tell_manager(system: System, variables: Mapping[str, str | None]) -> None:
+    """Have what the service manager starts from now on begin with these variables; None: without."""
+    if _runs_systemd(system):
+        system.run(["systemctl", "unset-environment", *variables], timeout=30).require()
+        if assigned := [f"{name}={value}" for name, value in variables.items() if value is not None]:
+            system.run(["systemctl", "set-environment", *assigned], timeout=30).require()
+
+
+def console_effects(system: ReadOnlySystem) -> tuple[Effect, ...]:
+    """What gives the console its keymap; Debian has no such service."""
+    has_service = _runs_systemd(system) and system.stat(f"/usr/lib/systemd/system/{CONSOLE_SETUP}")
+    return (Effect(EffectKind.RESTART, CONSOLE_SETUP),) if has_service else ()
+
+
+def _runs_systemd(system: ReadOnlySystem) -> bool:
+    return system.live and system.stat(SYSTEMD_RUNS) is not None
