@@ -36,6 +36,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "merge": {"editor": "apply"},
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
+    "sysctl": {"forwarding": "apply", "strict-vlan": "apply", "no-old-swappiness": "in-place"},
     "timezone": {"zone": "apply"},
 }
 """What is decided for each example's resources on a new machine."""
@@ -96,6 +97,7 @@ def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) 
         "mend-at-upgrade",
         "merge",
         "parameters",
+        "sysctl",
         "timezone",
     ],
 )

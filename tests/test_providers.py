@@ -18,6 +18,7 @@ from converge.providers import (
     line,
     locale,
     permissions,
+    sysctl,
     timezone,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
@@ -33,6 +34,7 @@ TYPED: tuple[AnyProvider, ...] = (
     line,
     locale,
     permissions,
+    sysctl,
     timezone,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}

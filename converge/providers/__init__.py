@@ -21,6 +21,7 @@ BUILTIN = {
     "line": "converge.providers.line",
     "locale": "converge.providers.locale",
     "permissions": "converge.providers.permissions",
+    "sysctl": "converge.providers.sysctl",
     "timezone": "converge.providers.timezone",
 }
 ENTRY_POINTS = "converge.providers"
