@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ from converge.model import Change, Domain
 from converge.providers import hostname
 from converge.system import System
 from tests.real.converging import converge, state_of, take_back
-from tests.real.livebox import Livebox, livebox, needs_livebox
 
 
 @pytest.fixture
@@ -82,39 +80,3 @@ def test_both_live_in_etc(system: System) -> None:
         "name": Domain.DEPLOYMENT,
         "pretty": Domain.DEPLOYMENT,
     }
-
-
-@pytest.fixture
-def box() -> Iterator[Livebox]:
-    with livebox() as made:
-        (made.root / "etc/hostname").write_text("debian\n")
-        yield made
-
-
-def converge_here(**params: str) -> None:
-    converge(hostname, System("/"), **params)
-
-
-@needs_livebox
-def test_on_the_live_root_the_running_name_changes_with_the_file_and_only_then(box: Livebox) -> None:
-    box.call(converge_here, name="desk")
-    assert (box.root / "etc/hostname").read_text() == "desk\n"
-    assert box.run(["uname", "-n"]).stdout == "desk\n"
-    box.run(["hostname", "from-dhcp"])
-    box.call(converge_here, name="desk", pretty="Desk")
-    assert box.run(["uname", "-n"]).stdout == "from-dhcp\n"
-
-
-def refuse_and_tell() -> bool:
-    """Whether a name that the kernel refuses leaves the file as it is."""
-    system = System("/")
-    try:
-        hostname.apply(system, hostname.parse({"name": "desk"}), (Change("name", "debian", "x" * 65),))
-    except ProviderError:
-        return system.read("/etc/hostname") == b"debian\n"
-    return False
-
-
-@needs_livebox
-def test_what_the_kernel_refuses_is_not_written(box: Livebox) -> None:
-    assert box.call(refuse_and_tell)

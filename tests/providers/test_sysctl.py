@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ from converge.model import Change, Domain
 from converge.providers import sysctl
 from converge.system import System
 from tests.real.converging import changes_of, converge, state_of, take_back
-from tests.real.livebox import Livebox, livebox, needs_livebox
 
 FORWARD: dict[str, Any] = {"key": "net.ipv4.ip_forward", "value": 1}
 OURS = "etc/sysctl.d/60-converge-net.ipv4.ip_forward.conf"
@@ -136,42 +134,3 @@ def test_however_the_key_is_written_it_is_the_same_thing(system: System) -> None
     assert {spec.path for spec in specs} == {"/etc/sysctl.d/60-converge-net.ipv4.conf.eth0-1.rp_filter.conf"}
     assert {claim.thing for spec in specs for claim in sysctl.claims(spec)} == {"net/ipv4/conf/eth0.1/rp_filter"}
     assert set(sysctl.domains(system, specs[0]).values()) == {Domain.DEPLOYMENT}
-
-
-@pytest.fixture
-def box() -> Iterator[Livebox]:
-    with livebox() as made:
-        yield made
-
-
-def converge_here(**params: Any) -> None:
-    converge(sysctl, System("/"), **params)
-
-
-def running(box: Livebox) -> str:
-    return box.run(["cat", "/proc/sys/net/ipv4/ip_forward"]).stdout.strip()
-
-
-@needs_livebox
-def test_on_the_live_root_the_running_value_changes_with_the_file_and_only_then(box: Livebox) -> None:
-    box.call(converge_here, **FORWARD)
-    assert ((box.root / OURS).read_text(), running(box)) == ("net.ipv4.ip_forward = 1\n", "1")
-    box.run(["sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_forward"])
-    box.call(converge_here, **FORWARD)
-    assert running(box) == "0"
-    box.call(converge_here, **{**FORWARD, "value": 0})
-    box.run(["sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward"])
-    box.call(converge_here, key="net.ipv4.ip_forward", ensure="absent")
-    assert ((box.root / OURS).exists(), running(box)) == (False, "1")
-
-
-@needs_livebox
-def test_what_the_kernel_lacks_or_refuses_is_an_error_and_not_written_unless_it_may_fail(box: Livebox) -> None:
-    with pytest.raises(ProviderError, match=r"this kernel has no parameter net\.ipv4\.no_such"):
-        box.call(converge_here, key="net.ipv4.no_such", value=1)
-    with pytest.raises(ProviderError, match="Invalid argument"):
-        box.call(converge_here, **{**FORWARD, "value": "many"})
-    assert not (box.root / OURS).exists()
-    box.call(converge_here, key="-net.ipv4.no_such", value=1)
-    written = (box.root / "etc/sysctl.d/60-converge-net.ipv4.no_such.conf").read_text()
-    assert written == "-net.ipv4.no_such = 1\n"

@@ -7,7 +7,6 @@ from converge.model import Change, Domain
 from converge.providers import timezone
 from converge.system import System
 from tests.real.converging import changes_of, converge, state_of, take_back
-from tests.real.livebox import livebox, needs_livebox
 
 VIENNA = "../usr/share/zoneinfo/Europe/Vienna"
 
@@ -94,15 +93,3 @@ def test_it_lives_in_etc_wherever_the_link_leads(root: Path, system: System) -> 
     (root / "etc/localtime").symlink_to(VIENNA)
     found = timezone.domains(system, timezone.parse({"zone": "Etc/UTC"}))
     assert set(found.values()) == {Domain.DEPLOYMENT}
-
-
-def converge_here(zone: str) -> None:
-    converge(timezone, System("/"), zone=zone)
-
-
-@needs_livebox
-def test_programs_on_the_live_root_go_by_it() -> None:
-    with livebox() as box:
-        box.call(converge_here, "Asia/Kathmandu")
-        assert box.run(["date", "+%z"], environment={"TZ": ""}).stdout == "+0000\n"
-        assert box.run(["env", "-u", "TZ", "date", "+%z"]).stdout == "+0545\n"

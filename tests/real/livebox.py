@@ -94,9 +94,9 @@ class Livebox:
         timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end; `environment` comes on top of the tests' own, `timeout` is in seconds."""
-        enter = ["nsenter", f"--target={self.holder}", "--mount", "--uts", "--ipc", "--net", "--pid", f"--wd={cwd}"]
+        enter = ["nsenter", f"--target={self.holder}", "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
         return subprocess.run(
-            [*enter, "--", *argv],
+            [*enter, "env", f"--chdir={cwd}", *argv],
             input=stdin,
             env={**os.environ, **(environment or {})},
             timeout=timeout,

@@ -3,6 +3,7 @@
 import os
 import platform
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from converge.errors import ProviderError
 from converge.system import System
-from tests.real.livebox import Livebox, livebox, needs_livebox
+from tests.real.livebox import TOP, Livebox, livebox, needs_livebox
 
 pytestmark = needs_livebox
 
@@ -73,6 +74,11 @@ def test_the_command_line_runs_in_it(box: Livebox, tmp_path: Path) -> None:
     assert (box.root / "etc/issue.box").read_text() == "Hello"
     assert (box.root / "etc/converge/ledger.json").exists()
     assert not Path("/etc/issue.box").exists()
+
+
+def test_it_is_this_converge_that_runs_in_it(box: Livebox) -> None:
+    where = box.run([sys.executable, "-c", "import converge; print(converge.__file__)"], cwd=str(TOP))
+    assert where.stdout == f"{TOP}/converge/__init__.py\n"
 
 
 def test_nothing_is_left_of_a_box() -> None:

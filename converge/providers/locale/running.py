@@ -11,11 +11,13 @@ SYSTEMD_RUNS = "/run/systemd/system"
 
 
 def tell_manager(system: System, variables: Mapping[str, str | None]) -> None:
-    """Have what the service manager starts from now on begin with these variables; None: without."""
+    """Have what the service manager starts from now on begin with these variables; None: with an empty one.
+
+    It cannot be made to forget what it read when it started, and an empty one counts as unset (locale(7)).
+    """
     if _runs_systemd(system):
-        system.run(["systemctl", "unset-environment", *variables], timeout=30).require()
-        if assigned := [f"{name}={value}" for name, value in variables.items() if value is not None]:
-            system.run(["systemctl", "set-environment", *assigned], timeout=30).require()
+        assigned = [f"{name}={value or ''}" for name, value in variables.items()]
+        system.run(["systemctl", "set-environment", *assigned], timeout=30).require()
 
 
 def console_effects(system: ReadOnlySystem) -> tuple[Effect, ...]:
