@@ -24,7 +24,7 @@ from converge.errors import ProviderError
 from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
 from converge.system.store import address_of, path_of
-from converge.system.text import Lines
+from converge.system.text import Lines, numbers_at, places_of
 
 Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
 Spec = TypeVar("Spec")
@@ -124,6 +124,13 @@ def content(system: ReadOnlySystem, asked: bytes | None, address: str) -> bytes:
     return kept
 
 
+def require_file(path: str, missing: str | None, *, create: bool) -> None:
+    """ProviderError where a file that something is wanted in is missing and is not to be made."""
+    if missing == MISSING_FILE and not create:
+        hint = "have it made by a `file` that this one needs, or say `create: true`"
+        raise ProviderError(f"there is no file {path} to write into", hint=hint)
+
+
 def text_to_change(system: ReadOnlySystem, path: str, after: Mapping[str, Any]) -> bytes | None:
     """What a file holds in which the fields `after` are to be changed; None where there is nothing to do.
 
@@ -167,18 +174,24 @@ def keep_told(system: System, text: str) -> None:
 
 
 def told_lines(lines: Lines, numbers: Sequence[int]) -> str | None:
-    """What a state says of lines that may go: how many there are, and the address of their record; None: there is none.
+    """What a state says of lines that may go: `lines 3,5-7: ` and the address of their record; None: there are none.
 
     The record itself is to be kept before they go, for `put_back`.
     """
-    count = f"{len(numbers)} {'line' if len(numbers) == 1 else 'lines'}"
-    return f"{count}, {address_of(lines.record(numbers))}" if numbers else None
+    word = "line" if len(numbers) == 1 else "lines"
+    return f"{word} {places_of(numbers)}: {address_of(lines.record(numbers))}" if numbers else None
 
 
-def put_back(system: ReadOnlySystem, lines: Lines, numbers: Sequence[int], value: str) -> None:
-    """Put back the lines that `told_lines` made a value of; nothing happens where these `numbers` are they."""
-    if told_lines(lines, numbers) != value:
-        lines.put_back(content(system, None, value.rpartition(" ")[2]))
+def put_back(system: ReadOnlySystem, lines: Lines, find: Callable[[], Sequence[int]], value: str) -> bool:
+    """Put back the lines that `told_lines` made a value of, unless they are there; returns whether `find` finds them.
+
+    Their places are those of when the state was looked at: others may have changed the file since.
+    """
+    places, _, address = value.partition(" ")[2].partition(": ")
+    if address_of(lines.record(find())) == address:
+        return True
+    lines.put_back(content(system, None, address), numbers_at(places))
+    return address_of(lines.record(find())) == address
 
 
 def given_file(system: ReadOnlySystem, file: Asset | str) -> bytes:

@@ -24,6 +24,7 @@ from converge.providers.base import (
     keep_told,
     meant,
     put_back,
+    require_file,
     text_to_change,
     told,
     told_lines,
@@ -51,7 +52,7 @@ class Spec:
 
 @frozen
 class State:
-    """`record` is how many lines `ensure: absent` is to remove, and the address of what they can be put back from."""
+    """`record` says which lines `ensure: absent` is to remove, and the address of what they can be put back from."""
 
     ensure: str
     value: str | None = None
@@ -98,18 +99,15 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
 def _value(spec: Spec, ini: Inifile, number: int) -> str:
     value = ini.value(number)
     if value is None:
-        place = f"{spec.path}:{number + 1}"
-        hint = "put it on one line first, or manage the whole `file`"
-        raise ProviderError(f"{place}: the value of '{spec.key}' goes on in the next line", hint=hint)
+        message = f"{spec.path}:{number + 1}: the value of '{spec.key}' goes on in the next line"
+        raise ProviderError(message, hint="put it on one line first, or manage the whole `file`")
     return value
 
 
 def diff(spec: Spec, state: State) -> tuple[Change, ...]:
     if spec.ensure == ABSENT:
         return (*compare({"ensure": ABSENT}, state), *compare({"value": None, "record": None}, state))
-    if state.missing == MISSING_FILE and not spec.create:
-        hint = "have it made by a `file` that this one needs, or say `create: true`"
-        raise ProviderError(f"there is no file {spec.path} to have the key", hint=hint)
+    require_file(spec.path, state.missing, create=spec.create)
     return compare({"ensure": PRESENT, "value": told(spec.value or ""), "missing": None}, state)
 
 
@@ -140,12 +138,9 @@ def _remove(system: System, spec: Spec, ini: Inifile, after: Mapping[str, Any]) 
 def _put_back(system: System, spec: Spec, ini: Inifile, after: Mapping[str, Any]) -> bool:
     """Put the removed lines back where they were; False where that is no longer a place in their group."""
     now = Inifile.parse(ini.dump())
-    put_back(system, now.lines, now.find(spec.group, spec.key), after["record"])
-    found = now.find(spec.group, spec.key)
-    if not found or told(now.value(found[-1]) or "") != after["value"]:
-        return False
-    ini.lines = now.lines
-    return True
+    if is_back := put_back(system, now.lines, lambda: now.find(spec.group, spec.key), after["record"]):
+        ini.lines = now.lines
+    return is_back
 
 
 def _set(system: System, spec: Spec, ini: Inifile, value: str) -> None:

@@ -23,6 +23,7 @@ from converge.providers.base import (
     keep_told,
     meant,
     put_back,
+    require_file,
     text_to_change,
     told,
     told_lines,
@@ -52,7 +53,7 @@ class Spec:
 
 @frozen
 class State:
-    """`record` is how many lines `ensure: absent` is to remove, and the address of what they can be put back from."""
+    """`record` says which lines `ensure: absent` is to remove, and the address of what they can be put back from."""
 
     ensure: str
     line: str | None = None
@@ -107,9 +108,7 @@ def _managed(spec: Spec, lines: Lines) -> list[int]:
 def diff(spec: Spec, state: State) -> tuple[Change, ...]:
     if spec.ensure == ABSENT:
         return (*compare({"ensure": ABSENT}, state), *compare({"line": None, "record": None}, state))
-    if state.missing and not spec.create:
-        hint = "have it made by a `file` that this one needs, or say `create: true`"
-        raise ProviderError(f"there is no file {spec.path} to have the line", hint=hint)
+    require_file(spec.path, state.missing, create=spec.create)
     return compare({"ensure": PRESENT, "line": told(spec.line or ""), "missing": None}, state)
 
 
@@ -130,7 +129,7 @@ def _change(system: System, spec: Spec, lines: Lines, after: Mapping[str, Any]) 
         system.keep(lines.record(found))
         lines.remove(found)
     elif after.get("record"):
-        put_back(system, lines, found, after["record"])
+        put_back(system, lines, lambda: _managed(spec, lines), after["record"])
     elif "line" in after:
         _put(system, spec, lines, found, meant(system, after["line"], spec.line))
 

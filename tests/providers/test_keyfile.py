@@ -72,7 +72,7 @@ def test_of_several_the_last_counts_and_all_are_removed_and_put_back(path: Path,
     before = state_of(keyfile, system, **asked)
     ensure, value, record = converge(keyfile, system, **asked)
     assert (ensure, value) == (Change("ensure", "present", "absent"), Change("value", "a ; b", None))
-    assert (str(record.before).partition(",")[0], record.after) == ("2 lines", None)
+    assert (str(record.before).partition(":")[0], record.after) == ("lines 5,8", None)
     assert path.read_bytes() == CONFIG.replace(b"\tplugins = keyfile  \t\n", b"").replace(b"\nplugins=a ; b", b"")
     take_back(keyfile, system, before, **asked)
     assert path.read_bytes() == CONFIG
@@ -89,10 +89,20 @@ def test_what_was_removed_never_comes_back_into_another_group(path: Path, system
     assert path.read_bytes() == b"[main]\nno-auto=\xff\n" + b"[other]\n" * 9 + b"x = y\n"
 
 
+def test_of_several_none_comes_back_into_another_group(path: Path, system: System) -> None:
+    asked = params(group="main", key="plugins", ensure="absent")
+    before = state_of(keyfile, system, **asked)
+    converge(keyfile, system, **asked)
+    path.write_text("[other]\n" * 5 + "[main]\n\n")
+    back = tuple(Change(name, None, value) for name, value in before.items() if value)
+    keyfile.apply(system, keyfile.parse(asked), back)
+    assert path.read_text() == "[other]\n" * 5 + "[main]\nplugins=a ; b\n\n"
+
+
 def test_a_file_is_made_only_where_that_is_asked_and_goes_again(path: Path, system: System) -> None:
     path.unlink()
     asked = params(group="main", key="k", value="v")
-    with pytest.raises(ProviderError, match=r"there is no file /etc/app\.conf to have the key"):
+    with pytest.raises(ProviderError, match=r"there is no file /etc/app\.conf to write into"):
         changes_of(keyfile, system, **asked)
     before = state_of(keyfile, system, **asked)
     converge(keyfile, system, **asked, create=True)

@@ -76,7 +76,7 @@ def test_what_is_announced(path: Path, system: System) -> None:
     assert (ensure, text) == (Change("ensure", "absent", "present"), Change("line", None, "y"))
     ensure, text, record = changes_of(line, system, **params(pattern=PORT, ensure="absent"))
     assert (ensure, text) == (Change("ensure", "present", "absent"), Change("line", "#Port 2", None))
-    assert (str(record.before).partition(",")[0], record.after) == ("2 lines", None)
+    assert (str(record.before).partition(":")[0], record.after) == ("lines 1,3", None)
 
 
 def test_nothing_is_written_where_the_line_is(path: Path, system: System) -> None:
@@ -94,7 +94,7 @@ def test_mode_and_owner_stay(path: Path, system: System) -> None:
 
 
 def test_a_file_is_made_only_where_that_is_asked(path: Path, system: System) -> None:
-    with pytest.raises(ProviderError, match=r"there is no file /etc/app\.conf to have the line") as raised:
+    with pytest.raises(ProviderError, match=r"there is no file /etc/app\.conf to write into") as raised:
         changes_of(line, system, **params(line="a"))
     assert "create: true" in str(raised.value.hint)
     before = state_of(line, system, **params(line="a", create=True))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converge.system.text import Lines
+from converge.system.text import Lines, numbers_at, places_of
 
 ODD = b"one\r\n\xff two\n\r\n\ta\rb \nlast"
 
@@ -52,14 +52,14 @@ def test_what_is_removed_comes_back_from_its_record(before: bytes, numbers: list
     record = lines.record(numbers)
     lines.remove(numbers)
     assert lines.dump() == after
-    lines.put_back(record)
+    lines.put_back(record, numbers)
     assert lines.dump() == before
 
 
 def test_what_became_shorter_gets_its_lines_back_at_the_end() -> None:
     record = Lines.parse(b"a\nb\nc\nd\n").record([1, 3])
     lines = Lines.parse(b"x")
-    lines.put_back(record)
+    lines.put_back(record, [1, 3])
     assert lines.dump() == b"x\nb\nd"
 
 
@@ -70,5 +70,28 @@ def test_any_lines_come_back(pieces: list[bytes], numbers: set[int]) -> None:
     chosen = sorted(number for number in numbers if number < len(lines.texts))
     record = lines.record(chosen)
     lines.remove(chosen)
-    lines.put_back(record)
+    lines.put_back(record, numbers_at(places_of(chosen)) if chosen else [])
     assert lines.dump() == before
+
+
+def test_lines_whose_place_is_not_told_follow_the_last_one() -> None:
+    lines = Lines.parse(b"x\ny\n")
+    lines.put_back(b"\na\nb\nc\n", [1])
+    assert lines.dump() == b"x\na\nb\nc\ny\n"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "places"),
+    [([0], "1"), ([2, 4, 5, 6], "3,5-7"), ([0, 1], "1-2"), (list(range(1000)), "1-1000")],
+)
+def test_places_are_told_as_people_write_them(numbers: list[int], places: str) -> None:
+    assert places_of(numbers) == places
+    assert list(numbers_at(places)) == numbers
+
+
+def test_many_places_are_told_in_part() -> None:
+    numbers = list(range(0, 1000, 2))
+    places = places_of(numbers)
+    assert (len(places) <= 102, places.endswith(",…")) == (True, True)
+    assert (told := list(numbers_at(places))) == numbers[: len(told)]
+    assert len(told) > 20

@@ -1,4 +1,5 @@
 import signal
+import threading
 
 import pytest
 
@@ -24,3 +25,11 @@ def test_a_search_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ProviderError, match=r"looking for '\(a\+\)\+b' takes longer than 0.05 seconds"):
         matching("(a+)+b", ["a" * 100])
     assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == (before, (0.0, 0.0))
+
+
+def test_another_thread_searches_too() -> None:
+    found: list[list[int]] = []
+    thread = threading.Thread(target=lambda: found.append(matching("a", ["a"])))
+    thread.start()
+    thread.join()
+    assert found == [[0]]

@@ -1,16 +1,19 @@
 """The lines of a text file, to the letter: their ends, bytes that are no UTF-8, a last line that has no end.
 
-What is taken out of a file can be put down as a record, from which it comes back to its places: an empty line, with the
-end that the last line of the rest may lose, and then `NUMBER:LINE` per line, counted from 0.
+What is taken out of a file can be put down as a record, from which it comes back: an empty line, with the end that the
+last line of the rest may lose, and then the lines. Where they were is told apart, since that changes with what others
+do to the same file, and the lines do not.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from attrs import define, evolve, frozen
 
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
-_NUMBERED = re.compile(r"([0-9]+):(.*)", re.DOTALL)
+LONGEST_PLACES = 100
+"""Characters for the numbers of lines."""
 
 
 @frozen
@@ -58,14 +61,16 @@ class Lines:
         taken = set(numbers)
         rest = [line for number, line in enumerate(self._lines) if number not in taken]
         lost = rest[-1].end if rest else ""
-        lines = [evolve(self._lines[number], text=f"{number}:{self._lines[number].text}") for number in sorted(taken)]
-        return Lines([Line("", lost or "\n"), *lines]).dump()
+        return Lines([Line("", lost or "\n"), *(self._lines[number] for number in sorted(taken))]).dump()
 
-    def put_back(self, record: bytes) -> None:
-        """Put the lines of a record where they were; where the file has become shorter, at its end."""
+    def put_back(self, record: bytes, numbers: Iterable[int]) -> None:
+        """Put the lines of a record where they were, in rising order; those without a number after the last one."""
         unended, (lost, *lines) = self._is_unended(), _lines(record)
-        for number, line in _numbered(lines):
-            self._lines.insert(number, line)
+        number = len(self._lines) - 1
+        for line, given in zip_longest(lines, numbers):
+            number = number + 1 if given is None else given
+            if line is not None:
+                self._lines.insert(number, line)
         self._mend_ends(unended=unended, end=lost.end)
 
     def _is_unended(self) -> bool:
@@ -95,7 +100,20 @@ def _line(text: str) -> Line:
     return Line(bare.removesuffix("\r"), "\r\n" if bare.endswith("\r") else "\n")
 
 
-def _numbered(lines: Iterable[Line]) -> Iterator[tuple[int, Line]]:
-    for line in lines:
-        if numbered := _NUMBERED.fullmatch(line.text):
-            yield int(numbered[1]), evolve(line, text=numbered[2])
+def places_of(numbers: Sequence[int]) -> str:
+    """The numbers of lines, which rise, as people write them: counted from 1, `3,5-7`. A long text ends in `,…`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    text = ",".join("-".join(str(number + 1) for number in run) for run in runs)
+    return text if len(text) <= LONGEST_PLACES else text[:LONGEST_PLACES].rpartition(",")[0] + ",…"
+
+
+def numbers_at(places: str) -> Iterator[int]:
+    """The numbers that `places_of` made a text of, as far as it tells."""
+    for run in places.removesuffix(",…").split(","):
+        first, _, last = run.partition("-")
+        yield from range(int(first) - 1, int(last or first))

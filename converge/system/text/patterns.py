@@ -6,7 +6,6 @@ boot, nobody could end such a search.
 
 import re
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -45,11 +44,12 @@ def matching(pattern: str, texts: Sequence[str]) -> list[int]:
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise _TooSlowError in the block when the time is over. Signals reach the main thread alone: elsewhere, never."""
-    if threading.current_thread() is not threading.main_thread():
+    """Raise _TooSlowError in the block when the time is over; never outside the main thread, which signals go to."""
+    try:
+        former = signal.signal(signal.SIGALRM, _raise)
+    except ValueError:
         yield
         return
-    former = signal.signal(signal.SIGALRM, _raise)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
