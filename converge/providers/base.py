@@ -25,6 +25,7 @@ from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
 from converge.system.store import address_of, path_of
 from converge.system.text import Lines, numbers_at, places_of
+from converge.system.text.envfile import Envfile
 
 Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
 Spec = TypeVar("Spec")
@@ -171,6 +172,27 @@ def keep_told(system: System, text: str) -> None:
     """Keep a text that is about to be lost, where a state holds only its address."""
     if told(text) != text:
         system.keep(text.encode("utf-8", "surrogateescape"))
+
+
+def assigned(system: ReadOnlySystem, path: str, name: str) -> str | None:
+    """What a state says of a variable in a file of assignments; None where it is not set, or empty."""
+    value = Envfile.parse(system.read(path) or b"").get(name)
+    return told(value) if value else None
+
+
+def assign(system: System, path: str, variables: Mapping[str, str | None], *, stays: bool = False) -> None:
+    """Set variables in a file to what `assigned` made values of; None unsets. An empty file goes, unless it `stays`."""
+    file = Envfile.parse(system.read(path) or b"")
+    for name, value in variables.items():
+        keep_told(system, file.get(name) or "")
+        if value is None:
+            file.unset(name)
+        else:
+            file.set(name, meant(system, value))
+    if file.dump() or stays:
+        system.write(path, file.dump())
+    else:
+        system.remove(system.resolve(path))
 
 
 def told_lines(lines: Lines, numbers: Sequence[int]) -> str | None:

@@ -6,15 +6,25 @@ as a transient name from DHCP, nothing is done.
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import frozen
 
 from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, Value
-from converge.providers.base import Params, compare, domain_of_path, values
+from converge.providers.base import (
+    Params,
+    assign,
+    assigned,
+    compare,
+    domain_of_path,
+    keep_told,
+    meant,
+    told,
+    values,
+)
 from converge.system import ReadOnlySystem, System
 from converge.system.text import Lines
-from converge.system.text.envfile import Envfile
 
 TYPE = "hostname"
 
@@ -42,8 +52,8 @@ class State:
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
     _require_host_name(spec.name)
-    if "\n" in (spec.pretty or ""):
-        raise ProviderError("`pretty` has a line break in it", hint="write it in one line")
+    if spec.pretty and ("\n" in spec.pretty or told(spec.pretty) != spec.pretty):
+        raise ProviderError("`pretty` has a line break in it, or is too long", hint="write one short line")
     return spec
 
 
@@ -75,8 +85,8 @@ def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:  # noqa: ARG001  (the protocol's)
     lines = Lines.parse(system.read(NAME_FILE) or b"")
     named = _named(lines)
-    pretty = Envfile.parse(system.read(MACHINE_INFO) or b"").get(PRETTY)
-    return State(lines.texts[named[0]].strip() if named else None, pretty or None)
+    name = told(lines.texts[named[0]].strip()) if named else None
+    return State(name, assigned(system, MACHINE_INFO, PRETTY))
 
 
 def _named(lines: Lines) -> list[int]:
@@ -90,40 +100,29 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:  # noqa: ARG001  (the protocol's)
-    after = values(changes)
+    after: Mapping[str, Any] = values(changes)
     if "name" in after:
-        _set_name(system, after["name"])
+        _set_name(system, None if after["name"] is None else meant(system, after["name"]))
     if "pretty" in after:
-        _set_pretty(system, after["pretty"])
+        assign(system, MACHINE_INFO, {PRETTY: after["pretty"]})
     return ()
 
 
-def _set_name(system: System, name: Value) -> None:
+def _set_name(system: System, name: str | None) -> None:
     """The running name comes first: where the kernel refuses it, the file does not say that all is done."""
-    if system.live and isinstance(name, str):
+    if system.live and name is not None:
         system.set_host_name(name)
     lines = Lines.parse(system.read(NAME_FILE) or b"")
     named = _named(lines)
+    if named:
+        keep_told(system, lines.texts[named[0]].strip())
     if name is None:
         lines.remove(named)
     elif named:
-        lines.replace(named[0], str(name))
+        lines.replace(named[0], name)
     else:
-        lines.insert(len(lines.texts), str(name))
-    _write(system, NAME_FILE, lines.dump())
-
-
-def _set_pretty(system: System, pretty: Value) -> None:
-    info = Envfile.parse(system.read(MACHINE_INFO) or b"")
-    if pretty is None:
-        info.unset(PRETTY)
+        lines.insert(len(lines.texts), name)
+    if lines.texts:
+        system.write(NAME_FILE, lines.dump())
     else:
-        info.set(PRETTY, str(pretty))
-    _write(system, MACHINE_INFO, info.dump())
-
-
-def _write(system: System, path: str, data: bytes) -> None:
-    if data:
-        system.write(path, data)
-    else:
-        system.remove(system.resolve(path))
+        system.remove(system.resolve(NAME_FILE))

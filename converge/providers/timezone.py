@@ -10,7 +10,17 @@ from attrs import frozen
 from converge.diagnostics import did_you_mean
 from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, Value
-from converge.providers.base import Params, compare, content, domain_of_path, every_field, values
+from converge.providers.base import (
+    Params,
+    compare,
+    content,
+    domain_of_path,
+    every_field,
+    keep_told,
+    meant,
+    told,
+    values,
+)
 from converge.system import ReadOnlySystem, System
 from converge.system.store import address_of, path_of
 
@@ -53,7 +63,7 @@ def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     name = system.read(NAME_FILE)
-    state = State(_zone(system), None if name is None else name.decode("utf-8", "replace").strip())
+    state = State(_zone(system), None if name is None else told(name.decode("utf-8", "surrogateescape").strip()))
     if spec.zone != state.zone:
         _require_zone(system, spec.zone)
     return state
@@ -89,7 +99,8 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:  # noqa: ARG001  (the protocol's)
     after = values(changes)
     if "name" in after:
-        system.write(NAME_FILE, f"{after['name']}\n".encode())
+        keep_told(system, (system.read(NAME_FILE) or b"").decode("utf-8", "surrogateescape").strip())
+        system.write(NAME_FILE, f"{meant(system, str(after['name']))}\n".encode("utf-8", "surrogateescape"))
     if "zone" in after:
         _lead_to(system, after["zone"])
     return ()

@@ -120,8 +120,8 @@ def test_keymaps_are_looked_for_where_systemd_does(root: Path, system: System) -
         ({}, "there is nothing to set"),
         ({"variables": {}}, "there is nothing to set"),
         ({"variables": {"LC_ALL": "C"}}, "'LC_ALL' is no variable of locale.conf"),
-        ({"lang": "C\nX=y"}, "has space in it"),
-        ({"keymap": "de latin1"}, "has space in it"),
+        ({"lang": "C\nX=y"}, "is too long or has space in it"),
+        ({"keymap": "de latin1"}, "is too long or has space in it"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(params: dict[str, Any], message: str) -> None:

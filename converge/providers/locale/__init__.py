@@ -14,11 +14,10 @@ from attrs import field, frozen
 from converge.diagnostics import did_you_mean
 from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, Value
-from converge.providers.base import Params, compare, domain_of_path, values
+from converge.providers.base import Params, assign, assigned, compare, domain_of_path, meant, told, values
 from converge.providers.locale.installed import require_keymap, require_locale
 from converge.providers.locale.running import console_effects, tell_manager
 from converge.system import ReadOnlySystem, System
-from converge.system.text.envfile import Envfile
 
 __all__ = ["TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
 
@@ -61,8 +60,8 @@ def parse(params: Params) -> Spec:
         if name not in VARIABLES:
             raise ProviderError(f"'{name}' is no variable of locale.conf", hint=did_you_mean(name, VARIABLES))
     for text in (spec.lang, *spec.variables.values(), spec.keymap, spec.x11_layout):
-        if any(character.isspace() for character in text or ""):
-            raise ProviderError(f"'{text}' has space in it", hint="write the one name alone")
+        if text and (told(text) != text or any(map(str.isspace, text))):
+            raise ProviderError(f"'{text}' is too long or has space in it", hint="write the one name alone")
     return spec
 
 
@@ -94,19 +93,15 @@ def _file(system: ReadOnlySystem, name: str) -> str:
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
-    locale, console, keyboard = (_load(system, _file(system, name)) for name in ("lang", "keymap", "x11_layout"))
+    locale = _file(system, "lang")
     state = State(
-        locale.get("LANG") or None,
-        {name: locale.get(name) or None for name in spec.variables},
-        console.get("KEYMAP") or None,
-        keyboard.get("XKBLAYOUT") or None,
+        assigned(system, locale, "LANG"),
+        {name: assigned(system, locale, name) for name in spec.variables},
+        assigned(system, _file(system, "keymap"), "KEYMAP"),
+        assigned(system, _file(system, "x11_layout"), "XKBLAYOUT"),
     )
     _require_installed(system, spec, state)
     return state
-
-
-def _load(system: ReadOnlySystem, path: str) -> Envfile:
-    return Envfile.parse(system.read(path) or b"")
 
 
 def _require_installed(system: ReadOnlySystem, spec: Spec, state: State) -> None:
@@ -127,7 +122,7 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
     after: Mapping[str, Any] = values(changes)
     variables = {**({"LANG": after["lang"]} if "lang" in after else {}), **after.get("variables", {})}
     if variables:
-        tell_manager(system, variables)
+        tell_manager(system, {name: text and meant(system, text) for name, text in variables.items()})
         _assign(system, _file(system, "lang"), variables)
     for name, key in (("keymap", "KEYMAP"), ("x11_layout", "XKBLAYOUT")):
         if name in after:
@@ -137,13 +132,4 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
 
 def _assign(system: System, path: str, variables: Mapping[str, str | None]) -> None:
     """Set the variables in a file, or unset them. Debian's files stay even where they become empty, others go."""
-    file = _load(system, path)
-    for name, value in variables.items():
-        if value is None:
-            file.unset(name)
-        else:
-            file.set(name, value)
-    if file.dump() or path in (DEBIAN_LOCALE, DEBIAN_KEYBOARD):
-        system.write(path, file.dump())
-    else:
-        system.remove(system.resolve(path))
+    assign(system, path, variables, stays=path in (DEBIAN_LOCALE, DEBIAN_KEYBOARD))

@@ -16,7 +16,7 @@ def new_zone(system: System, _: Workshop) -> dict[str, Any]:
 
 def changed_zone_of_debian(system: System, _: Workshop) -> dict[str, Any]:
     _with_zones(system)
-    system.write("/etc/timezone", b"Etc/UTC\n")
+    system.write("/etc/timezone", b"Etc/UTC \xff" + b"x" * 5000 + b"\n")
     system.make_link("/etc/localtime", "/usr/share/zoneinfo/Etc/UTC")
     return {"zone": "Europe/Vienna"}
 
