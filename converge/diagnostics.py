@@ -56,6 +56,11 @@ class Report:
     """The findings of one run, in the order they were made."""
 
     diagnostics: list[Diagnostic] = field(factory=list)
+    hidden: list[Mark] = field(factory=list)
+    """Stretches that no excerpt may show: secrets stand there."""
+
+    def hide(self, mark: Mark) -> None:
+        self.hidden.append(mark)
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self.diagnostics)

@@ -185,6 +185,8 @@ class Resource:
     on_user_change: OnUserChange = OnUserChange.OVERWRITE
     on_adopt: OnAdopt = OnAdopt.APPLY
     needs: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    """The ids, given in `with`, after whose changes this resource does something."""
     for_each: Value = None
     renamed_from: str | None = None
     why: str | None = None
@@ -245,8 +247,12 @@ class Change:
 
 
 class EffectKind(StrEnum):
-    """What may have to follow a change, once, at the end of a run; in the order they run."""
+    """What may have to follow a change, once, at the end of a run; in the order they run.
 
+    A notice is no such thing: it waits for the step of the resource that follows the change.
+    """
+
+    NOTICE = "notice"
     DAEMON_RELOAD = "daemon-reload"
     RESTART = "restart"
     REBOOT = "reboot"
@@ -254,10 +260,11 @@ class EffectKind(StrEnum):
 
 @frozen
 class Effect:
-    """A deferred effect; `unit` names what to restart."""
+    """A deferred effect; `unit` names what to restart, or the resource that is told of a change of `cause`."""
 
     kind: EffectKind
     unit: str = ""
+    cause: str = ""
 
 
 @frozen

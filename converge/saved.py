@@ -6,7 +6,8 @@ from typing import Any
 
 from attrs import frozen
 
-from converge.errors import ConvergeError, StalePlan
+from converge.errors import ConvergeError, StalePlan, UsageError
+from converge.model import Product
 from converge.request import Request
 
 FORMAT = 1
@@ -24,7 +25,14 @@ class SavedPlan:
     plan: Mapping[str, Any]
 
 
-def save(path: str, request: Request, plan: Mapping[str, Any]) -> None:
+def save(path: str, request: Request, product: Product, plan: Mapping[str, Any]) -> None:
+    """Save a plan. UsageError where the request holds a secret, which no file may remember."""
+    for name in request.settings:
+        if product.parameters[name].type == "secret":
+            raise UsageError(
+                f"--set {name}=… is a secret, which cannot be saved in a plan",
+                hint="set it in /etc/converge/site.yaml, or apply without a saved plan",
+            )
     document = {_KEY: FORMAT, "request": request.absolute().to_json(), "plan": plan}
     try:
         with open(path, "w", encoding="utf-8") as file:

@@ -10,6 +10,7 @@ from converge import providers
 from converge.errors import ConvergeError
 from converge.providers import (
     collection_id,
+    directory,
     file,
     flatpak_app,
     flatpak_remote,
@@ -17,7 +18,10 @@ from converge.providers import (
     keyfile,
     line,
     locale,
+    move,
+    ostree_remote,
     permissions,
+    symlink,
     sysctl,
     timezone,
 )
@@ -26,6 +30,7 @@ from converge.providers.base import AnyProvider, Provider, field_names
 # mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
 TYPED: tuple[AnyProvider, ...] = (
     collection_id,
+    directory,
     file,
     flatpak_app,
     flatpak_remote,
@@ -33,7 +38,10 @@ TYPED: tuple[AnyProvider, ...] = (
     keyfile,
     line,
     locale,
+    move,
+    ostree_remote,
     permissions,
+    symlink,
     sysctl,
     timezone,
 )

@@ -13,6 +13,7 @@ from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
     "collection-id": "converge.providers.collection_id",
+    "directory": "converge.providers.directory",
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
@@ -20,7 +21,10 @@ BUILTIN = {
     "keyfile": "converge.providers.keyfile",
     "line": "converge.providers.line",
     "locale": "converge.providers.locale",
+    "move": "converge.providers.move",
+    "ostree-remote": "converge.providers.ostree_remote",
     "permissions": "converge.providers.permissions",
+    "symlink": "converge.providers.symlink",
     "sysctl": "converge.providers.sysctl",
     "timezone": "converge.providers.timezone",
 }

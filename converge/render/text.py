@@ -23,6 +23,7 @@ from converge.render.base import (
     width,
     wrapped,
 )
+from converge.system.secrets import is_digest
 
 if TYPE_CHECKING:  # the engine is heavy, and errors are told by verbs without it
     from converge.engine import Run, StepResult
@@ -87,7 +88,7 @@ def _diagnostic(diagnostic: Diagnostic, sources: Sources, room: int) -> Iterator
 def failure(error: ConvergeError, *, columns: int | None = None) -> Iterator[Line]:
     """An error that ended a verb, after the findings that it carries."""
     if isinstance(error, InvalidManifest):
-        yield from diagnostics(error.report, Sources(), columns=columns)
+        yield from diagnostics(error.report, Sources(error.report.hidden), columns=columns)
     yield ("error", "bold red"), (f": {safe(error.message)}", "bold")
     if error.hint:
         yield ("hint", "bold cyan"), (f": {safe(error.hint)}", "")
@@ -265,8 +266,13 @@ def _change(change: Change, names: int, before: int, room: int) -> Iterator[Line
         (f"      {safe(change.field) + ':':<{names}} ", ""),
         (pad(brief(change.before, room), before), "red"),
         (" -> ", "dim"),
-        (brief(change.after, room), "green"),
+        (_after(change, room), "green"),
     )
+
+
+def _after(change: Change, room: int) -> str:
+    """The value after; of two secrets it is said that they differ."""
+    return "(another secret)" if is_digest(change.before) and is_digest(change.after) else brief(change.after, room)
 
 
 def _kept(change: Change, room: int) -> Line:

@@ -9,7 +9,7 @@ from attrs import frozen
 from converge.diagnostics import Mark, Path, Report
 from converge.document import Document, Float
 from converge.model import Value
-from converge.schema.base import Schema, defaults, find, folder, load, named, read, types
+from converge.schema.base import Schema, defaults, find, folder, load, named, read, references, types
 from converge.schema.explain import Finding, Refusal, Subject, explain
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "load",
     "named",
     "read",
+    "references",
     "types",
 ]
 
@@ -89,6 +90,8 @@ def _report(findings: Iterator[Finding], places: _Places, report: Report) -> Non
     for mark, finding in sorted(((places.of(finding), finding) for finding in findings), key=lambda pair: pair[0]):
         if (mark, finding.code) not in known and (mark, finding.message) not in said:
             said.add((mark, finding.message))
+            if finding.hides:
+                report.hide(mark)
             report.error(finding.code, finding.message, mark, hint=finding.hint)
 
 

@@ -71,20 +71,30 @@ class Refusal:
 
 @frozen
 class Finding:
-    """One thing to report. `on_key`: the key at `path` is at fault, not its value."""
+    """One thing to report. `on_key`: the key at `path` is at fault, not its value. `hides`: no excerpt may show it."""
 
     code: str
     message: str
     path: Path
     hint: str | None = None
     on_key: bool = False
+    hides: bool = False
 
 
 def explain(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     """The findings that a refusal amounts to."""
+    if refusal.schema.get("x-secret"):
+        return _written_out(refusal, subject)
     if refusal.keyword == "pattern" and "propertyNames" in refusal.steps:
         return _name(refusal, subject)
     return EXPLANATIONS.get(refusal.keyword, _other)(refusal, subject)
+
+
+def _written_out(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
+    """A secret in the manifest itself; its value is not repeated."""
+    message = f"{_label(refusal.path)} is a secret, which must not be written out: whoever reads the manifest knows it"
+    hint = 'declare a parameter with `type: secret` and write "{{ its_name }}"; a site sets it in site.yaml'
+    yield Finding("written-out-secret", message, refusal.path, hint, hides=True)
 
 
 def _unknown_keys(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
