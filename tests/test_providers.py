@@ -16,10 +16,16 @@ from converge.providers import (
     file,
     flatpak_app,
     flatpak_remote,
+    hostname,
+    keyfile,
+    line,
+    locale,
     move,
     ostree_remote,
     permissions,
     symlink,
+    sysctl,
+    timezone,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
 
@@ -32,10 +38,16 @@ TYPED: tuple[AnyProvider, ...] = (
     file,
     flatpak_app,
     flatpak_remote,
+    hostname,
+    keyfile,
+    line,
+    locale,
     move,
     ostree_remote,
     permissions,
     symlink,
+    sysctl,
+    timezone,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]
