@@ -99,8 +99,7 @@ def decide(
         if step.decision is not Decision.APPLY:
             return evolve(step, certain=True)
         inspected = _inspected(step, system)
-        is_open = _is_open(inspected, waits) or (changing and inspected.decision is Decision.IN_PLACE)
-        return _uncertain(step, waits) if waits and is_open else inspected
+        return _foreseen(inspected, step, waits, bool(changing)) if waits else inspected
     except Later as later:
         return evolve(step, decision=Decision.OWED, reason=later.message, until=later.until)
     except ConvergeError as error:
@@ -111,6 +110,18 @@ def pending_notices(instance: Instance, ledgers: Ledgers) -> tuple[str, ...]:
     """The resources of whose changes, in this run or one that was killed, an instance has still to be told."""
     found = (each for ledger in ledgers for each in ledger.memory.notices(instance.resource, instance.id))
     return tuple(dict.fromkeys(each.cause for each in found))
+
+
+def _foreseen(found: Step, undecided: Step, waits: Collection[Step], told: bool) -> Step:
+    """What was found, as far as the steps that it waits for leave it so; `told`: one that it follows is among them.
+
+    Nobody knows what an opaque one changes, or depends on.
+    """
+    opaque = any(optional(each.work.instance.provider, "OPAQUE", False) for each in (found, *waits))
+    asked_again = found.decision is Decision.IN_PLACE and (told or opaque)
+    if asked_again or _is_open(found, waits):
+        return _uncertain(undecided, waits)
+    return evolve(found, certain=found.certain and not opaque)
 
 
 def _is_open(step: Step, waits: Collection[Step]) -> bool:

@@ -330,8 +330,9 @@ class System(ReadOnlySystem):
 
         `on_output` gets each line, and each stretch between carriage returns, as it comes. Under a foreign root the
         command runs in a sandbox where only the root can be written; `view` says what it finds there (`commands`).
-        `environment` comes on top of a fixed one, `stdin` is all that it can read from there (of a map, its JSON), `cwd`
-        the folder that it is started in. No secret that this run has met is left in what the command says.
+        `environment` comes on top of a fixed one, `stdin` is all that it can read from there (of a map, its JSON),
+        `cwd` the folder that it is started in; `reads` are files and folders of the host that it sees where the view
+        is `entered`. No secret that this run has met is left in what the command says.
         """
         if not self.live and view == "data":
             self.make_folder("/var")

@@ -117,6 +117,48 @@ def test_a_guard_that_the_change_itself_undoes_is_asked_after_it(machine: Machin
     assert decisions(machine.apply())["compiled"] is Decision.IN_PLACE
 
 
+def test_what_it_needs_may_alter_what_its_guard_says(machine: Machine) -> None:
+    machine.declare("""
+    aliases:
+      type: file
+      apply: always
+      with: {path: /etc/aliases, content: "new"}
+    compiled:
+      type: command
+      apply: always
+      needs: [aliases]
+      with: {argv: [cp, /etc/aliases, /var/db], domain: machine, unless: [grep, -qxFf, /etc/aliases, /var/db]}
+    reader:
+      type: file
+      apply: always
+      needs: [compiled]
+      with: {path: /var/db, content: "mine"}
+    """)
+    for name in ("etc/aliases", "var/db"):
+        machine.path(name).write_text("mine")
+    plan = machine.plan(Event.UPGRADE)
+    assert reasons(plan)["compiled"] == "to be known once 'aliases' is in place"
+    assert reasons(plan)["reader"] == "to be known once 'compiled' is in place"
+    assert set(outcomes(machine.apply(Event.UPGRADE)).values()) == {"changed"}
+    assert machine.path("/var/db").read_text() == "mine"
+
+
+def test_two_that_look_alike_are_two(machine: Machine) -> None:
+    machine.declare("""
+    one:
+      type: command
+      apply: always
+      with: {argv: [touch, /var/one], domain: machine, creates: /var/one}
+    other:
+      type: command
+      apply: always
+      with: {argv: [touch, /var/other], domain: machine, creates: /var/other}
+    """)
+    plan = machine.plan(Event.UPGRADE)
+    assert [step.certain for step in plan.steps] == [True, True]
+    assert outcomes(machine.apply(Event.UPGRADE)) == {"one": "changed", "other": "changed"}
+
+
 def test_a_program_that_the_change_brings_need_not_be_there_before(machine: Machine) -> None:
     machine.declare("""
     script:

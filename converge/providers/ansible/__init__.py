@@ -1,8 +1,8 @@
 """A playbook, a role or a file of tasks of Ansible's, run on the machine under converge's policies.
 
-Owns what the tasks own, which converge does not know: what they would change is asked of Ansible's check mode each time.
-A task that check mode cannot foretell, such as a command without `creates`, is run whenever the playbook is due, and
-counts as done then. What Ansible did has no way back.
+Owns what the tasks own, which converge does not know: what they would change is asked of Ansible's check mode each
+time. A task that check mode cannot foretell, such as a command without `creates`, is run whenever the playbook is due,
+and counts as done then. What Ansible did has no way back.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Running ansible-playbook: on the live machine beside us, for another root from a sandbox in which it enters that root.
+"""Running ansible-playbook: beside us on the live machine; for another root, from a sandbox in which it enters that.
 
 There, nothing of the host can be written, and everything that a play reaches, `localhost` and delegation included, is
 the root. Variables are data, whatever looks like a template in them; secrets come through standard input.
@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from converge.errors import ProviderError

@@ -1,4 +1,4 @@
-"""Tasks run in another root: that of `ansible_host`, which converge's sandbox has made ready to be entered (chroot(1))."""
+"""Tasks run in another root: that of `ansible_host`, which converge's sandbox has made ready for chroot(1)."""
 
 import shlex
 import subprocess

@@ -18,7 +18,7 @@ HOST = "localhost"
 class InventoryModule(BaseInventoryPlugin):
     NAME = "converge_machine"
 
-    def verify_file(self, path: str) -> bool:  # noqa: ARG002  (Ansible's protocol)
+    def verify_file(self, path: str) -> bool:
         return True
 
     def parse(self, inventory: object, loader: object, path: str, cache: bool = True) -> None:
