@@ -12,7 +12,7 @@ from attrs import evolve
 
 from converge.model import Secret
 from converge.system import accounts, files, locking, looking, secrets, store, trees
-from converge.system.base import READ_LIMIT, CommandResult, CommandTimeout, FileStat, Root
+from converge.system.base import READ_LIMIT, CommandMissing, CommandResult, CommandTimeout, FileStat, Root
 from converge.system.keyfile import Keyfile
 from converge.system.secrets import Secrets
 from converge.system.trees import Found
@@ -20,7 +20,17 @@ from converge.system.trees import Found
 if TYPE_CHECKING:
     from converge.system.commands.sandbox import View
 
-__all__ = ["CommandResult", "CommandTimeout", "FileStat", "Found", "Keyfile", "ReadOnlySystem", "System", "lock"]
+__all__ = [
+    "CommandMissing",
+    "CommandResult",
+    "CommandTimeout",
+    "FileStat",
+    "Found",
+    "Keyfile",
+    "ReadOnlySystem",
+    "System",
+    "lock",
+]
 
 
 class ReadOnlySystem:

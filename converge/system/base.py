@@ -34,6 +34,10 @@ class CommandTimeout(ProviderError):
     """A command took longer than its time limit and was killed."""
 
 
+class CommandMissing(ProviderError):
+    """The program that was to be run is not installed."""
+
+
 @frozen
 class FileStat:
     """What stat(2) says; `mode` holds the permission bits (07777), `size` is in bytes, `links` counts hard links."""
