@@ -25,10 +25,16 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "inherited": {"reader-settings": "apply", "welcome": "apply"},
     "mend-at-upgrade": {"private-homes": "baseline"},
     "merge": {"editor": "apply"},
+    "network-connection": {"guests": "apply", "desks": "apply", "lab": "apply", "tunnel": "apply"},
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
 }
 """What is decided for each example's resources on a new machine."""
+
+SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "network-connection": {"guest_password": "open sesame", "desk_password": "hunter2"},
+}
+"""What an example needs to be given."""
 
 SHIPPED: Mapping[str, Mapping[str, str]] = {
     "base": {"issue": "apply", "meadow-apps": "apply", "apps-collection-id": "apply", "saned-permissions": "baseline"},
@@ -66,13 +72,16 @@ def test_they_are_valid(folder: str) -> None:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) -> None:
-    machine.manifest = manifests("examples")[name]
+    machine.manifest, machine.settings = manifests("examples")[name], SETTINGS.get(name, {})
     assert decisions(machine.plan(Event.INSTALL)) == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", ["first-file", "for-each", "inherited", "mend-at-upgrade", "merge", "parameters"])
+APPLIED = ["first-file", "for-each", "inherited", "mend-at-upgrade", "merge", "network-connection", "parameters"]
+
+
+@pytest.mark.parametrize("name", APPLIED)
 def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
-    machine.manifest = manifests("examples")[name]
+    machine.manifest, machine.settings = manifests("examples")[name], SETTINGS.get(name, {})
     assert "failed" not in outcomes(machine.apply(Event.INSTALL)).values()
     assert "changed" not in outcomes(machine.apply(Event.INSTALL)).values()
 

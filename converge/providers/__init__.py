@@ -16,6 +16,7 @@ BUILTIN = {
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
+    "network-connection": "converge.providers.network_connection",
     "permissions": "converge.providers.permissions",
 }
 ENTRY_POINTS = "converge.providers"
