@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from converge.errors import ProviderError
 from converge.model import Secret
 from converge.system import accounts, files, locking, looking, secrets, store, trees
 from converge.system.base import READ_LIMIT, CommandMissing, CommandResult, CommandTimeout, FileStat, Root
@@ -136,16 +137,19 @@ class ReadOnlySystem:
             if on_output:
                 on_output(self._secrets.left_out(line))
 
-        done = commands.run(
-            self._root,
-            argv,
-            timeout=timeout,
-            writes=writes,
-            on_output=tell if on_output else None,
-            view=view,
-            environment={name: self._revealed(value) for name, value in (environment or {}).items()},
-            stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
-        )
+        try:
+            done = commands.run(
+                self._root,
+                argv,
+                timeout=timeout,
+                writes=writes,
+                on_output=tell if on_output else None,
+                view=view,
+                environment={name: self._revealed(value) for name, value in (environment or {}).items()},
+                stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
+            )
+        except ProviderError as error:
+            raise type(error)(self._secrets.left_out(error.message), hint=error.hint) from None
         said = map(self._secrets.left_out, (*done.argv, done.stdout, done.stderr))
         *words, stdout, stderr = said
         return evolve(done, argv=tuple(words), stdout=stdout, stderr=stderr)
