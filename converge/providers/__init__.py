@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import ParamSpec, TypeVar
 
 from converge.diagnostics import did_you_mean
-from converge.errors import ConvergeError, ProviderError
+from converge.errors import ConvergeError, ProviderError, bug
 from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
@@ -57,7 +57,6 @@ def _telling(function: Callable[_P, _T]) -> Callable[_P, _T]:
         except ConvergeError:
             raise
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            raise ProviderError(message, hint="this is a bug of the provider: report it") from error
+            raise ProviderError(bug(error), hint="this is a bug of the provider: report it") from error
 
     return call
