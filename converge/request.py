@@ -33,7 +33,7 @@ class Request:
     products: tuple[str, ...] = ()
     event: Event | None = None
     phase: Phase = Phase.ONLINE
-    settings: Mapping[str, str] = field(factory=dict)
+    settings: Mapping[str, str] = field(factory=dict, repr=False)
     given: Mapping[str, Value] = field(factory=dict)
     this_hardware: bool = False
 

@@ -134,28 +134,25 @@ class Sources:
     _files: dict[str, list[str]] = field(factory=dict)
 
     def line(self, filename: str, number: int) -> str | None:
-        """A line by its number from 1, or None where it cannot be read (any more), or may hold secrets."""
+        """A line by its number from 1, or None where it cannot be read (any more), or is hidden altogether."""
         lines = self._files.get(filename)
         if lines is None:
             lines = self._files[filename] = _read_lines(filename)
         return self._without_secrets(filename, number, lines[number - 1]) if 0 < number <= len(lines) else None
 
-    def _without_secrets(self, filename: str, number: int, line: str) -> str:
+    def _without_secrets(self, filename: str, number: int, line: str) -> str | None:
         for mark in self.hidden:
             if mark.filename == filename and mark.line <= number <= mark.end_line:
                 start = mark.column - 1 if number == mark.line else 0
                 end = mark.end_column - 1 if number == mark.end_line else len(line)
+                if (start, end) == (0, len(line)):
+                    return None
                 line = line[:start] + "•" * (end - start) + line[end:]
         return line
 
 
-_WITH_SECRETS = "site.yaml"
-"""Where administrators set secrets; no line of it is shown, since one that cannot be parsed may hold one as well."""
-
-
 def _read_lines(filename: str) -> list[str]:
-    # A pipe, such as a shell's <(…), can be read once only.
-    if not os.path.isfile(filename) or os.path.basename(filename) == _WITH_SECRETS:
+    if not os.path.isfile(filename):  # a pipe, such as a shell's <(…), can be read once only
         return []
     try:
         with open(filename, encoding="utf-8-sig", errors="replace") as file:
