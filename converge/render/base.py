@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from attrs import define, field
 
@@ -67,6 +67,15 @@ def brief(value: object, cells: int = VALUE_WIDTH) -> str:
     if isinstance(value, str):
         return LEFT_OUT if is_digest(value) else _brief_text(value, cells)
     return shorten(_literal(value), cells)
+
+
+def shown(value: Any) -> Any:  # noqa: ANN401  (whatever JSON holds)
+    """A value as it may be seen: digests of secrets are of no use to anyone, and differ where no key is saved yet."""
+    if isinstance(value, Mapping):
+        return {key: shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(item) for item in value]
+    return LEFT_OUT if is_digest(value) else value
 
 
 _ADDRESS = re.compile(r"(?P<kind>sha256|tree):(?P<digits>[0-9a-f]{64})(?: \((?P<words>.*)\))?", re.DOTALL)

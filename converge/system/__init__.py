@@ -104,6 +104,10 @@ class ReadOnlySystem:
         """What may be remembered of a secret; the same for the same one on this machine, and nowhere else."""
         return self._secrets.digest(secret)
 
+    def meet(self, secret: Secret) -> None:
+        """Leave a secret out of everything that programs say in this run."""
+        self._secrets.meet(secret)
+
     def query(
         self,
         argv: Sequence[str],
@@ -157,7 +161,7 @@ class ReadOnlySystem:
     def _revealed(self, value: "str | Secret") -> str:
         if isinstance(value, str):
             return value
-        self._secrets.meet(value)
+        self.meet(value)
         return value.reveal()
 
 
