@@ -49,24 +49,8 @@ def parse(params: Params) -> Spec:
     file_name(spec.name)
     if spec.ensure == PRESENT:
         asking.require_consistent(spec)
-        for group, keys in spec.groups.items():
-            for key in keys:
-                _require_no_parameter(group, key)
+        profile.require_no_setting(spec.groups)
     return spec
-
-
-def _require_no_parameter(group: str, key: str) -> None:
-    names = {(owner, _unnumbered(name)): field for field, (owner, name, _) in profile.SETTINGS.items()}
-    if field := names.get((group, _unnumbered(key))):
-        part, _, rest = field.partition("_")
-        name = f"{part}.{rest}" if part in ("ipv4", "ipv6", "proxy") else field
-        raise ProviderError(
-            f"there is a parameter for {key} in [{group}]", hint=f"give it as `{name}`, not in `groups`"
-        )
-
-
-def _unnumbered(key: str) -> str:
-    return key.rstrip("0123456789")
 
 
 def claims(spec: Spec) -> tuple[Claim, ...]:

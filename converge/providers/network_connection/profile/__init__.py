@@ -7,6 +7,7 @@ NetworkManager itself writes profiles: one that it has written again is then sti
 from collections.abc import Mapping
 from typing import Any
 
+from converge.errors import ProviderError
 from converge.model import Secret
 from converge.providers.network_connection.base import Found, Groups
 from converge.providers.network_connection.profile.addresses import Addresses, Gateway, Routes, Servers
@@ -23,7 +24,7 @@ from converge.providers.network_connection.profile.words import (
 )
 from converge.system import Keyfile
 
-__all__ = ["SETTINGS", "read", "read_groups", "write", "write_groups"]
+__all__ = ["SETTINGS", "read", "read_groups", "require_no_setting", "write", "write_groups"]
 
 
 def _ip(version: int) -> dict[str, tuple[str, Kind]]:
@@ -67,6 +68,21 @@ SETTINGS: Mapping[str, tuple[str, str, Kind]] = {
     name: (group, key, kind) for group, settings in _GROUPS.items() for name, (key, kind) in settings.items()
 }
 """Per field of the state: group, key and kind."""
+
+
+def require_no_setting(groups: Groups) -> None:
+    """ProviderError where a key that is given by its group is one that a parameter stands for."""
+    names = {(group, _unnumbered(key)): name for name, (group, key, _) in SETTINGS.items()}
+    for group, key in ((group, key) for group, keys in groups.items() for key in keys):
+        if name := names.get((group, _unnumbered(key))):
+            part, _, rest = name.partition("_")
+            parameter = f"{part}.{rest}" if part in ("ipv4", "ipv6", "proxy") else name
+            hint = f"give it as `{parameter}`, not in `groups`"
+            raise ProviderError(f"there is a parameter for {key} in [{group}]", hint=hint)
+
+
+def _unnumbered(key: str) -> str:
+    return key.rstrip("0123456789")
 
 
 def read(profile: Keyfile) -> dict[str, Found]:
