@@ -14,6 +14,7 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 PATHS = tuple(f"{folder}/{name}" for folder in ("/etc/app", "/var/lib/app") for name in ("one", "two"))
 REMOTES = ("apps", "more")
+CONNECTIONS = ("desk", "lab")
 CONTENTS = ("", "first\n", "second\n", "key=value\n[group]\nkey=other\n")
 MODES = ("0600", "0644", "u=rwX,go=rX")
 ZONES = ("Europe/Vienna", "Europe/Lisbon", "UTC")
@@ -91,6 +92,15 @@ ostree_remote = (
     | st.just({"gather": True})
 )
 
+network_connection = joined(
+    {"name": st.sampled_from(CONNECTIONS), "type": st.just("ethernet")},
+    ensure=ensure,
+    interface=st.sampled_from(("enp1s0", "enp2s0")),
+    autoconnect=st.booleans(),
+    ipv4=st.just({"method": "manual", "addresses": ["10.0.0.2/24"], "dns": ["10.0.0.53"]}),
+    groups=st.just({"ethernet": {"mtu": 1400}, "user-secrets": {"pin": "1234"}}),
+)
+
 TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "collection-id": collection_id,
     "directory": directory,
@@ -101,6 +111,7 @@ TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "line": line,
     "locale": locale,
     "move": move,
+    "network-connection": network_connection,
     "ostree-remote": ostree_remote,
     "permissions": permissions,
     "symlink": symlink,
@@ -167,13 +178,12 @@ def contradicts(one: Resource, other: Resource) -> bool:
 
 
 def takes_away(resource: Resource) -> bool:
-    return (
-        resource["type"] == "move" or resource["with"].get("ensure") == "absent" or resource["with"].get("empty", False)
-    )
+    asked = resource["with"]
+    return bool(resource["type"] == "move" or asked.get("ensure") == "absent" or asked.get("empty"))
 
 
 def touched(with_: Mapping[str, Any]) -> set[str]:
     """The names, and the paths down to their third component, that a resource speaks of."""
     texts = [value for value in with_.values() if isinstance(value, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
-    return paths | {text for text in texts if text in REMOTES}
+    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS)}
