@@ -17,8 +17,7 @@ from contextlib import contextmanager, suppress
 
 from attrs import define, field, frozen
 
-from converge.errors import ProviderError
-from converge.system.base import MIB, CommandResult, CommandTimeout, Root, shown
+from converge.system.base import MIB, CommandMissing, CommandResult, CommandTimeout, Root, shown
 from converge.system.commands.sandbox import BESIDE, HOME, View, sandbox
 
 OUTPUT_LIMIT = 4 * MIB
@@ -79,7 +78,7 @@ def _require_program(name: str, root: Root | None = None) -> None:
         paths = [name] if "/" in name else [f"{folder}/{name}" for folder in PATH.split(":")]
         found = next((path for path in paths if root.stat(path, follow=True)), None)
     if found is None:
-        raise ProviderError(f"the program '{shown(name)}' is not there", hint="install the package that has it")
+        raise CommandMissing(f"the program '{shown(name)}' is not there", hint="install the package that has it")
 
 
 def _require_folder(path: str, root: Root) -> None:
