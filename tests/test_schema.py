@@ -145,7 +145,7 @@ def test_a_key_of_a_resource_that_is_refused(key: str, at: str, code: str, messa
 
 def test_where_a_secret_may_stand_a_text_may_too() -> None:
     text = resource("command", "argv: [a], domain: machine, creates: /x, stdin: 5")
-    assert [(found.code, found.hint) for found in check(text)] == [("not-text", 'quote it: "5"')]
+    assert [(found.code, found.hint) for found in check(text)] == [("wrong-type", "quote what is text")]
     text = resource("command", "argv: [a], domain: machine, creates: /x, secrets: {A: b}")
     assert [found.code for found in check(text)] == ["written-out-secret"]
 

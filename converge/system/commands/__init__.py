@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 
 from attrs import define, field, frozen
 
+from converge.errors import ProviderError
 from converge.system.base import MIB, CommandMissing, CommandResult, CommandTimeout, Root, shown
 from converge.system.commands.sandbox import BESIDE, HOME, View, sandbox
 
