@@ -27,6 +27,7 @@ Run = Callable[..., CommandResult]
 def run(system: ReadOnlySystem, run: Run, spec: Spec, *options: str) -> CommandResult:
     """Run the playbook by `query` or `run` of the system, to its end, whatever its exit code."""
     program, path = _program(), _on_host(system, spec.given)
+    _require_inhabited(system, spec)
     if system.live:
         system.require_trusted(path if spec.role else os.path.dirname(path), below=True)
     play = path if spec.playbook else f"{HERE}/plays/{'role' if spec.role else 'tasks'}.yml"
@@ -77,19 +78,24 @@ class _Template(str):
 def _variables(system: ReadOnlySystem, spec: Spec, path: str) -> dict[str, Any]:
     """Those of the manifest, and ours, which no play can override."""
     secrets = {name: _Template(f"{{{{ converge_secrets['{name}'] }}}}") for name in spec.secrets}
-    given = {"ansible_python_interpreter": _python(system, spec), **spec.variables, **secrets, "converge_path": path}
+    given = {"ansible_python_interpreter": _python(system), **spec.variables, **secrets, "converge_path": path}
     if system.live:
         return {**given, "ansible_connection": "local"}
     return {**given, "ansible_connection": "converge_root"}
 
 
-def _python(system: ReadOnlySystem, spec: Spec) -> str:
+def _python(system: ReadOnlySystem) -> str:
     """The machine's own Python; on the live machine Ansible's does where it has none."""
-    if system.stat(PYTHON) or "ansible_python_interpreter" in spec.variables:
-        return PYTHON
-    if system.live:
-        return _Template("{{ ansible_playbook_python }}")
-    raise ProviderError(f"there is no {PYTHON} in this root, and Ansible needs it there", hint="install python3 in it")
+    return _Template("{{ ansible_playbook_python }}") if system.live and not system.stat(PYTHON) else PYTHON
+
+
+def _require_inhabited(system: ReadOnlySystem, spec: Spec) -> None:
+    """ProviderError where a foreign root lacks what Ansible needs there."""
+    python = spec.variables.get("ansible_python_interpreter", PYTHON)
+    for path in () if system.live else (python, "/bin/sh", "/dev", "/run"):
+        if system.stat(path) is None:
+            hint = "give the root a Python 3, a shell, and empty folders for /dev and /run first"
+            raise ProviderError(f"there is no {path} in this root, and Ansible needs it there", hint=hint)
 
 
 def _flow(value: Any) -> str:  # noqa: ANN401  (a Value)

@@ -23,7 +23,8 @@ from converge.system.base import Root
 
 View: TypeAlias = Literal["data", "beside", "inside", "entered"]
 
-HOME = "/tmp/home"  # noqa: S108  (private to the sandbox)
+HOME = "/run/home"
+"""On private memory: every root has a /run of its own, and some a link for /tmp."""
 BESIDE = "/.root"
 """Where the root stands in the view of that name, and in the one to be entered."""
 
@@ -94,7 +95,7 @@ def _inside(root: Root, bind: str, at: str = "") -> Iterator[str]:
         if found and found.kind == "directory":
             yield from (*words, f"{at}{path}")
             yield from _resolvers(at) if path == "/run" else ()
-            yield from ("--dir", f"{at}{HOME}") if path == "/tmp" else ()  # noqa: S108  (private to the sandbox)
+            yield from ("--dir", f"{at}{HOME}") if path == "/run" else ()
 
 
 def _host_folders() -> Iterator[str]:
