@@ -26,8 +26,9 @@ Run = Callable[..., CommandResult]
 
 def run(system: ReadOnlySystem, run: Run, spec: Spec, *options: str) -> CommandResult:
     """Run the playbook by `query` or `run` of the system, to its end, whatever its exit code."""
-    program, path = _program(), _on_host(system, spec.given)
+    path = _on_host(system, spec.given)
     _require_inhabited(system, spec)
+    program = _program()
     if system.live:
         system.require_trusted(path if spec.role else os.path.dirname(path), below=True)
     play = path if spec.playbook else f"{HERE}/plays/{'role' if spec.role else 'tasks'}.yml"

@@ -5,6 +5,7 @@ said, so that converge can leave out secrets before it takes the records apart. 
 reason: a part of a secret could not be told from other text.
 """
 
+import re
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -20,6 +21,7 @@ RECORD, FIELD = "\x1e", "\x1f"
 MOST_LINES = 100
 LONGEST_LINE = 4000
 """Characters."""
+TEMPORARY = re.compile(r"\S*/\.ansible/tmp/\S*/")
 LONGEST_REPORT = 1_000_000
 """Characters; beyond it tasks are named only."""
 
@@ -57,7 +59,9 @@ class CallbackModule(CallbackBase):
             self.add("changed", result.task_name, "".join(map(self.diff, parts(result._result))))
 
     def diff(self, part: Any) -> str:
-        return self._get_diff(part["diff"]) if part.get("diff") and part.get("changed", True) else ""
+        """As Ansible shows it, but for the folder of this run that holds what it has made of a template."""
+        text = self._get_diff(part["diff"]) if part.get("diff") and part.get("changed", True) else ""
+        return TEMPORARY.sub("", text)
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         """Check mode skips what it cannot foretell; a task that never changes anything need not be foretold."""

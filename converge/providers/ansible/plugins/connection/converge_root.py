@@ -1,5 +1,6 @@
 """Tasks run in another root: that of `ansible_host`, which converge's sandbox has made ready for chroot(1)."""
 
+import os
 import shlex
 import subprocess
 
@@ -27,7 +28,8 @@ class Connection(ConnectionBase):
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         argv = ["chroot", self._play_context.remote_addr, SHELL, "-c", cmd]
-        done = subprocess.run(argv, input=in_data or b"", capture_output=True, check=False)
+        own = {**os.environ, "TMPDIR": os.environ["HOME"]}  # not every root has a /tmp
+        done = subprocess.run(argv, input=in_data or b"", env=own, capture_output=True, check=False)
         return done.returncode, done.stdout, done.stderr
 
     def put_file(self, in_path: str, out_path: str) -> None:
