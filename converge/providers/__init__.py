@@ -16,7 +16,9 @@ BUILTIN = {
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
+    "group": "converge.providers.group",
     "permissions": "converge.providers.permissions",
+    "user": "converge.providers.user",
 }
 ENTRY_POINTS = "converge.providers"
 

@@ -13,6 +13,7 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 `fetch(system, spec, changes) -> None`   download what `apply` will need
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
@@ -23,6 +24,7 @@ from attrs import frozen
 from converge.errors import ProviderError
 from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
+from converge.system.base import shown
 from converge.system.store import address_of
 
 Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
@@ -133,6 +135,14 @@ def checked_path(path: str) -> str:
     if not path.startswith("/") or ".." in names:
         raise ProviderError(f"'{path}' is no absolute path", hint="write it from the root on, without '..'")
     return "/" + "/".join(names)
+
+
+def account_name(name: str) -> str:
+    """The name of a user or group that may be made, as sysusers.d(5) has them; ProviderError for any other."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,30}", name):
+        hint = "write a letter or '_', then letters, digits, '_' and '-', no more than 31 in all"
+        raise ProviderError(f"'{shown(name)}' is no name for a system account", hint=hint)
+    return name
 
 
 def owner_as_asked(system: ReadOnlySystem, asked: str | None, uid: int) -> str:
