@@ -22,11 +22,13 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "bookmarks[timetable]": "apply",
         "drop-ins[/etc/sudoers.d/wheel]": "apply",
     },
+    "group": {"turntable": "apply", "phono": "baseline"},
     "inherited": {"reader-settings": "apply", "welcome": "apply"},
     "mend-at-upgrade": {"private-homes": "baseline"},
     "merge": {"editor": "apply"},
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
+    "user": {"audio": "apply", "radio": "apply", "stations": "apply"},
 }
 """What is decided for each example's resources on a new machine."""
 
@@ -70,7 +72,10 @@ def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) 
     assert decisions(machine.plan(Event.INSTALL)) == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", ["first-file", "for-each", "inherited", "mend-at-upgrade", "merge", "parameters"])
+@pytest.mark.parametrize(
+    "name",
+    ["first-file", "for-each", "group", "inherited", "mend-at-upgrade", "merge", "parameters", "user"],
+)
 def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
     machine.manifest = manifests("examples")[name]
     assert "failed" not in outcomes(machine.apply(Event.INSTALL)).values()
