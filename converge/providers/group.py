@@ -13,7 +13,14 @@ from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, Value
 from converge.providers.base import ABSENT, PRESENT, Params, account_name, compare, every_field, values
 from converge.system import ReadOnlySystem, System
-from converge.system.accountfiles import Accounts, Editor, Group, require_changeable, require_number
+from converge.system.accountfiles import (
+    Accounts,
+    Editor,
+    Group,
+    require_changeable,
+    require_number,
+    require_system_number,
+)
 
 TYPE = "group"
 GROUPS = (("ensure", "gid"),)
@@ -34,7 +41,9 @@ class State:
 
 
 def parse(params: Params) -> Spec:
-    return Spec(**params)
+    spec = Spec(**params)
+    require_system_number("group", spec.name, spec.gid)
+    return spec
 
 
 def claims(spec: Spec) -> tuple[Claim, ...]:

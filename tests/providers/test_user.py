@@ -198,12 +198,15 @@ def test_a_user_with_another_number_is_an_error(root: Path, system: System) -> N
     ("uid", "message"),
     [
         (113, "the uid 113 for 'saned' belongs to the user 'scan'"),
+        (500, "the uid 500 for 'saned' is no system user's: they end at 499"),
         (1000, "the uid 1000 for 'saned' is no system user's: they end at 999"),
     ],
 )
-def test_a_number_that_a_user_cannot_have_is_an_error(system: System, uid: int, message: str) -> None:
-    with pytest.raises(ProviderError, match=message):
+def test_a_number_that_a_user_cannot_have_is_an_error(root: Path, system: System, uid: int, message: str) -> None:
+    (root / "etc/login.defs").write_text("SYS_UID_MAX 499\n")
+    with pytest.raises(ProviderError, match=message) as caught:
         changes_for(system, name="saned", uid=uid)
+    assert "leave `uid` out" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("asked", [{}, {"ensure": "absent"}, {"shell": "/bin/false"}])

@@ -16,7 +16,7 @@ from converge.providers.base import ABSENT, PRESENT, Params, compare, every_fiel
 from converge.providers.user import making
 from converge.providers.user.base import Spec
 from converge.system import ReadOnlySystem, System
-from converge.system.accountfiles import Accounts, Editor, require_changeable, require_number
+from converge.system.accountfiles import Accounts, Editor, require_changeable, require_number, require_system_number
 
 __all__ = ["GROUPS", "TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
 
@@ -37,7 +37,9 @@ class State:
 
 
 def parse(params: Params) -> Spec:
-    return Spec(**params)
+    spec = Spec(**params)
+    require_system_number("user", spec.name, spec.uid)
+    return spec
 
 
 def claims(spec: Spec) -> tuple[Claim, ...]:

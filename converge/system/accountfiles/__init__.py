@@ -19,10 +19,11 @@ from converge.system.accountfiles.base import (
     User,
     require_changeable,
     require_number,
+    require_system_number,
 )
 from converge.system.accountfiles.reading import Accounts
 
-__all__ = ["Accounts", "Editor", "Group", "User", "require_changeable", "require_number"]
+__all__ = ["Accounts", "Editor", "Group", "User", "require_changeable", "require_number", "require_system_number"]
 
 _ORDER = (GSHADOW, GROUP, SHADOW, PASSWD)
 """In which files are written. The line that an account is known by comes after its password, and a user's after its

@@ -14,6 +14,8 @@ NOLOGIN = "/usr/sbin/nologin"
 Kind: TypeAlias = Literal["user", "group"]
 FILES: dict[Kind, str] = {"user": PASSWD, "group": GROUP}
 NUMBERS: dict[Kind, str] = {"user": "uid", "group": "gid"}
+HIGHEST = 999
+"""The numbers of people begin above, whatever login.defs(5) says."""
 _WIDTHS = {PASSWD: 7, GROUP: 4, SHADOW: 9, GSHADOW: 4}
 _LONGEST_NUMBER = 10  # digits
 _NIS = ("+", "-")
@@ -91,6 +93,14 @@ class Table:
 
 def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
+
+
+def require_system_number(kind: Kind, name: str, number: int | None, highest: int = HIGHEST) -> None:
+    """ProviderError for a number that no new system account can have."""
+    if number is not None and not 0 < number <= highest:
+        word = NUMBERS[kind]
+        message = f"the {word} {number} for '{name}' is no system {kind}'s: they end at {highest}"
+        raise ProviderError(message, hint=f"take a lower one, or leave `{word}` out and the next that is free is taken")
 
 
 def require_changeable(kind: Kind, name: str, number: int) -> None:

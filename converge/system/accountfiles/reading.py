@@ -8,6 +8,7 @@ from converge.errors import ProviderError
 from converge.system import ReadOnlySystem
 from converge.system.accountfiles.base import (
     FILES,
+    HIGHEST,
     NUMBERS,
     Group,
     Kind,
@@ -15,12 +16,13 @@ from converge.system.accountfiles.base import (
     User,
     is_number,
     require_changeable,
+    require_system_number,
 )
 from converge.system.base import shown
 
 LOGIN_DEFS = "/etc/login.defs"
-LOWEST, HIGHEST = 101, 999
-"""The numbers for system accounts where login.defs(5) says nothing; those of people begin above, whatever it says."""
+LOWEST = 101
+"""The lowest number that is given to a system account where login.defs(5) says nothing."""
 
 
 @define
@@ -85,15 +87,12 @@ class Accounts:
 
     def require_free(self, kind: Kind, name: str, number: int) -> None:
         """ProviderError where an account that is to be made cannot have a number."""
-        remedy = "take another one, or leave it out and the next that is free is taken"
-        word, highest = NUMBERS[kind], self._ids(kind)[1]
-        if not 0 < number <= highest:
-            raise ProviderError(
-                f"the {word} {number} for '{name}' is no system {kind}'s: they end at {highest}", hint=remedy
-            )
+        require_system_number(kind, name, number, self._ids(kind)[1])
         owner = next((account.name for account in self._accounts(kind) if account.id == number), None)
         if owner is not None:
-            raise ProviderError(f"the {word} {number} for '{name}' belongs to the {kind} '{shown(owner)}'", hint=remedy)
+            word = NUMBERS[kind]
+            message = f"the {word} {number} for '{name}' belongs to the {kind} '{shown(owner)}'"
+            raise ProviderError(message, hint=f"take another, or leave `{word}` out and the next that is free is taken")
 
     def require_removable(self, kind: Kind, name: str) -> None:
         """ProviderError for a group that is a user's primary one, and for what the image brings."""
