@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from converge.errors import ConvergeError, Later
+from converge.errors import ConvergeError, Later, ProviderError
 from converge.expand import Instance, over_probe
 from converge.ledger import Intent, Ledgers, frozen_value
 from converge.model import Action, Change, Decision, Domain, Entry, Phase, Policy, Resource, Status, Value
@@ -37,7 +37,7 @@ class Work:
     """What the engine needs to carry out a step and to remember it."""
 
     instance: Instance
-    halves: tuple[Half, ...]
+    halves: tuple[Half, ...] = ()
     things: tuple[str, ...] = ()
     where: Mapping[str, Domain] = field(factory=dict)
     """Per field of the state, the domain it lives in; nothing where the parameters are unknown."""
@@ -46,6 +46,18 @@ class Work:
     """The domains whose share is due; a half that is settled is left alone."""
     replay: tuple[Change, ...] = ()
     """Changes of an interrupted run that are made again, so that what follows from them is not lost."""
+    follows: tuple[str, ...] = ()
+    """Ids of the instances after whose changes this one does something."""
+    notices: tuple[str, ...] = ()
+    """Those of them that have changed, or are about to."""
+
+    @property
+    def spec(self) -> Any:  # noqa: ANN401  (the provider's)
+        """What is asked here and now: a provider that follows others is told of their changes."""
+        notified = (
+            optional(self.instance.provider, "notified", None) if self.notices and self.instance.provider else None
+        )
+        return notified(self.instance.spec, self.notices) if notified else self.instance.spec
 
     @property
     def due_halves(self) -> tuple[Half, ...]:
@@ -66,16 +78,24 @@ def decide(
     *,
     needs: tuple[str, ...] = (),
     waits: Collection[Step] = (),
+    follows: Collection[Step] = (),
 ) -> Step:
-    """Make the step of an instance. It `waits` for the steps, of those that it needs, that are still to be done."""
-    step = _blank(instance, occasion, needs)
+    """Make the step of an instance.
+
+    It `waits` for the steps, of those that it needs, that are still to be done, and `follows` others.
+    """
+    changing = [each for each in follows if each.decision is Decision.APPLY]
+    notices = dict.fromkeys((*pending_notices(instance, ledgers), *(each.id for each in changing)))
+    work = Work(instance, follows=tuple(each.id for each in follows), notices=tuple(notices))
+    step = _blank(work, occasion, needs)
     try:
         where = _where(instance, system)
         halves = _halves(instance, ledgers, occasion, where)
         _refuse_undeployed(halves, ledgers)
-        step = _from_policy(evolve(step, work=Work(instance, halves, _things(instance), where)))
+        work = evolve(work, halves=halves, things=_things(instance), where=where)
+        step = _from_policy(evolve(step, work=work, certain=all(each.certain for each in changing)))
         if step.decision is not Decision.APPLY:
-            return step
+            return evolve(step, certain=True)
         inspected = _inspected(step, system)
         return _uncertain(step) if waits and _is_open(inspected, waits) else inspected
     except Later as later:
@@ -84,11 +104,32 @@ def decide(
         return _uncertain(step) if waits and instance.error is None else _failed(step, error)
 
 
+def pending_notices(instance: Instance, ledgers: Ledgers) -> tuple[str, ...]:
+    """The resources of whose changes, in this run or one that was killed, an instance has still to be told."""
+    found = (each for ledger in ledgers for each in ledger.memory.notices(instance.resource, instance.id))
+    return tuple(dict.fromkeys(each.cause for each in found))
+
+
 def _is_open(step: Step, waits: Collection[Step]) -> bool:
-    """What it needs makes the thing that is absent, or changes that on which `only_if` is not met."""
+    """What it needs makes the thing that is absent, or changes that on which `only_if` is not met, or what it found."""
+    own = step.work.things
     if step.decision is Decision.NOT_APPLICABLE:
-        return any(not set(step.work.things).isdisjoint(each.work.things) for each in waits)
-    return step.decision is Decision.IN_PLACE and getattr(step.work.state, "ensure", None) == ABSENT
+        return any(not set(own).isdisjoint(each.work.things) for each in waits)
+    if any(_overlap(one, other) for each in waits for one in own for other in each.work.things):
+        return True
+    absent = getattr(step.work.state, "ensure", None) == ABSENT
+    return step.decision is Decision.IN_PLACE and absent and not _wants_absence(step)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two things are paths of which one is the other, or lies below it; ` (…)` behind one says what of it."""
+    paths = [thing.partition(":")[2].partition(" (")[0] for thing in (one, other)]
+    shorter, longer = sorted(paths, key=len)
+    return shorter.startswith("/") and f"{longer}/".startswith(f"{shorter.rstrip('/')}/")
+
+
+def _wants_absence(step: Step) -> bool:
+    return any(claim.field == "ensure" and claim.value == ABSENT for claim in step.work.instance.claims)
 
 
 def _uncertain(step: Step) -> Step:
@@ -97,10 +138,10 @@ def _uncertain(step: Step) -> Step:
     return evolve(step, decision=Decision.APPLY, action=Action.CHANGE, certain=False, reason=reason)
 
 
-def _blank(instance: Instance, occasion: Occasion, needs: tuple[str, ...]) -> Step:
-    resource = instance.resource
+def _blank(work: Work, occasion: Occasion, needs: tuple[str, ...]) -> Step:
+    resource = work.instance.resource
     return Step(
-        id=instance.id,
+        id=work.instance.id,
         type=resource.type,
         policy=resource.apply,
         event=occasion.event,
@@ -112,7 +153,7 @@ def _blank(instance: Instance, occasion: Occasion, needs: tuple[str, ...]) -> St
         source=resource.mark,
         why=resource.why,
         needs=needs,
-        work=Work(instance, ()),
+        work=work,
     )
 
 
@@ -237,10 +278,20 @@ def _inspected(step: Step, system: ReadOnlySystem) -> Step:
     work = evolve(work, state=state)
     if settled := _adopted_absent(step, work):
         return settled
-    changes = tuple(c for c in provider.diff(instance.spec, state) if work.where[c.field] in work.applying)
+    unmet = evolve(step, decision=Decision.NOT_APPLICABLE, reason="`only_if` is not met", work=work)
+    try:
+        difference = provider.diff(work.spec, state)
+    except ProviderError:
+        if _guard_met(instance, provider, state):
+            raise
+        return unmet
+    changes = tuple(change for change in difference if work.where[change.field] in work.applying)
     replay = _replay(work, state)
+    idle = optional(provider, "idle", None)
+    if not changes and not replay and idle and (reason := idle(work.spec, state)):
+        return evolve(step, decision=Decision.NOT_APPLICABLE, reason=reason, work=work)
     if changes and not replay and not _guard_met(instance, provider, state):
-        return evolve(step, decision=Decision.NOT_APPLICABLE, reason="`only_if` is not met", work=work)
+        return unmet
     judgement = _judged(work, changes)
     step = evolve(
         step,

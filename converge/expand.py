@@ -1,5 +1,6 @@
 """Product and facts become instances: `for_each` unrolled, `when` asked, `with` evaluated and parsed."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from converge.expressions import (
 from converge.facts import Facts
 from converge.model import Asset, Claim, Product, Resource, Unknown, Value
 from converge.providers.base import AnyProvider, optional
+from converge.system import ReadOnlySystem
 
 
 @frozen
@@ -117,8 +119,16 @@ def _condition(resource: Resource, facts: Facts) -> "bool | Unknown":
 def _param(resource: Resource, provider: AnyProvider, name: str, value: Value, facts: Facts) -> Any:  # noqa: ANN401  (a Value, an Asset or Unknown)
     found = evaluate_within(value, facts)
     if name in optional(provider, "FILES", ()) and isinstance(found, str) and not found.startswith("/"):
-        return Asset(facts.system.real(_beside(resource.mark_of("with", name).filename, found)))
+        return _asset(_beside(resource.mark_of("with", name).filename, found), facts.system)
     return found
+
+
+def _asset(path: str, system: ReadOnlySystem) -> Asset:
+    """A file beside the manifest; what root is to act on must be root's, as the manifest must."""
+    real = system.real(path)
+    if system.live:
+        system.require_trusted(os.path.abspath(real))
+    return Asset(real)
 
 
 def _beside(manifest: str, path: str) -> str:

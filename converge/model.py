@@ -185,6 +185,8 @@ class Resource:
     on_user_change: OnUserChange = OnUserChange.OVERWRITE
     on_adopt: OnAdopt = OnAdopt.APPLY
     needs: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    """The ids, given in `with`, after whose changes this resource does something."""
     for_each: Value = None
     renamed_from: str | None = None
     why: str | None = None
@@ -220,7 +222,10 @@ class Product:
 
 @frozen
 class Claim:
-    """What a resource owns, one field of one thing, and the value it wants there (None: it depends on the machine)."""
+    """What a resource owns, one field of one thing, and the value it wants there (None: it depends on the machine).
+
+    A thing that is a part of what is at a path is the path, and in parentheses the part: `/etc/hosts (127.0.0.1)`.
+    """
 
     kind: str
     thing: str
@@ -245,8 +250,12 @@ class Change:
 
 
 class EffectKind(StrEnum):
-    """What may have to follow a change, once, at the end of a run; in the order they run."""
+    """What may have to follow a change, once, at the end of a run; in the order they run.
 
+    A notice is no such thing: it waits for the step of the resource that follows the change.
+    """
+
+    NOTICE = "notice"
     DAEMON_RELOAD = "daemon-reload"
     RESTART = "restart"
     REBOOT = "reboot"
@@ -254,10 +263,11 @@ class EffectKind(StrEnum):
 
 @frozen
 class Effect:
-    """A deferred effect; `unit` names what to restart."""
+    """A deferred effect; `unit` names what to restart, or the resource that is told of a change of `cause`."""
 
     kind: EffectKind
     unit: str = ""
+    cause: str = ""
 
 
 @frozen

@@ -1,7 +1,8 @@
 """Put a plan together: every instance decided in order, and what the decisions mean for each other. Reads only."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
@@ -10,7 +11,7 @@ from converge.errors import ConvergeError
 from converge.expand import Instance, expand
 from converge.facts import Facts
 from converge.ledger import Ledgers
-from converge.model import Action, Change, Decision, Phase, Product, Value
+from converge.model import Action, Change, Decision, Phase, Product, Resource, Value
 from converge.occasion import Occasion
 from converge.plan import Plan, Step, in_order
 from converge.providers.base import optional
@@ -32,19 +33,22 @@ class Planner:
     def plan(self, product: Product) -> Plan:
         instances = _yielding(expand(product, self.facts))
         by_id = {instance.id: instance for instance in instances}
-        needs = _needs(instances)
+        needs = _named(instances, lambda resource: resource.needs)
+        follows = _named(instances, lambda resource: resource.follows)
         steps: dict[str, Step] = {}
-        for id_ in in_order(needs):
-            steps[id_] = self.step(by_id[id_], needs[id_], steps)
-        decided = _without_conflicts(tuple(steps.values()))
+        for id_ in in_order({id_: (*needs[id_], *follows[id_]) for id_ in needs}):
+            steps[id_] = self.step(by_id[id_], needs[id_], follows[id_], steps)
+        decided = _met(tuple(steps.values()))
         return Plan(product, self.occasion.events, self.occasion.adopting, decided, phase=self.phase)
 
-    def step(self, instance: Instance, needs: tuple[str, ...], before: Mapping[str, Step]) -> Step:
-        """Decide one instance after those that it needs (`before`, by id)."""
-        needed = [before[id_] for id_ in needs]
+    def step(
+        self, instance: Instance, needs: tuple[str, ...], follows: tuple[str, ...], before: Mapping[str, Step]
+    ) -> Step:
+        """Decide one instance after those that it needs and follows (`before`, by id)."""
+        needed, followed = [before[id_] for id_ in needs], [before[id_] for id_ in follows]
         waits = [step for step in needed if step.decision is Decision.APPLY]
-        step = decide(instance, self.ledgers, self.system, self.occasion, needs=needs, waits=waits)
-        return _in_phase(blocked(step, needed), needed, self.phase)
+        step = decide(instance, self.ledgers, self.system, self.occasion, needs=needs, waits=waits, follows=followed)
+        return _in_phase(blocked(step, needed), [*needed, *followed], self.phase)
 
 
 def blocked(step: Step, needed: Iterable[Step]) -> Step:
@@ -66,15 +70,15 @@ def _in_phase(step: Step, needed: Iterable[Step], phase: Phase) -> Step:
     return evolve(step, decision=Decision.OWED, action=Action.NONE, changes=(), reason=reason)
 
 
-def _needs(instances: tuple[Instance, ...]) -> dict[str, tuple[str, ...]]:
-    """Per instance the instances that it needs; the id of a `for_each` stands for all of its elements."""
+def _named(instances: tuple[Instance, ...], names: Callable[[Resource], tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Per instance the instances that it names; the id of a `for_each` stands for all of its elements."""
     elements: dict[str, list[str]] = defaultdict(list)
     for instance in instances:
         elements[instance.resource.id].append(instance.id)
         if instance.is_element:
             elements[instance.id].append(instance.id)
     return {
-        instance.id: tuple(id_ for needed in instance.resource.needs for id_ in elements.get(needed, ()))
+        instance.id: tuple(id_ for name in names(instance.resource) for id_ in elements.get(name, ()))
         for instance in instances
     }
 
@@ -101,23 +105,45 @@ def _yield(instance: Instance, owned: set[str]) -> Instance:
         return evolve(instance, error=error)
 
 
-def _without_conflicts(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Two steps that would give one field different values both fail, and what needs them is blocked."""
-    wanted: dict[tuple[str, str, str], dict[str, Value]] = defaultdict(dict)
+def _met(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """What the steps mean for each other.
+
+    Two that would give one field different values both fail, and what needs them is blocked. Where they would give it
+    the same value, whether there is anything left for the later one is known once the earlier one is done.
+    """
+    changed: dict[_Field, dict[str, Value]] = defaultdict(dict)
+    wanted: dict[_Field, dict[str, Value]] = defaultdict(dict)
     for step in steps:
-        for key, change in _claimed(step):
-            wanted[key][step.id] = change.after
+        for key, value in _claimed(step):
+            wanted[key][step.id] = value
+        for key, change in _changed(step):
+            wanted[key][step.id] = changed[key][step.id] = change.after
     quarrels = {id_: (key, rest) for key, values in wanted.items() for id_, rest in _disagreeing(values)}
-    if not quarrels:
-        return steps
+    repeats = {id_: next(iter(values)) for values in changed.values() for id_ in list(values)[1:]}
     decided: dict[str, Step] = {}
     for step in steps:
-        failed = _quarrelling(step, *quarrels[step.id]) if step.id in quarrels else step
-        decided[step.id] = blocked(failed, [decided[id_] for id_ in step.needs])
+        if step.id in quarrels:
+            step = _quarrelling(step, *quarrels[step.id])
+        elif step.id in repeats:
+            step = evolve(step, certain=False, reason=f"to be known once '{repeats[step.id]}' is done")
+        decided[step.id] = blocked(step, [decided[id_] for id_ in step.needs]) if quarrels else step
     return tuple(decided.values())
 
 
-def _claimed(step: Step) -> list[tuple[tuple[str, str, str], Change]]:
+_Field: TypeAlias = tuple[str, str, str]
+"""A claim's kind, thing and field."""
+
+
+def _claimed(step: Step) -> list[tuple[_Field, Value]]:
+    """What a step that changes something insists on besides, where that is known."""
+    if step.decision is not Decision.APPLY or not step.certain:
+        return []
+    kept = {change.field for change in step.kept}
+    claims = [claim for claim in step.work.instance.claims if claim.value is not None and claim.field not in kept]
+    return [((claim.kind, claim.thing, claim.field), claim.value) for claim in claims]
+
+
+def _changed(step: Step) -> list[tuple[_Field, Change]]:
     if step.decision is not Decision.APPLY:
         return []
     claims = {claim.field: claim for claim in step.work.instance.claims}
@@ -131,7 +157,7 @@ def _disagreeing(values: Mapping[str, Value]) -> list[tuple[str, list[str]]]:
     return [(id_, [other for other in values if values[other] != values[id_]]) for id_ in values]
 
 
-def _quarrelling(step: Step, key: tuple[str, str, str], others: list[str]) -> Step:
+def _quarrelling(step: Step, key: _Field, others: list[str]) -> Step:
     kind, thing, field = key
     names = " and ".join(f"'{other}'" for other in others)
     reason = f"claims {field} of {kind} {thing} with another value than {names}; change one of them, or its `when`"

@@ -6,13 +6,16 @@ from typing import Any
 
 from attrs import frozen
 
-from converge.errors import ConvergeError, StalePlan
+from converge.errors import ConvergeError, StalePlan, UsageError
+from converge.model import Product
 from converge.request import Request
 
 FORMAT = 1
 NAMED = 5
 """How many resources are named that a stale plan no longer fits."""
 _KEY = "converge_plan"
+_SAID: Mapping[str, Any] = {"diagnostics": []}
+"""What was only said to whoever read the plan."""
 
 
 @frozen
@@ -24,7 +27,14 @@ class SavedPlan:
     plan: Mapping[str, Any]
 
 
-def save(path: str, request: Request, plan: Mapping[str, Any]) -> None:
+def save(path: str, request: Request, product: Product, plan: Mapping[str, Any]) -> None:
+    """Save a plan. UsageError where the request holds a secret, which no file may remember."""
+    for name in request.settings:
+        if product.parameters[name].type == "secret":
+            raise UsageError(
+                f"--set {name}=… is a secret, which cannot be saved in a plan",
+                hint="set it in /etc/converge/site.yaml, or apply without a saved plan",
+            )
     document = {_KEY: FORMAT, "request": request.absolute().to_json(), "plan": plan}
     try:
         with open(path, "w", encoding="utf-8") as file:
@@ -54,7 +64,7 @@ def load(path: str) -> SavedPlan | None:
 def require_fit(saved: SavedPlan, plan: Mapping[str, Any]) -> None:
     """Raise StalePlan unless the request still comes to the plan that was saved."""
     now = json.loads(json.dumps(plan))
-    if now == saved.plan:
+    if {**now, **_SAID} == {**saved.plan, **_SAID}:
         return
     before = {step["id"]: step for step in saved.plan["steps"]}
     after = {step["id"]: step for step in now["steps"]}

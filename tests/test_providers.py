@@ -10,11 +10,22 @@ from converge import providers
 from converge.errors import ConvergeError
 from converge.providers import (
     collection_id,
+    directory,
     file,
     flatpak_app,
     flatpak_remote,
     group,
+    hostname,
+    keyfile,
+    line,
+    locale,
+    move,
+    network_connection,
+    ostree_remote,
     permissions,
+    symlink,
+    sysctl,
+    timezone,
     user,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
@@ -22,11 +33,22 @@ from converge.providers.base import AnyProvider, Provider, field_names
 # mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
 TYPED: tuple[AnyProvider, ...] = (
     collection_id,
+    directory,
     file,
     flatpak_app,
     flatpak_remote,
     group,
+    hostname,
+    keyfile,
+    line,
+    locale,
+    move,
+    network_connection,
+    ostree_remote,
     permissions,
+    symlink,
+    sysctl,
+    timezone,
     user,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}

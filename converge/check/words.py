@@ -13,12 +13,15 @@ from converge.expressions import (
     ANY,
     BOOLEAN,
     INTEGER,
+    SECRET,
     SIZE,
     TEXT,
     TEXTS,
     VERSION,
     ExpressionError,
+    Name,
     Scope,
+    Template,
     Tree,
     Type,
     element_type,
@@ -26,6 +29,7 @@ from converge.expressions import (
     parse_expression,
     parse_template,
     type_of_value,
+    walk,
 )
 from converge.expressions import check as check_tree
 from converge.facts import scope as facts_scope
@@ -36,6 +40,7 @@ _PARAMETER_TYPES: Mapping[str, Type] = {
     "boolean": BOOLEAN,
     "integer": INTEGER,
     "list": TEXTS,
+    "secret": SECRET,
     "size": SIZE,
     "text": TEXT,
     "version": VERSION,
@@ -123,12 +128,28 @@ class _Reader:
         if "{{" not in text:
             return set()
         used, type_ = self._tree(text, path, template=True)
+        if not self._is_in_place(type_, path, wanted):
+            return used
         expected, found = _json_types(wanted), type_.json_type
         if expected and found is not None and found not in expected:
             words = " or ".join(_JSON_WORDS[name] for name in sorted(expected))
             hint = f"write an expression that comes to {words}"
             self._wrong_type(path, f"'{path[-1]}' takes {words}, not {_JSON_WORDS[found]}", hint)
         return used
+
+    def _is_in_place(self, type_: Type, path: Path, wanted: Mapping[str, Any]) -> bool:
+        """Report a secret where it would be shown, and anything else where a secret is due."""
+        takes = wanted.get("x-secret", False)
+        if type_.kind == "secret" and not takes:
+            message = f"'{path[-1]}' takes no secret: it is shown in plans and remembered as it is"
+            hint = "name a secret only in parameters that are for secrets"
+            self.report.error("secret-in-the-open", message, self.resource.mark_of(*path), hint=hint)
+            return False
+        if takes is True and type_.kind not in ("secret", "any"):
+            self.report.hide(self.resource.mark_of(*path))
+            self._wrong_type(path, f"'{path[-1]}' takes a secret", "declare the parameter with `type: secret`")
+            return False
+        return True
 
     def _tree(self, text: str, path: Path, *, template: bool = False) -> tuple[set[str], Type]:
         """The names that an expression uses, and its type: any, where what has been reported leaves it without one."""
@@ -137,10 +158,21 @@ class _Reader:
         except ExpressionError as error:
             self._problem(text, path, error.code, error.message, error.hint, error.offset, error.length)
             return set(), ANY
+        self._check_secrets(tree, text, path)
         checked = check_tree(tree, self.scope)
         for found in checked.problems:
             self._problem(text, path, found.code, found.message, found.hint, found.offset, found.length)
         return set(names_in(tree)), ANY if checked.problems else checked.type
+
+    def _check_secrets(self, tree: Tree, text: str, path: Path) -> None:
+        """A secret stands alone: what is computed of it could be shown."""
+        if isinstance(tree, Template) and isinstance(tree.whole, Name):
+            return
+        for node in walk(tree):
+            if isinstance(node, Name) and self.scope.names.get(node.dotted) == SECRET:
+                span, hint = node.span, f'write "{{{{ {node.dotted} }}}}" and nothing beside it'
+                message = f"nothing can be computed with the secret '{node.dotted}'"
+                self._problem(text, path, "secret-in-the-open", message, hint, span.start, span.end - span.start)
 
     def check_only_if(self) -> None:
         """`only_if` is compared with what is found on the machine, and never evaluated."""
@@ -170,7 +202,8 @@ def _children(value: Value) -> Iterator[tuple[str | int, Value]]:
 
 
 def _at(wanted: Mapping[str, Any], key: str | int) -> Mapping[str, Any]:
-    inner = wanted.get("items") if isinstance(key, int) else wanted.get("properties", {}).get(key)
+    others = wanted.get("additionalProperties")
+    inner = wanted.get("items") if isinstance(key, int) else wanted.get("properties", {}).get(key, others)
     return inner if isinstance(inner, Mapping) else {}
 
 

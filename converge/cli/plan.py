@@ -40,6 +40,6 @@ def plan(
         system = ReadOnlySystem(request.root, this_hardware=this_hardware)
         made, _ = prepare(request, system)
         if out:
-            saved.save(out, request, json.plan(made))
+            saved.save(out, request, made.product, json.plan(made))
         output.write(lambda: json.plan(made), lambda: text.plan(made, columns=output.columns, verbose=verbose))
     return ExitCode.CHANGES if detailed_exitcode and made.has_changes else ExitCode.OK

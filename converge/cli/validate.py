@@ -73,7 +73,7 @@ def _in_order(report: "Report") -> "Report":
     def place(each: "Diagnostic") -> tuple[int, int, int]:
         return (files.index(each.mark.filename), each.mark.line, each.mark.column) if each.mark else (-1, 0, 0)
 
-    return type(report)(sorted(report, key=place))
+    return type(report)(sorted(report, key=place), report.hidden)
 
 
 def _write(report: "Report", files: list[str], format_: FindingsFormat, output: base.Output) -> None:
@@ -83,7 +83,7 @@ def _write(report: "Report", files: list[str], format_: FindingsFormat, output: 
             from converge.render.base import Sources
 
             looked_at = {*files, *(each.mark.filename for each in report if each.mark)}
-            found = text.diagnostics(report, Sources(), columns=output.columns)
+            found = text.diagnostics(report, Sources(report.hidden), columns=output.columns)
             output.lines([*found, text.verdict(report, len(looked_at))])
         case FindingsFormat.GITHUB:
             from converge.render import github

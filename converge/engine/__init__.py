@@ -30,7 +30,8 @@ def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer |
     for ledger in ledgers:
         ledger.recover(system)
     _open(ledgers, occasion, product, system)
-    execution = Execution(planner, system)
+    execution = Execution(planner, system, _followers(plan))
+    execution.note_ahead(plan.steps)
     for step in plan.steps:
         if observer:
             observer.started(step)
@@ -38,10 +39,30 @@ def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer |
         if observer:
             observer.finished(result)
     results = tuple(execution.results.values())
+    _drop_stale_notices(results, ledgers, system)
     loops.settle(plan.product, results, planner)
     effects, errors = _run_effects(ledgers, system)
     _close(ledgers, occasion, product, system)
     return Run(plan, results, effects, errors)
+
+
+def _followers(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Per id, those that do something after its change."""
+    found: dict[str, tuple[str, ...]] = {}
+    for step in plan.steps:
+        for id_ in step.work.follows:
+            found[id_] = (*found.get(id_, ()), step.id)
+    return found
+
+
+def _drop_stale_notices(results: tuple[StepResult, ...], ledgers: Ledgers, system: System) -> None:
+    """What a resource was to be told that is declared no longer is of no account."""
+    instances = [result.step.work.instance for result in results]
+    for ledger in ledgers:
+        wanted = {notice for each in instances for notice in ledger.memory.notices(each.resource, each.id)}
+        for effect in ledger.memory.effects:
+            if effect.kind is EffectKind.NOTICE and effect not in wanted:
+                ledger.effect_done(system, effect)
 
 
 def _open(ledgers: Ledgers, occasion: Occasion, product: str, system: System) -> None:
@@ -52,6 +73,7 @@ def _open(ledgers: Ledgers, occasion: Occasion, product: str, system: System) ->
 
 
 def _close(ledgers: Ledgers, occasion: Occasion, product: str, system: System) -> None:
+    system.keep_secret_key()
     for ledger in ledgers:
         if ledger.refused:
             continue
@@ -63,7 +85,8 @@ def _close(ledgers: Ledgers, occasion: Occasion, product: str, system: System) -
 
 def _run_effects(ledgers: Ledgers, system: System) -> tuple[tuple[Effect, ...], tuple[str, ...]]:
     """Run what the changes of this run, and of one that was killed, call for: each once, in the order of kinds."""
-    found = {effect for ledger in ledgers for effect in ledger.memory.effects}
+    every = {effect for ledger in ledgers for effect in ledger.memory.effects}
+    found = {effect for effect in every if effect.kind is not EffectKind.NOTICE}
     pending = sorted(found, key=lambda effect: (list(EffectKind).index(effect.kind), effect.unit))
     errors = []
     for effect in pending:

@@ -3,19 +3,19 @@
 Killed anywhere, the next run finds the intent and goes on from it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any
 
 from attrs import define, evolve, field
 
-from converge.decide import Half, Work, definition, provider_of
+from converge.decide import Half, Work, definition, pending_notices, provider_of
 from converge.engine.base import StepResult
 from converge.errors import ConvergeError, Later, ProviderError
 from converge.ledger import Intent, Ledger
-from converge.model import Action, Change, Decision, Domain, Effect, Entry, Outcome, Status, Value
+from converge.model import Action, Change, Decision, Domain, Effect, EffectKind, Entry, Outcome, Resource, Status, Value
 from converge.plan import Step
-from converge.planner import Planner, blocked
+from converge.planner import UNSATISFIED, Planner, blocked
 from converge.providers.base import fields_of, is_absent
 from converge.system import System
 
@@ -40,13 +40,26 @@ class Execution:
 
     planner: Planner
     system: System
+    followers: Mapping[str, tuple[str, ...]]
+    """Per id, those that are told of its change."""
     results: dict[str, StepResult] = field(factory=dict)
+
+    def note_ahead(self, steps: Iterable[Step]) -> None:
+        """Remember what the plan found settled, before anything is changed.
+
+        A change may alter what was found in place, or make the thing whose absence was the reason. A run after one that
+        is killed would take that for what it was before converge came.
+        """
+        for step in steps:
+            if step.decision in (Decision.BASELINE, Decision.IN_PLACE, Decision.KEEP) and not step.work.follows:
+                self._note(step)
 
     def carry_out(self, step: Step) -> StepResult:
         started = monotonic()
         step = self._decided_again(step)
         result = self._apply(step) if step.decision is Decision.APPLY else self._note(step)
         self._bring_home(result.step)
+        self._take_notices(result.step)
         self.results[step.id] = evolve(result, seconds=monotonic() - started)
         return self.results[step.id]
 
@@ -59,6 +72,15 @@ class Execution:
             if ledger.domain not in step.domains and entry and entry.has_strayed:
                 ledger.drop(step.id)
 
+    def _take_notices(self, step: Step) -> None:
+        """A step that was carried out, or had nothing to do, need not be told again of what it follows."""
+        if step.decision in UNSATISFIED:
+            return
+        instance = step.work.instance
+        for ledger in self.planner.ledgers:
+            for notice in ledger.memory.notices(instance.resource, instance.id):
+                ledger.effect_done(self.system, notice)
+
     def _ledger(self, domain: Domain) -> Ledger:
         return self.planner.ledgers.of(domain)
 
@@ -67,10 +89,14 @@ class Execution:
         needed = [self.results[id_].step for id_ in step.needs]
         step = blocked(step, needed)
         changed = any(each.decision is Decision.APPLY for each in needed)
-        if step.decision is not Decision.APPLY or (step.certain and not changed):
+        told = pending_notices(step.work.instance, self.planner.ledgers)
+        if set(told) == set(step.work.notices) and (
+            step.decision is not Decision.APPLY or (step.certain and not changed)
+        ):
             return step
-        in_place = {each.id: evolve(each, decision=Decision.IN_PLACE) for each in needed}
-        return self.planner.step(step.work.instance, step.needs, in_place)
+        done = (*step.needs, *step.work.follows)
+        in_place = {id_: evolve(self.results[id_].step, decision=Decision.IN_PLACE) for id_ in done}
+        return self.planner.step(step.work.instance, step.needs, step.work.follows, in_place)
 
     def _note(self, step: Step) -> StepResult:
         """Remember a decision that changes nothing on the machine."""
@@ -87,12 +113,18 @@ class Execution:
         if ledger.refused:
             return
         if decision in _NOTED:
-            ledger.put(self._noted(step, half, decision), resource)
+            self._remember(self._noted(step, half, decision), ledger, resource)
         elif decision is Decision.NOT_APPLICABLE and half.entry and not half.entry.status.settled:
             ledger.release(evolve(half.entry, id=step.id), resource)
         elif decision is Decision.SETTLED and half.entry:
             things = half.entry.things or step.work.things
             ledger.put(evolve(half.entry, id=step.id, things=things), resource)
+
+    def _remember(self, entry: Entry, ledger: Ledger, resource: Resource) -> None:
+        if entry.status.settled and entry != ledger.memory.entries.get(entry.id):
+            ledger.commit(self.system, entry, resource, ())
+        else:
+            ledger.put(entry, resource)
 
     def _noted(self, step: Step, half: Half, decision: Decision) -> Entry:
         entry = _entry(step, half, _NOTED[decision], self._base_in_place(step, half, decision))
@@ -109,6 +141,7 @@ class Execution:
     def _apply(self, step: Step) -> StepResult:
         work: Work = step.work
         changes = _united(work, step.changes)
+        self.system.keep_secret_key()
         for half in work.due_halves:
             own = tuple(change for change in changes if work.where[change.field] is half.domain)
             before = half.intent.before if half.intent else fields_of(work.state)
@@ -117,7 +150,8 @@ class Execution:
         effects, problem = self._attempt(work, changes)
         state, problem = self._verified(step, problem)
         turned_out = _turned_out(step, problem)
-        self._commit(turned_out, state, changes, effects)
+        notices = tuple(Effect(EffectKind.NOTICE, each, step.id) for each in self.followers.get(step.id, ()))
+        self._commit(turned_out, state, changes, effects if problem else (*effects, *notices))
         outcome = _UNCHANGING.get(turned_out.decision, Outcome.CHANGED)
         error = turned_out.reason if outcome is Outcome.FAILED else None
         after = None if state is None else fields_of(state)
@@ -125,7 +159,7 @@ class Execution:
 
     def _attempt(self, work: Work, changes: tuple[Change, ...]) -> tuple[tuple[Effect, ...], ConvergeError | None]:
         try:
-            effects = provider_of(work.instance).apply(self.system, work.instance.spec, changes)
+            effects = provider_of(work.instance).apply(self.system, work.spec, changes)
         except ConvergeError as error:
             return (), error
         return (effects if self.system.live else ()), None

@@ -69,6 +69,7 @@ __all__ = [
     "Found",
     "Function",
     "Mismatch",
+    "Name",
     "Problem",
     "Scope",
     "Template",
@@ -89,6 +90,7 @@ __all__ = [
     "takes",
     "type_of_value",
     "unknown_within",
+    "walk",
 ]
 
 

@@ -81,6 +81,11 @@ class Memory:
         intent = self.intents.get(id_) or self.intents.get(former_id(resource, id_) or "")
         return intent if intent is not None and intent.entry.type == resource.type else None
 
+    def notices(self, resource: Resource, id_: str) -> tuple[Effect, ...]:
+        """What a resource has still to be told of, under its id or the one it was renamed from."""
+        names = (id_, former_id(resource, id_))
+        return tuple(each for each in self.effects if each.kind is EffectKind.NOTICE and each.unit in names)
+
     def with_event(self, opened: Opened, began: tuple[Event, str | None], product: str) -> "Memory":
         """An event is open; one that was open before is over."""
         history = self._after_install(opened.deployment)
@@ -212,7 +217,7 @@ def intent_from(data: dict[str, Any]) -> Intent:
 
 
 def effect_from(data: dict[str, str]) -> Effect:
-    return Effect(EffectKind(data["kind"]), data["unit"])
+    return Effect(EffectKind(data["kind"]), data["unit"], data.get("cause", ""))
 
 
 def entry_from(data: dict[str, Any]) -> Entry:

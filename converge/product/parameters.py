@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from converge.diagnostics import Mark, Related, Report, did_you_mean
 from converge.document import Document
-from converge.model import Parameter, Value
+from converge.model import Parameter, Secret, Value
 from converge.product.base import mapping, section
 from converge.values import parse_size
 
@@ -62,10 +62,17 @@ def _list(value: object) -> tuple[str, ...]:
     return tuple(_text(item) for item in value)
 
 
-_TYPES: Mapping[str, Callable[[object], Value]] = {
+def _secret(value: object) -> Secret:
+    if not isinstance(value, str) or not value:
+        raise UnfitValueError("it must be text that is not empty; quote it")
+    return Secret(value)
+
+
+_TYPES: Mapping[str, Callable[[object], "Value | Secret"]] = {
     "boolean": _boolean,
     "integer": _integer,
     "list": _list,
+    "secret": _secret,
     "size": _size,
     "text": _text,
     "version": _text,
@@ -74,6 +81,7 @@ _TAKES: Mapping[str, str] = {
     "boolean": "true or false",
     "integer": "a whole number",
     "list": "a list of texts",
+    "secret": "text",
     "size": "a size",
     "text": "text",
     "version": "a version",
@@ -117,10 +125,19 @@ def _declared(
     given = "default" in declaration
     value = before.parameter.value if before and before.parameter.type == type_ else None
     if given:
-        value = _typed(name, type_, declaration["default"], document.mark(("parameters", name, "default")), report)
+        value = _default(name, type_, declaration["default"], document.mark(("parameters", name, "default")), report)
     description = str(declaration.get("description", before.parameter.description if before else ""))
     parameter = Parameter(name, type_, value, description, mark)
     return Declared(parameter, before.first if before else mark, given or (before is not None and before.given))
+
+
+def _default(name: str, type_: str, value: object, mark: Mark, report: Report) -> "Value | Secret":
+    if type_ != "secret":
+        return _typed(name, type_, value, mark, report)
+    report.hide(mark)
+    message = f"the parameter '{name}' is a secret, which has no default: whoever reads the manifest would know it"
+    report.error("written-out-secret", message, mark, hint="remove it; a site sets it in site.yaml")
+    return None
 
 
 def _may_declare(
@@ -143,11 +160,12 @@ def _may_declare(
     return True
 
 
-def _typed(name: str, type_: str, value: object, mark: Mark | None, report: Report) -> Value:
+def _typed(name: str, type_: str, value: object, mark: Mark | None, report: Report) -> "Value | Secret":
     try:
         return _TYPES[type_](value)
     except UnfitValueError as error:
-        message = f"the parameter '{name}' takes {_TAKES[type_]}, not {value!r}"
+        given = "what it was given" if type_ == "secret" else repr(value)
+        message = f"the parameter '{name}' takes {_TAKES[type_]}, not {given}"
         report.error("wrong-type", message, mark, hint=str(error))
         return None
 

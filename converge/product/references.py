@@ -1,19 +1,39 @@
-"""Whether the ids that resources need exist, and whether they can be put in an order."""
+"""Whether the ids that resources name exist, and whether they can be put in an order."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from converge.diagnostics import Mark, Related, Report, did_you_mean
+from attrs import frozen
+
+from converge import schema
+from converge.diagnostics import Mark, Path, Related, Report, did_you_mean
 from converge.model import Resource
-from converge.product.base import literal_keys, split_element
+from converge.product.base import literal_keys, split_element, texts
 
 
 def check(resources: Mapping[str, Resource], gone: Mapping[str, Mark], report: Report) -> None:
     """`gone` holds what `without` dropped, and where: ids and elements."""
     for resource in resources.values():
-        for index, needed in enumerate(resource.needs):
-            _check_needed(resource, needed, resource.mark_of("needs", index), resources, gone, report)
+        for reference in _references(resource):
+            _check_reference(resource, reference, resources, gone, report)
     _check_cycles(resources, report)
+
+
+@frozen
+class _Reference:
+    """One id that a resource names, in `needs` or in a parameter, and the word for what it means."""
+
+    name: str
+    path: Path
+    word: str
+
+
+def _references(resource: Resource) -> Iterator[_Reference]:
+    for index, name in enumerate(resource.needs):
+        yield _Reference(name, ("needs", index), "needs")
+    for parameter in schema.references(resource.type):
+        for index, name in enumerate(texts(resource.with_.get(parameter))):
+            yield _Reference(name, ("with", parameter, index), "follows")
 
 
 def base_id(name: str) -> str:
@@ -36,24 +56,25 @@ def unknown(name: str, resources: Mapping[str, Resource]) -> str | None:
     return None if keys is None or key in keys else did_you_mean(key, list(keys)) or f"it has {_listed(keys)}"
 
 
-def _check_needed(
+def _check_reference(
     resource: Resource,
-    needed: str,
-    mark: Mark,
+    reference: _Reference,
     resources: Mapping[str, Resource],
     gone: Mapping[str, Mark],
     report: Report,
 ) -> None:
-    if dropped := gone.get(needed) or gone.get(base_id(needed)):
-        message = f"'{resource.id}' needs '{needed}', which this product drops"
-        remedy = f"override `needs` of '{resource.id}', or drop it as well"
-        report.error("unknown-id", message, mark, hint=remedy, related=(Related("dropped here", dropped),))
-    elif (hint := unknown(needed, resources)) is not None:
-        report.error("unknown-id", f"'{resource.id}' needs '{needed}', which does not exist", mark, hint=hint)
+    name, mark = reference.name, resource.mark_of(*reference.path)
+    told = f"'{resource.id}' {reference.word} '{name}'"
+    if dropped := gone.get(name) or gone.get(base_id(name)):
+        remedy = f"override `{reference.path[-2]}` of '{resource.id}', or drop it as well"
+        related = (Related("dropped here", dropped),)
+        report.error("unknown-id", f"{told}, which this product drops", mark, hint=remedy, related=related)
+    elif (hint := unknown(name, resources)) is not None:
+        report.error("unknown-id", f"{told}, which does not exist", mark, hint=hint)
 
 
 def _check_cycles(resources: Mapping[str, Resource], report: Report) -> None:
-    graph = {id_: {base_id(name) for name in resource.needs} for id_, resource in resources.items()}
+    graph = {id_: {base_id(each.name) for each in _references(resource)} for id_, resource in resources.items()}
     while cycle := _cycle(graph):
         _report_cycle(cycle, resources, report)
         graph = {id_: needed for id_, needed in graph.items() if id_ not in cycle}
@@ -69,19 +90,18 @@ def _cycle(graph: Mapping[str, Collection[str]]) -> tuple[str, ...]:
 
 
 def _report_cycle(cycle: tuple[str, ...], resources: Mapping[str, Resource], report: Report) -> None:
-    places = [_need_mark(resources[id_], cycle[(index + 1) % len(cycle)]) for index, id_ in enumerate(cycle)]
+    places = [_mark_of(resources[id_], cycle[(index + 1) % len(cycle)]) for index, id_ in enumerate(cycle)]
     report.error(
         "needs-cycle",
         "these resources wait for each other: " + " needs ".join((*cycle, cycle[0])),
         places[0],
-        hint="remove one of these from `needs`",
+        hint="remove one of these references",
         related=tuple(Related("and this leads back to it", mark) for mark in places[1:]),
     )
 
 
-def _need_mark(resource: Resource, needed: str) -> Mark:
-    index = next(index for index, name in enumerate(resource.needs) if base_id(name) == needed)
-    return resource.mark_of("needs", index)
+def _mark_of(resource: Resource, needed: str) -> Mark:
+    return resource.mark_of(*next(each.path for each in _references(resource) if base_id(each.name) == needed))
 
 
 def _listed(keys: tuple[str, ...]) -> str:

@@ -38,6 +38,7 @@ def build(id_: str, draft: Draft, report: Report) -> Resource | None:
         on_user_change=_word(OnUserChange, data.get("on_user_change"), on_user_change),
         on_adopt=_word(OnAdopt, data.get("on_adopt"), on_adopt),
         needs=texts(data.get("needs")),
+        follows=tuple(id_ for name in schema.references(type_) for id_ in texts(mapping(data.get("with")).get(name))),
         for_each=data.get("for_each"),
         renamed_from=_text(data.get("renamed_from")),
         why=_text(data.get("why")),

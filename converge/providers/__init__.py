@@ -8,16 +8,27 @@ from types import ModuleType
 from typing import ParamSpec, TypeVar
 
 from converge.diagnostics import did_you_mean
-from converge.errors import ConvergeError, ProviderError
+from converge.errors import ConvergeError, ProviderError, bug
 from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
     "collection-id": "converge.providers.collection_id",
+    "directory": "converge.providers.directory",
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
     "group": "converge.providers.group",
+    "hostname": "converge.providers.hostname",
+    "keyfile": "converge.providers.keyfile",
+    "line": "converge.providers.line",
+    "locale": "converge.providers.locale",
+    "move": "converge.providers.move",
+    "network-connection": "converge.providers.network_connection",
+    "ostree-remote": "converge.providers.ostree_remote",
     "permissions": "converge.providers.permissions",
+    "symlink": "converge.providers.symlink",
+    "sysctl": "converge.providers.sysctl",
+    "timezone": "converge.providers.timezone",
     "user": "converge.providers.user",
 }
 ENTRY_POINTS = "converge.providers"
@@ -60,7 +71,6 @@ def _telling(function: Callable[_P, _T]) -> Callable[_P, _T]:
         except ConvergeError:
             raise
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            raise ProviderError(message, hint="this is a bug of the provider: report it") from error
+            raise ProviderError(bug(error), hint="this is a bug of the provider: report it") from error
 
     return call

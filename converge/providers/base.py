@@ -6,15 +6,19 @@ A provider is a module with the names of `Provider` below. Optional names, each 
                       `Asset`; an absolute path is on the machine and stays text
 `GROUPS`              tuples of fields that must move together; any other field is a group of its own
 `OURS`                fields that `on_user_change` does not protect, since the manifest names outright what they change
+`OPAQUE`              True where the state cannot be known without acting; what is done has no way back
 `phase(spec, changes) -> Phase`          the earliest phase in which these changes can be made (default: boot)
 `implied_only_if(spec) -> Mapping`       a condition on the state that the parameters imply
 `absent(spec, state) -> bool`            the thing, and whatever it replaces, is wholly absent (default: `ensure`)
 `yield_to(spec, paths) -> Spec`          leave out paths that other resources own
 `fetch(system, spec, changes) -> None`   download what `apply` will need
+`notified(spec, ids) -> Spec`            the spec, told that these resources, which it follows, have changed; the schema
+                                         marks the parameter that names them with `x-references`
+`idle(spec, state) -> str`               why there is nothing to do although nothing is in place; empty where that is so
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
@@ -25,13 +29,25 @@ from converge.errors import ProviderError
 from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
 from converge.system.base import shown
-from converge.system.store import address_of
+from converge.system.store import address_of, path_of
+from converge.system.text import Lines, numbers_at, places_of
+from converge.system.text.envfile import Envfile
 
 Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
 Spec = TypeVar("Spec")
 State = TypeVar("State")
 
 PRESENT, ABSENT = "present", "absent"
+MISSING_FILE = "file"
+
+LONGEST_TOLD = 256
+"""Characters of a text that a state holds itself."""
+
+FOLDERS = ("directory", "empty-directory")
+LINKS = ("symlink", "dangling-symlink")
+OWN_FOLDERS = ("/etc/converge", "/var/lib/converge")
+
+_TREE = re.compile(r"tree:([0-9a-f]{64}) .*", re.DOTALL)
 
 
 class Provider(Protocol[Spec, State]):
@@ -40,7 +56,10 @@ class Provider(Protocol[Spec, State]):
     TYPE: str
 
     def parse(self, params: Params) -> Spec:
-        """Make the spec of parameters that the schema has passed; ProviderError where they contradict each other."""
+        """Make the spec of parameters that the schema has passed; ProviderError where they contradict each other.
+
+        A secret is not looked into: where no machine is at hand, another one stands in for it.
+        """
 
     def claims(self, spec: Spec) -> tuple[Claim, ...]:
         """One claim per field of `State` that the spec sets."""
@@ -72,13 +91,20 @@ DERIVED: Mapping[str, bool] = {"derived": True}
 """The metadata of an attrs field of a `Spec` that is no parameter, or of a `State` that is no managed property."""
 
 
+SEEN: Mapping[str, bool] = {"seen": True}
+"""The metadata of a field of a `State` that only tells of the thing: it follows from what else is changed."""
+
+
 def field_names(type_: type) -> tuple[str, ...]:
-    """The parameters of a `Spec` class, or the managed properties of a `State` class, in their order."""
-    return tuple(field.name for field in attrs.fields(type_) if not field.metadata.get("derived"))
+    """The parameters of a `Spec` class, or the properties of a `State` class, in their order.
+
+    A parameter that Python reserves the name of has an underscore behind it in the class: `from_`.
+    """
+    return tuple(field.name.removesuffix("_") for field in attrs.fields(type_) if not field.metadata.get("derived"))
 
 
 def fields_of(state: object) -> dict[str, Value]:
-    """The managed properties of a state as a plain mapping, in their order."""
+    """The properties of a state as a plain mapping, in their order."""
     return {name: getattr(state, name) for name in field_names(type(state))}
 
 
@@ -121,6 +147,97 @@ def content(system: ReadOnlySystem, asked: bytes | None, address: str) -> bytes:
     return kept
 
 
+def require_file(path: str, missing: str | None, *, create: bool) -> None:
+    """ProviderError where a file that something is wanted in is missing and is not to be made."""
+    if missing == MISSING_FILE and not create:
+        hint = "have it made by a `file` that this one needs, or say `create: true`"
+        raise ProviderError(f"there is no file {path} to write into", hint=hint)
+
+
+def text_to_change(system: ReadOnlySystem, path: str, after: Mapping[str, Any]) -> bytes | None:
+    """What a file holds in which the fields `after` are to be changed; None where there is nothing to do.
+
+    ProviderError where the file is gone, unless the state says by its field `missing` that it is to be made.
+    """
+    data = system.read(path)
+    if not after or (data is None and after.get("ensure") == ABSENT):
+        return None
+    if data is None and "missing" not in after:
+        raise ProviderError(f"{path} is gone", hint="somebody removed it meanwhile; run converge again")
+    return data or b""
+
+
+def write_changed(system: System, path: str, data: bytes, after: Mapping[str, Any]) -> None:
+    """Write what came of `text_to_change`; a file that was missing before is removed if it is empty again."""
+    if after.get("missing") == MISSING_FILE and not data:
+        system.remove(system.resolve(path))
+    else:
+        system.write(path, data)
+
+
+def told(text: str) -> str:
+    """A text as a state holds it: the text itself, or its address where it is long, no UTF-8, or looks like one."""
+    data = text.encode("utf-8", "surrogateescape")
+    odd = len(text) > LONGEST_TOLD or data != text.encode("utf-8", "replace") or path_of(text)
+    return address_of(data) if odd else text
+
+
+def meant(system: ReadOnlySystem, value: str, asked: str | None = None) -> str:
+    """The text that `told` made a value of: one that the spec asks, or, for undo, that `keep_told` has kept."""
+    if path_of(value) is None:
+        return value
+    data = None if asked is None else asked.encode("utf-8", "surrogateescape")
+    return content(system, data, value).decode("utf-8", "surrogateescape")
+
+
+def keep_told(system: System, text: str) -> None:
+    """Keep a text that is about to be lost, where a state holds only its address."""
+    if told(text) != text:
+        system.keep(text.encode("utf-8", "surrogateescape"))
+
+
+def assigned(system: ReadOnlySystem, path: str, name: str) -> str | None:
+    """What a state says of a variable in a file of assignments; None where it is not set, or empty."""
+    value = Envfile.parse(system.read(path) or b"").get(name)
+    return told(value) if value else None
+
+
+def assign(system: System, path: str, variables: Mapping[str, str | None], *, stays: bool = False) -> None:
+    """Set variables in a file to what `assigned` made values of; None unsets. An empty file goes, unless it `stays`."""
+    file = Envfile.parse(system.read(path) or b"")
+    for name, value in variables.items():
+        keep_told(system, file.get(name) or "")
+        if value is None:
+            file.unset(name)
+        else:
+            file.set(name, meant(system, value))
+    if file.dump() or stays:
+        system.write(path, file.dump())
+    else:
+        system.remove(system.resolve(path))
+
+
+def told_lines(lines: Lines, numbers: Sequence[int]) -> str | None:
+    """What a state says of lines that may go: `lines 3,5-7: ` and the address of their record; None: there are none.
+
+    The record itself is to be kept before they go, for `put_back`.
+    """
+    word = "line" if len(numbers) == 1 else "lines"
+    return f"{word} {places_of(numbers)}: {address_of(lines.record(numbers))}" if numbers else None
+
+
+def put_back(system: ReadOnlySystem, lines: Lines, find: Callable[[], Sequence[int]], value: str) -> bool:
+    """Put back the lines that `told_lines` made a value of, unless they are there; returns whether `find` finds them.
+
+    Their places are those of when the state was looked at: others may have changed the file since.
+    """
+    places, _, address = value.partition(" ")[2].partition(": ")
+    if address_of(lines.record(find())) == address:
+        return True
+    lines.put_back(content(system, None, address), numbers_at(places))
+    return address_of(lines.record(find())) == address
+
+
 def given_file(system: ReadOnlySystem, file: Asset | str) -> bytes:
     """The bytes of a parameter in `FILES`: beside the manifest, or on the machine."""
     data = file.data if isinstance(file, Asset) else system.read(file)
@@ -143,6 +260,53 @@ def account_name(name: str) -> str:
         hint = "write a letter or '_', then letters, digits, '_' and '-', no more than 31 in all"
         raise ProviderError(f"'{shown(name)}' is no name for a system account", hint=hint)
     return name
+
+
+def outside_own_folders(path: str) -> str:
+    """The path; ProviderError where with it converge's own memory would be taken away."""
+    if path == "/" or any(f"{own}/".startswith(f"{path}/") for own in OWN_FOLDERS):
+        raise ProviderError(f"{path} holds what converge remembers, and has to stay", hint="name what is in it")
+    return path
+
+
+def kind_at(system: ReadOnlySystem, path: str) -> str | None:
+    """What is at a path, a link itself included: one of FOLDERS or LINKS, `file` or `other`; None where nothing is."""
+    found = system.stat(path, follow=False)
+    if found is None:
+        return None
+    if found.kind == "symlink":
+        return "symlink" if _leads_somewhere(system, path) else "dangling-symlink"
+    return "empty-directory" if found.kind == "directory" and not system.list_folder(path) else found.kind
+
+
+def _leads_somewhere(system: ReadOnlySystem, path: str) -> bool:
+    try:
+        return system.stat(path) is not None
+    except ProviderError:  # in a circle
+        return False
+
+
+def another_kind(path: str, kind: str, wanted: str) -> ProviderError:
+    found = {"other": "special file"}.get(kind, kind.replace("-", " "))
+    message = f"{path} is {'an' if found[0] in 'aeiou' else 'a'} {found}, not a {wanted}"
+    return ProviderError(message, hint="converge never makes another kind of a path")
+
+
+def default_folder(path: str) -> ProviderError:
+    hint = "with anything else there, ostree could not merge /etc at the next upgrade"
+    return ProviderError(f"{path} is a folder in /usr/etc and has to stay one", hint=hint)
+
+
+def tree_state(digest: str, count: int, first: str) -> str:
+    """The state of many things as a value: a digest of 64 hexadecimal digits, with words for people."""
+    entries = "1 entry" if count == 1 else f"{count} entries"
+    return f"tree:{digest} ({entries}, first {shown(first)})"
+
+
+def record_of(value: Value) -> str | None:
+    """The digest in a value of `tree_state`; None for a plain value."""
+    matched = _TREE.fullmatch(value) if isinstance(value, str) else None
+    return matched[1] if matched else None
 
 
 def owner_as_asked(system: ReadOnlySystem, asked: str | None, uid: int) -> str:
@@ -178,9 +342,13 @@ class Attributes:
             system.set_mode(path, self.mode)
 
 
-def domain_of_path(system: ReadOnlySystem, path: str) -> Domain:
-    """The deployment's for a path that leads into /etc, the machine's for any other (links resolved)."""
-    return Domain.DEPLOYMENT if f"{system.resolve(path)}/".startswith("/etc/") else Domain.MACHINE
+def domain_of_path(system: ReadOnlySystem, path: str, *, follow: bool = True) -> Domain:
+    """The deployment's for a path that leads into /etc, the machine's for any other (links resolved).
+
+    `follow`: whether a link that the path itself names is followed too.
+    """
+    in_etc = f"{system.resolve(path, follow=follow)}/".startswith("/etc/")
+    return Domain.DEPLOYMENT if in_etc else Domain.MACHINE
 
 
 def every_field(state_type: type, domain: Domain) -> dict[str, Domain]:

@@ -4,9 +4,12 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from attrs import define, field
+
+from converge.diagnostics import Mark
+from converge.system.secrets import LEFT_OUT, is_digest
 
 Span: TypeAlias = tuple[str, str]
 """Text, and its style in rich's words ("bold red"); the empty style is plain."""
@@ -62,8 +65,17 @@ def _fitting(text: str, cells: int) -> str:
 def brief(value: object, cells: int = VALUE_WIDTH) -> str:
     """A value for a person: text in quotes, nothing as `unset`, the middle left out where it is long."""
     if isinstance(value, str):
-        return _brief_text(value, cells)
+        return LEFT_OUT if is_digest(value) else _brief_text(value, cells)
     return shorten(_literal(value), cells)
+
+
+def shown(value: Any) -> Any:  # noqa: ANN401  (whatever JSON holds)
+    """A value as it may be seen: digests of secrets are of no use to anyone, and differ where no key is saved yet."""
+    if isinstance(value, Mapping):
+        return {key: shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(item) for item in value]
+    return LEFT_OUT if is_digest(value) else value
 
 
 _ADDRESS = re.compile(r"(?P<kind>sha256|tree):(?P<digits>[0-9a-f]{64})(?: \((?P<words>.*)\))?", re.DOTALL)
@@ -83,7 +95,7 @@ def _literal(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{safe(value)}"'
+        return LEFT_OUT if is_digest(value) else f'"{safe(value)}"'
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{safe(str(key))}: {_literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence):
@@ -125,16 +137,27 @@ def write(lines: Iterable[Line], stream: TextIO, *, color: bool) -> None:
 
 @define
 class Sources:
-    """The lines of the files that diagnostics speak of, each file read at most once."""
+    """The lines of the files that diagnostics speak of, each file read at most once; `hidden` stretches are dots."""
 
+    hidden: Sequence[Mark] = ()
     _files: dict[str, list[str]] = field(factory=dict)
 
     def line(self, filename: str, number: int) -> str | None:
-        """A line by its number from 1, or None where it cannot be read (any more)."""
+        """A line by its number from 1, or None where it cannot be read (any more), or is hidden altogether."""
         lines = self._files.get(filename)
         if lines is None:
             lines = self._files[filename] = _read_lines(filename)
-        return lines[number - 1] if 0 < number <= len(lines) else None
+        return self._without_secrets(filename, number, lines[number - 1]) if 0 < number <= len(lines) else None
+
+    def _without_secrets(self, filename: str, number: int, line: str) -> str | None:
+        for mark in self.hidden:
+            if mark.filename == filename and mark.line <= number <= mark.end_line:
+                start = mark.column - 1 if number == mark.line else 0
+                end = mark.end_column - 1 if number == mark.end_line else len(line)
+                if (start, end) == (0, len(line)):
+                    return None
+                line = line[:start] + "•" * (end - start) + line[end:]
+        return line
 
 
 def _read_lines(filename: str) -> list[str]:

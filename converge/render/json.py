@@ -8,6 +8,7 @@ from converge.diagnostics import Diagnostic, InvalidManifest, Mark, Report, Seve
 from converge.errors import ConvergeError
 from converge.model import Change, Effect
 from converge.plan import Plan, Step, summary
+from converge.render.base import shown
 
 if TYPE_CHECKING:  # the engine is heavy, and errors are told by verbs without it
     from converge.engine import Run, StepResult
@@ -119,15 +120,15 @@ def _result(result: "StepResult") -> dict[str, Any]:
     return {
         **_step(result.step),
         "outcome": str(result.outcome),
-        "before_state": result.before_state,
-        "after_state": result.after_state,
+        "before_state": shown(result.before_state),
+        "after_state": shown(result.after_state),
         "error": result.error,
         "seconds": round(result.seconds, 3),
     }
 
 
 def _change(change: Change) -> dict[str, Any]:
-    return {"field": change.field, "before": change.before, "after": change.after}
+    return {"field": change.field, "before": shown(change.before), "after": shown(change.after)}
 
 
 def _effect(effect: Effect) -> dict[str, str]:

@@ -23,6 +23,7 @@ from converge.render.base import (
     width,
     wrapped,
 )
+from converge.system.secrets import is_digest
 
 if TYPE_CHECKING:  # the engine is heavy, and errors are told by verbs without it
     from converge.engine import Run, StepResult
@@ -87,7 +88,7 @@ def _diagnostic(diagnostic: Diagnostic, sources: Sources, room: int) -> Iterator
 def failure(error: ConvergeError, *, columns: int | None = None) -> Iterator[Line]:
     """An error that ended a verb, after the findings that it carries."""
     if isinstance(error, InvalidManifest):
-        yield from diagnostics(error.report, Sources(), columns=columns)
+        yield from diagnostics(error.report, Sources(error.report.hidden), columns=columns)
     yield ("error", "bold red"), (f": {safe(error.message)}", "bold")
     if error.hint:
         yield ("hint", "bold cyan"), (f": {safe(error.hint)}", "")
@@ -153,6 +154,7 @@ def plan(plan: Plan, *, columns: int | None, verbose: bool = False) -> Iterator[
     """A plan for a terminal of so many columns (None: for a file or pipe); the last line counts."""
     yield from _head(plan)
     yield from _steps([(step, ()) for step in plan.steps], columns, verbose=verbose)
+    yield from diagnostics(plan.diagnostics, Sources(), columns=columns)
     counts = summary(plan.steps)
     doing = f"{counts['add']} to add, {counts['change']} to change, {counts['remove']} to remove"
     trouble = "".join(f", {counts[name]} {name}" for name in ("blocked", "failed") if counts[name])
@@ -164,6 +166,7 @@ def run(run: "Run", *, columns: int | None, verbose: bool = False) -> Iterator[L
     yield from _head(run.plan)
     yield from _steps([(result.step, _aftermath(result)) for result in run.results], columns, verbose=verbose)
     yield from _effects(run)
+    yield from diagnostics(run.plan.diagnostics, Sources(), columns=columns)
     counts = summary(result.step for result in run.results)
     done = f"{counts['add']} added, {counts['change']} changed, {counts['remove']} removed"
     blocked = f", {counts['blocked']} blocked" if counts["blocked"] else ""
@@ -265,8 +268,13 @@ def _change(change: Change, names: int, before: int, room: int) -> Iterator[Line
         (f"      {safe(change.field) + ':':<{names}} ", ""),
         (pad(brief(change.before, room), before), "red"),
         (" -> ", "dim"),
-        (brief(change.after, room), "green"),
+        (_after(change, room), "green"),
     )
+
+
+def _after(change: Change, room: int) -> str:
+    """The value after; of two secrets it is said that they differ."""
+    return "(another secret)" if is_digest(change.before) and is_digest(change.after) else brief(change.after, room)
 
 
 def _kept(change: Change, room: int) -> Line:

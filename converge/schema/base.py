@@ -120,6 +120,12 @@ def defaults(type_: str) -> tuple[OnUserChange, OnAdopt]:
     return OnUserChange(says.get("on_user_change", "overwrite")), OnAdopt(says.get("on_adopt", "apply"))
 
 
+def references(type_: str) -> tuple[str, ...]:
+    """The parameters of a type that name resources, after whose changes it does something."""
+    parameters = (find(type_) or {}).get("definitions", {}).get("with", {}).get("properties", {})
+    return tuple(name for name, each in parameters.items() if each.get("x-references"))
+
+
 def _read(path: str) -> Schema:
     try:
         with open(path, encoding="utf-8") as file:

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from converge.errors import ProviderError
 from converge.model import Secret
-from converge.system import accounts, files, locking, looking, secrets, store, trees
-from converge.system.base import READ_LIMIT, CommandResult, CommandTimeout, FileStat, Root
+from converge.system import accounts, files, kernel, locking, looking, moving, secrets, store, sysroot, trees
+from converge.system.base import (
+    READ_LIMIT,
+    CommandMissing,
+    CommandResult,
+    CommandTimeout,
+    FileStat,
+    OtherFileSystem,
+    Root,
+)
 from converge.system.keyfile import Keyfile
 from converge.system.secrets import Secrets
 from converge.system.trees import Found
@@ -20,7 +29,18 @@ from converge.system.trees import Found
 if TYPE_CHECKING:
     from converge.system.commands.sandbox import View
 
-__all__ = ["CommandResult", "CommandTimeout", "FileStat", "Found", "Keyfile", "ReadOnlySystem", "System", "lock"]
+__all__ = [
+    "CommandMissing",
+    "CommandResult",
+    "CommandTimeout",
+    "FileStat",
+    "Found",
+    "Keyfile",
+    "OtherFileSystem",
+    "ReadOnlySystem",
+    "System",
+    "lock",
+]
 
 
 class ReadOnlySystem:
@@ -35,9 +55,12 @@ class ReadOnlySystem:
         self.live = self._root.live
         self.this_hardware = self.live or this_hardware
 
-    def resolve(self, path: str) -> str:
-        """The path with all links resolved inside the root; what does not exist yet is taken as written."""
-        return self._root.resolve(path)
+    def resolve(self, path: str, *, follow: bool = True) -> str:
+        """The path with all links resolved inside the root; what does not exist yet is taken as written.
+
+        `follow`: whether a link that the path itself names is followed.
+        """
+        return self._root.resolve(path, follow=follow)
 
     def real(self, path: str) -> str:
         """A path of the host, such as a manifest's; one in a foreign root with its links resolved inside that."""
@@ -51,6 +74,21 @@ class ReadOnlySystem:
         """A regular file's bytes, None where it is absent; ProviderError for other kinds and above `limit` bytes."""
         return self._root.read(path, limit)
 
+    def read_link(self, path: str) -> str | None:
+        """What a symbolic link says, None where there is none."""
+        return looking.read_link(self._root, path)
+
+    def read_start(self, path: str, size: int) -> bytes | None:
+        """The first bytes of a regular file, at most `size`; None where it is absent."""
+        return self._root.read_start(path, size)
+
+    def is_default_folder(self, path: str) -> bool:
+        """Whether ostree has a folder at a resolved path in /etc by default (in /usr/etc): nothing else may be there.
+
+        Every change that would put something else there, or take the folder away, is a ProviderError.
+        """
+        return self._root.is_default_folder(path)
+
     def list_folder(self, path: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none where it is absent."""
         return looking.list_folder(self._root, path)
@@ -63,7 +101,7 @@ class ReadOnlySystem:
         """The thing at `path` (its links followed) and, where it is a folder, all below; no link below is followed.
 
         Each is good until the next one is asked for. `max_depth` 0 is the top alone. `excludes` are shell patterns over
-        paths relative to the top. What another file system holds is passed over.
+        paths relative to the top. Whatever is mounted below the top is passed over.
         """
         return trees.walk(self._root, path, max_depth=max_depth, excludes=excludes)
 
@@ -96,6 +134,10 @@ class ReadOnlySystem:
     def secret_digest(self, secret: Secret) -> str:
         """What may be remembered of a secret; the same for the same one on this machine, and nowhere else."""
         return self._secrets.digest(secret)
+
+    def meet(self, secret: Secret) -> None:
+        """Leave a secret out of everything that programs say in this run."""
+        self._secrets.meet(secret)
 
     def query(
         self,
@@ -130,16 +172,19 @@ class ReadOnlySystem:
             if on_output:
                 on_output(self._secrets.left_out(line))
 
-        done = commands.run(
-            self._root,
-            argv,
-            timeout=timeout,
-            writes=writes,
-            on_output=tell if on_output else None,
-            view=view,
-            environment={name: self._revealed(value) for name, value in (environment or {}).items()},
-            stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
-        )
+        try:
+            done = commands.run(
+                self._root,
+                argv,
+                timeout=timeout,
+                writes=writes,
+                on_output=tell if on_output else None,
+                view=view,
+                environment={name: self._revealed(value) for name, value in (environment or {}).items()},
+                stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
+            )
+        except ProviderError as error:
+            raise type(error)(self._secrets.left_out(error.message), hint=error.hint) from None
         said = map(self._secrets.left_out, (*done.argv, done.stdout, done.stderr))
         *words, stdout, stderr = said
         return evolve(done, argv=tuple(words), stdout=stdout, stderr=stderr)
@@ -147,7 +192,7 @@ class ReadOnlySystem:
     def _revealed(self, value: "str | Secret") -> str:
         if isinstance(value, str):
             return value
-        self._secrets.meet(value)
+        self.meet(value)
         return value.reveal()
 
 
@@ -173,28 +218,69 @@ class System(ReadOnlySystem):
         extended attributes and ACLs of what is replaced are kept unless told otherwise, and its bytes go to the store
         unless `keep` is false (converge's own files).
         """
-        asked = files.Attributes(mode, uid, gid)
-        files.write(self._root, path, data, asked, keep=self.keep if keep else None)
+        asked, keeper = files.Attributes(mode, uid, gid), self.keep if keep else None
+        self._change(path, lambda root: files.write(root, path, data, asked, keep=keeper))
 
     def append(self, path: str, data: bytes, *, sync: bool) -> None:
         """Add to the end of a file, made with mode 0600 where it is absent; `sync`: durable on return."""
-        files.append(self._root, path, data, sync=sync)
+        self._change(path, lambda root: files.append(root, path, data, sync=sync))
 
     def remove(self, path: str, *, keep: bool = True) -> None:
         """Remove a file, or a link itself; its bytes go to the store. What is absent is fine; a folder is refused."""
-        files.remove(self._root, path, keep=self.keep if keep else None)
+        keeper = self.keep if keep else None
+        self._change(path, lambda root: files.remove(root, path, keep=keeper), follow=False)
 
     def make_folder(self, path: str, *, mode: int = 0o755, uid: int | None = None, gid: int | None = None) -> None:
         """Make a folder and those above it, ours unless told otherwise; one that is there stays as it is."""
-        files.make_folder(self._root, path, mode, uid, gid)
+        self._change(path, lambda root: files.make_folder(root, path, mode, uid, gid))
+
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder. What is absent is fine."""
+        files.remove_folder(self._root, path)
+
+    def move(self, source: str, target: str) -> None:
+        """Move a thing of any kind but a link, and make missing folders; nothing there is replaced.
+
+        It is at one of the two places at any time. OtherFileSystem where that cannot be.
+        """
+        moving.move(self._root, source, target)
+
+    def move_contents(self, source: str, target: str, *, replace: bool = False) -> None:
+        """Move everything in a folder into another; a link is no folder. Where something cannot be moved, all stays.
+
+        `replace`: what has the same name there is deleted for good first; otherwise it is a ProviderError.
+        """
+        moving.move_contents(self._root, source, target, replace=replace)
+
+    def delete(self, path: str) -> None:
+        """Delete a thing of any kind for good, with all that it holds; no link is followed. What is absent is fine.
+
+        Where something is mounted in it, that is a ProviderError before anything is deleted.
+        """
+        moving.delete(self._root, path)
+
+    def delete_contents(self, path: str) -> None:
+        """Delete everything in a folder for good, in the same way; a link is no folder."""
+        moving.delete_contents(self._root, path)
+
+    def make_link(self, path: str, target: str) -> None:
+        """Make a symbolic link, and missing folders; one that leads elsewhere is replaced, anything else refused."""
+        files.make_link(self._root, path, target)
 
     def set_owner(self, path: str, uid: int | None, gid: int | None) -> None:
         """Set owner and group of the thing itself, a link included; set-user-ID bits stay."""
-        files.set_on(self._root, path, files.Attributes(uid=uid, gid=gid))
+        self._change(path, lambda root: files.set_on(root, path, files.Attributes(uid=uid, gid=gid)), follow=False)
 
     def set_mode(self, path: str, mode: int) -> None:
         """Set the mode of the thing itself; ProviderError for a link: `resolve` the path first to follow one."""
-        files.set_on(self._root, path, files.Attributes(mode=mode))
+        self._change(path, lambda root: files.set_on(root, path, files.Attributes(mode=mode)), follow=False)
+
+    def _change(self, path: str, act: Callable[[Root], None], *, follow: bool = True) -> None:
+        """Make a change at a path, also where that leads below a read-only /sysroot."""
+        if sysroot.is_read_only(self._root, path, follow=follow):
+            sysroot.change(act)
+        else:
+            act(self._root)
 
     def fix(self, found: Found, *, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> bool:
         """Set owner and mode of what `walk` has just found, a link's owner included; set-user-ID bits stay.
@@ -218,6 +304,14 @@ class System(ReadOnlySystem):
         Later where one of them is at work for longer than lckpwdf(3) would wait.
         """
         return locking.lock_accounts(self._root)
+
+    def set_host_name(self, name: str) -> None:
+        """Set the name that the running system goes by; ProviderError under a foreign root."""
+        kernel.set_host_name(self._root, name)
+
+    def set_kernel_parameter(self, name: str, value: str) -> None:
+        """Write to a file of /proc/sys, by its path below that; ProviderError under a foreign root."""
+        kernel.set_parameter(self._root, name, value)
 
     def keep_secret_key(self) -> None:
         """Have the key on the disk under which secrets were compared; before anything is remembered of them."""

@@ -1,0 +1,195 @@
+"""Products drawn at random, out of every type, over few enough paths and names that resources meet each other.
+
+A drawn product is what a manifest holds, and `before` is what a machine has when converge first comes to it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import frozen
+from hypothesis import strategies as st
+
+Resource = dict[str, Any]
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+PATHS = tuple(f"{folder}/{name}" for folder in ("/etc/app", "/var/lib/app") for name in ("one", "two"))
+REMOTES = ("apps", "more")
+CONNECTIONS = ("desk", "lab")
+CONTENTS = ("", "first\n", "second\n", "key=value\n[group]\nkey=other\n")
+MODES = ("0600", "0644", "u=rwX,go=rX")
+ZONES = ("Europe/Vienna", "Europe/Lisbon", "UTC")
+ACCOUNTS = ("root", "alice", "scanner")
+
+REPOSITORY = "[core]\nrepo_version=1\nmode=bare-user-only\n"
+REMOTE = '\n[remote "{name}"]\nurl=https://{name}.example.org/\ngpg-verify=true\n'
+
+
+@frozen
+class Drawn:
+    """`before` maps a path to the content of a file; `edits` are made by a user between two runs."""
+
+    resources: Mapping[str, Resource]
+    before: Mapping[str, str]
+    edits: Mapping[str, str]
+
+
+def subset(**optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=optional)
+
+
+def joined(
+    required: Mapping[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]
+) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(dict(required), optional=optional)
+
+
+path, mode, account, content = (st.sampled_from(pool) for pool in (PATHS, MODES, ACCOUNTS, CONTENTS))
+ensure = st.sampled_from(("present", "absent"))
+
+file = joined({"path": path}, ensure=ensure, content=content, mode=mode, owner=account, group=account) | joined(
+    {"path": path, "content": content, "merge": st.just("three-way")}
+)
+permissions = joined({"path": path, "mode": mode}, owner=account) | joined(
+    {"path": st.just("/var/lib/app"), "recursive": st.just(True), "mode": mode}, owner=account, group=account
+)
+flatpak_remote = joined(
+    {"name": st.sampled_from(REMOTES), "url": st.sampled_from(("https://a.example.org/", "https://b.example.org/"))},
+    title=st.sampled_from(("Apps", "More apps")),
+    priority=st.integers(1, 3),
+    enumerate=st.booleans(),
+)
+collection_id = joined({"flatpak": st.sampled_from(REMOTES), "collection_id": st.sampled_from(("org.a", "org.b"))})
+
+folder = st.sampled_from(("/var/lib/app", "/var/lib/cache", "/etc/app/folder"))
+directory = joined({"path": folder}, mode=st.just("0750"), owner=account, empty=st.booleans()) | st.fixed_dictionaries(
+    {"path": folder, "ensure": st.just("absent"), "recursive": st.just(True)}
+)
+symlink = joined({"path": st.sampled_from((*PATHS, "/etc/app/link")), "target": path}) | st.fixed_dictionaries(
+    {"path": st.just("/etc/app/link"), "ensure": st.just("absent")}
+)
+move = joined(
+    {"from": path, "to": st.sampled_from(("/var/lib/new/one", "/var/lib/new/two"))},
+    leave_link=st.booleans(),
+    if_target_exists=st.just("keep"),
+)
+word = st.sampled_from(("first", "key=value", "other line"))
+line = joined({"path": path, "line": word, "create": st.booleans()}, pattern=st.just("^key"), ensure=ensure)
+keyfile = joined({"path": path, "key": st.just("key"), "value": word}, group=st.just("group"), create=st.booleans())
+hostname = joined({"name": st.sampled_from(("desk-1", "desk-2"))}, pretty=st.just("A desk"))
+locale = joined({"lang": st.just("C.UTF-8")}, variables=st.just({"LC_TIME": "C.UTF-8"}))
+timezone = st.fixed_dictionaries({"zone": st.sampled_from(ZONES)})
+sysctl = st.fixed_dictionaries(
+    {"key": st.sampled_from(("net.ipv4.ip_forward", "vm.swappiness")), "value": st.integers(0, 1)}
+)
+ostree_remote = (
+    joined(
+        {"name": st.sampled_from(REMOTES), "url": st.just("https://os.example.org/")},
+        stored_in=st.sampled_from(("repo", "remotes.d")),
+        branches=st.just(["stable"]),
+        gpg_verify=st.booleans(),
+    )
+    | st.fixed_dictionaries({"name": st.sampled_from(REMOTES), "ensure": st.just("absent")})
+    | st.just({"gather": True})
+)
+
+network_connection = joined(
+    {"name": st.sampled_from(CONNECTIONS), "type": st.just("ethernet")},
+    ensure=ensure,
+    interface=st.sampled_from(("enp1s0", "enp2s0")),
+    autoconnect=st.booleans(),
+    ipv4=st.just({"method": "manual", "addresses": ["10.0.0.2/24"], "dns": ["10.0.0.53"]}),
+    groups=st.just({"ethernet": {"mtu": 1400}, "user-secrets": {"pin": "1234"}}),
+)
+
+system_account = st.sampled_from(("radio", "lamp"))
+group = joined({"name": system_account}, gid=st.just(301), ensure=ensure)
+user = joined({"name": system_account}, uid=st.just(302), groups=st.just(["scanner"]), ensure=ensure)
+
+TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
+    "collection-id": collection_id,
+    "directory": directory,
+    "file": file,
+    "flatpak-remote": flatpak_remote,
+    "group": group,
+    "hostname": hostname,
+    "keyfile": keyfile,
+    "line": line,
+    "locale": locale,
+    "move": move,
+    "network-connection": network_connection,
+    "ostree-remote": ostree_remote,
+    "permissions": permissions,
+    "symlink": symlink,
+    "sysctl": sysctl,
+    "timezone": timezone,
+    "user": user,
+}
+"""Per type its parameters."""
+
+FOLLOWING: Mapping[str, bool] = {}
+"""The types that follow others, and whether they must."""
+
+
+@st.composite
+def products(draw: Draw) -> Drawn:
+    types = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=2, max_size=8))
+    resources: dict[str, Resource] = {}
+    for number, type_ in enumerate(types):
+        made = draw(resource(type_, resources))
+        if not any(contradicts(made, other) for other in resources.values()):
+            resources[f"r{number}"] = made
+    files = st.dictionaries(path, content, max_size=3)
+    flatpaks, ostrees = draw(st.sets(remote)), draw(st.sets(remote))
+    repositories = {
+        "/var/lib/flatpak/repo/config": REPOSITORY + "".join(sorted(flatpaks)),
+        "/ostree/repo/config": REPOSITORY + "".join(sorted(ostrees)),
+    }
+    zones = dict.fromkeys(
+        (f"/usr/share/zoneinfo/{zone}" for zone in ("Europe/Vienna", "Europe/Lisbon", "UTC")), "TZif2"
+    )
+    return Drawn(resources, {**draw(files), **repositories, **zones}, draw(files))
+
+
+remote = st.sampled_from([REMOTE.format(name=name) for name in REMOTES])
+
+
+@st.composite
+def resource(draw: Draw, type_: str, before: Mapping[str, Resource]) -> Resource:
+    """A resource that needs some of those before it, and always those that meet it at a path or a name.
+
+    Without that, which of the two comes first is chance, and with it what the other one finds.
+    """
+    policy = draw(st.sampled_from(("once", "once", "always", "always", "install-only")))
+    envelope = draw(
+        subset(
+            on_user_change=st.sampled_from(("keep", "overwrite")),
+            on_adopt=st.sampled_from(("apply", "settle")),
+            events=st.just(["upgrade"]),
+        )
+    )
+    names = st.lists(st.sampled_from(sorted(before)), unique=True, max_size=2) if before else st.just([])
+    with_ = dict(draw(TYPES[type_]))
+    met = [id_ for id_, other in before.items() if touched(other["with"]) & touched(with_)]
+    needs = dict.fromkeys([*draw(names), *met])
+    if type_ in FOLLOWING:
+        followed = draw(names)
+        with_ |= {"after_change": followed} if followed else {}
+    return {"type": type_, "apply": policy, "needs": list(needs), "with": with_, **envelope}
+
+
+def contradicts(one: Resource, other: Resource) -> bool:
+    """One takes away what the other one is about: in which order that comes about is no question for a law."""
+    meet = touched(one["with"]) & touched(other["with"])
+    return bool(meet) and (takes_away(one) or takes_away(other))
+
+
+def takes_away(resource: Resource) -> bool:
+    asked = resource["with"]
+    return bool(resource["type"] == "move" or asked.get("ensure") == "absent" or asked.get("empty"))
+
+
+def touched(with_: Mapping[str, Any]) -> set[str]:
+    """The names, and the paths down to their third component, that a resource speaks of."""
+    texts = [value for value in with_.values() if isinstance(value, str)]
+    paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
+    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS, "radio", "lamp")}

@@ -1,0 +1,162 @@
+"""A resource that follows others does something after each of their changes, and a kill does not lose that."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from converge import providers, schema
+from converge.diagnostics import InvalidManifest
+from converge.engine import StepResult
+from converge.engine.steps import Execution
+from converge.ledger import Ledgers
+from converge.model import Decision, EffectKind, Event
+from converge.plan import Step
+from converge.system import ReadOnlySystem
+from tests.machine import Machine, decisions, outcomes, reasons
+
+ENTRY_POINTS = "[converge.providers]\nbell = tests.stories.third_party.bell\n"
+
+
+class KilledError(BaseException):
+    pass
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    package = tmp_path / "packages" / "bell-1.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: bell\nVersion: 1\n")
+    (package / "entry_points.txt").write_text(ENTRY_POINTS)
+    monkeypatch.syspath_prepend(str(package.parent))
+    providers.load.cache_clear()
+    schema.find.cache_clear()
+    yield Machine.make(tmp_path)
+    providers.load.cache_clear()
+    schema.find.cache_clear()
+
+
+def declare(machine: Machine, content: str = "1", policy: str = "always", fault: str = "") -> None:
+    """The bell stands first: what it follows is what orders it."""
+    machine.declare(f"""
+    bell:
+      type: bell
+      apply: {policy}
+      with: {{after_change: [one, other], fault: "{fault}"}}
+    one:
+      type: file
+      apply: always
+      with: {{path: /etc/one, content: "{content}"}}
+    other:
+      type: file
+      apply: always
+      for_each: [a, b]
+      with: {{path: "/etc/other-{{{{ item }}}}", content: "x"}}
+    """)
+
+
+def rung(machine: Machine) -> list[str]:
+    bell = machine.path("/var/bell")
+    return bell.read_text().splitlines() if bell.exists() else []
+
+
+def owed_notices(machine: Machine) -> list[tuple[str, str]]:
+    ledgers = Ledgers.load(ReadOnlySystem(str(machine.root)))
+    effects = (effect for ledger in ledgers for effect in ledger.memory.effects)
+    return [(effect.unit, effect.cause) for effect in effects if effect.kind is EffectKind.NOTICE]
+
+
+def test_it_comes_after_what_it_follows_and_names_what_has_changed(machine: Machine) -> None:
+    declare(machine)
+    plan = machine.plan(Event.UPGRADE)
+    assert [step.id for step in plan.steps] == ["one", "other[a]", "other[b]", "bell"]
+    planned = plan.steps[-1]
+    assert (planned.decision, planned.certain) == (Decision.APPLY, True)
+    run = machine.apply(Event.UPGRADE)
+    assert run.results[-1].step.changes == planned.changes
+    assert rung(machine) == ["after one, other[a], other[b]"]
+    assert owed_notices(machine) == []
+
+
+def test_it_does_nothing_while_nothing_changes(machine: Machine) -> None:
+    declare(machine)
+    machine.apply(Event.UPGRADE)
+    run = machine.apply()
+    assert decisions(run)["bell"] is Decision.NOT_APPLICABLE
+    assert reasons(run)["bell"] == "nothing that it follows has changed"
+    declare(machine, content="2")
+    machine.apply()
+    assert rung(machine)[1:] == ["after one"]
+
+
+def test_a_once_follows_only_once(machine: Machine) -> None:
+    declare(machine, policy="once")
+    machine.apply(Event.UPGRADE)
+    declare(machine, content="2", policy="once")
+    assert decisions(machine.apply())["bell"] is Decision.SETTLED
+    assert len(rung(machine)) == 1
+    assert owed_notices(machine) == []
+
+
+def test_what_failed_is_told_again(machine: Machine) -> None:
+    machine.path("/var/broken").touch()
+    declare(machine, fault="/var/broken")
+    assert outcomes(machine.apply(Event.UPGRADE))["bell"] == "failed"
+    assert {cause for _, cause in owed_notices(machine)} == {"one", "other[a]", "other[b]"}
+    machine.path("/var/broken").unlink()
+    assert outcomes(machine.apply())["bell"] == "changed"
+    assert rung(machine) == ["after one, other[a], other[b]"]
+
+
+def test_what_did_not_come_about_is_not_told(machine: Machine) -> None:
+    declare(machine)
+    machine.path("/etc/one").mkdir()
+    run = machine.apply(Event.UPGRADE)
+    assert (outcomes(run)["one"], outcomes(run)["bell"]) == ("failed", "changed")
+    assert rung(machine) == ["after other[a], other[b]"]
+
+
+def test_a_change_whose_run_was_killed_is_told_by_the_next(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare(machine)
+
+    undisturbed = Execution.carry_out
+
+    def killed(execution: Execution, step: Step) -> StepResult:
+        if step.id == "bell":
+            raise KilledError
+        return undisturbed(execution, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Execution, "carry_out", killed)
+        with pytest.raises(KilledError):
+            machine.apply(Event.UPGRADE)
+    assert machine.path("/etc/one").read_text() == "1"
+    assert rung(machine) == []
+    machine.apply()
+    assert [sorted(line.removeprefix("after ").split(", ")) for line in rung(machine)] == [
+        ["one", "other[a]", "other[b]"]
+    ]
+    machine.apply()
+    assert len(rung(machine)) == 1
+
+
+def test_a_notice_for_what_is_declared_no_longer_is_dropped(machine: Machine) -> None:
+    machine.path("/var/broken").touch()
+    declare(machine, fault="/var/broken")
+    machine.apply(Event.UPGRADE)
+    machine.declare("one: {type: file, apply: always, with: {path: /etc/one, content: x}}")
+    machine.apply()
+    assert owed_notices(machine) == []
+
+
+def test_an_unknown_id_and_a_circle_are_found_without_a_machine(machine: Machine) -> None:
+    machine.declare("""
+    a: {type: bell, apply: always, with: {after_change: [b]}}
+    b: {type: bell, apply: always, with: {after_change: [a]}}
+    c: {type: bell, apply: always, with: {after_change: [bb]}}
+    """)
+    with pytest.raises(InvalidManifest) as caught:
+        machine.plan()
+    found = [(error.code, error.message, error.hint) for error in caught.value.report.errors]
+    assert ("unknown-id", "'c' follows 'bb', which does not exist", "did you mean 'b'?") in found
+    assert "needs-cycle" in [code for code, _, _ in found]
