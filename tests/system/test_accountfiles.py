@@ -114,7 +114,8 @@ def assert_untouched(
     own = {params["name"]}
     joined = own | set(params.get("groups", ())) | set(state.get("groups") or ())
     if params["ensure"] == "absent":
-        joined |= {line.partition(":")[0] for line in before.get("etc/gshadow", ()) if params["name"] in line}
+        lines = [line for name in ("etc/group", "etc/gshadow") for line in before.get(name, ())]
+        joined |= {line.partition(":")[0] for line in lines if params["name"] in line}
     of_users = own if type_ == "user" else set()
     for name, touched in zip(FILES, (of_users, joined, of_users, joined, set(), set()), strict=True):
         assert others(after.get(name, []), touched) == others(before.get(name, []), touched), name
