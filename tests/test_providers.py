@@ -14,6 +14,7 @@ from converge.providers import (
     file,
     flatpak_app,
     flatpak_remote,
+    group,
     hostname,
     keyfile,
     line,
@@ -25,6 +26,7 @@ from converge.providers import (
     symlink,
     sysctl,
     timezone,
+    user,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
 
@@ -35,6 +37,7 @@ TYPED: tuple[AnyProvider, ...] = (
     file,
     flatpak_app,
     flatpak_remote,
+    group,
     hostname,
     keyfile,
     line,
@@ -46,6 +49,7 @@ TYPED: tuple[AnyProvider, ...] = (
     symlink,
     sysctl,
     timezone,
+    user,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]

@@ -254,6 +254,14 @@ def checked_path(path: str) -> str:
     return "/" + "/".join(names)
 
 
+def account_name(name: str) -> str:
+    """The name of a user or group that may be made, as sysusers.d(5) has them; ProviderError for any other."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,30}", name):
+        hint = "write a letter or '_', then letters, digits, '_' and '-', no more than 31 in all"
+        raise ProviderError(f"'{shown(name)}' is no name for a system account", hint=hint)
+    return name
+
+
 def outside_own_folders(path: str) -> str:
     """The path; ProviderError where with it converge's own memory would be taken away."""
     if path == "/" or any(f"{own}/".startswith(f"{path}/") for own in OWN_FOLDERS):

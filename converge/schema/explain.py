@@ -11,9 +11,11 @@ from attrs import frozen
 from converge.diagnostics import Path, did_you_mean, nearest
 from converge.document import Float
 from converge.model import Value
-from converge.schema.base import EXPRESSION, Schema, find, read
+from converge.schema.base import EXPRESSION, Schema, read, third_party_types, usable
 
 LONGEST_QUOTE = 40
+UNUSABLE = "x-unusable"
+"""Stands for a keyword where a third party's type has no schema that can be used; the error is what it wants."""
 KINDS: Mapping[str, str] = {
     "string": "text",
     "integer": "a whole number",
@@ -166,7 +168,7 @@ def _misplaced(key: str, place: Path, rest: Path, subject: Subject) -> str | Non
 
 def _parameters(place: Path, subject: Subject) -> Mapping[str, Any]:
     type_ = subject.type_of(place) if subject.is_resource(place) else None
-    schema = find(type_) if type_ else None
+    schema = usable(type_) if type_ else None
     parameters: Mapping[str, Any] = schema["definitions"]["with"]["properties"] if schema else {}
     return parameters
 
@@ -284,8 +286,10 @@ def _example_hint(refusal: Refusal) -> str | None:
 
 def _choice(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     value, known = refusal.value, [_shown(item) for item in refusal.wants]
-    hint = did_you_mean(str(value), known) or f"write {_listed(known, 'or', mark='')}"
     rest = subject.split(refusal.path)[1]
+    if rest == ("type",):
+        known = sorted((*known, *third_party_types()))
+    hint = did_you_mean(str(value), known) or f"write {_listed(known, 'or', mark='')}"
     if rest == ("type",):
         yield Finding("unknown-type", f"there is no resource type '{value}'", refusal.path, hint)
     elif rest == ("apply",):
@@ -293,6 +297,10 @@ def _choice(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     else:
         message = f"{_label(refusal.path)} must be {_listed(known, 'or', mark='')}, not {_quoted(value)}"
         yield Finding("bad-value", message, refusal.path, hint)
+
+
+def _unusable(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
+    yield Finding("unusable-type", refusal.wants.message, refusal.path, refusal.wants.hint)
 
 
 def _pattern(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
@@ -382,4 +390,5 @@ EXPLANATIONS: Mapping[str, Callable[[Refusal, Subject], Iterator[Finding]]] = {
     "required": _missing,
     "type": _type,
     "uniqueItems": _repeated,
+    UNUSABLE: _unusable,
 }

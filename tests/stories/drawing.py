@@ -101,11 +101,16 @@ network_connection = joined(
     groups=st.just({"ethernet": {"mtu": 1400}, "user-secrets": {"pin": "1234"}}),
 )
 
+system_account = st.sampled_from(("radio", "lamp"))
+group = joined({"name": system_account}, gid=st.just(301), ensure=ensure)
+user = joined({"name": system_account}, uid=st.just(302), groups=st.just(["scanner"]), ensure=ensure)
+
 TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "collection-id": collection_id,
     "directory": directory,
     "file": file,
     "flatpak-remote": flatpak_remote,
+    "group": group,
     "hostname": hostname,
     "keyfile": keyfile,
     "line": line,
@@ -117,6 +122,7 @@ TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "symlink": symlink,
     "sysctl": sysctl,
     "timezone": timezone,
+    "user": user,
 }
 """Per type its parameters."""
 
@@ -186,4 +192,4 @@ def touched(with_: Mapping[str, Any]) -> set[str]:
     """The names, and the paths down to their third component, that a resource speaks of."""
     texts = [value for value in with_.values() if isinstance(value, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
-    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS)}
+    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS, "radio", "lamp")}

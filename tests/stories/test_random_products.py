@@ -4,11 +4,11 @@ What a run is interrupted at here is anything that it asks of the machine to cha
 processes at system calls.
 """
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from converge.engine import Run, carry_out
 from converge.model import Decision, Event, Outcome
 from converge.plan import Plan
 from converge.providers import BUILTIN
+from converge.render import json
 from converge.request import prepare
 from converge.system import System, lock
 from tests.cases.roots import contents
@@ -47,7 +48,7 @@ def machine_of(drawn: Drawn) -> Iterator[Machine]:
         machine = Machine.make(Path(folder))
         put(machine, drawn.before)
         machine.manifest.write_text(
-            json.dumps({"converge": 1, "product": "test", "title": "Test", "resources": drawn.resources})
+            dumps({"converge": 1, "product": "test", "title": "Test", "resources": drawn.resources})
         )
         yield machine
 
@@ -59,10 +60,10 @@ def put(machine: Machine, files: Mapping[str, str]) -> None:
             machine.path(path).write_text(content)
 
 
-def told(plan: Plan | Run) -> dict[str, object]:
-    """What is decided of the steps whose outcome can be known beforehand."""
-    steps = plan.steps if isinstance(plan, Plan) else [result.step for result in plan.results]
-    return {step.id: (step.decision, step.action, step.changes, step.kept) for step in steps}
+def told(done: Plan | Run) -> dict[str, list[object]]:
+    """What is said of each step, in which secrets are left out: another process has another key until one is saved."""
+    steps = (json.plan(done) if isinstance(done, Plan) else json.run(done))["steps"]
+    return {step["id"]: [step[name] for name in ("decision", "action", "changes", "kept")] for step in steps}
 
 
 def run_on(system: System, machine: Machine, why: Event | None) -> Run:
