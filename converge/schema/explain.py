@@ -91,7 +91,7 @@ def explain(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
         return iter(())  # which it cannot have, as the product says
     if refusal.schema.get("x-secret") is True:
         return _written_out(refusal, subject)
-    is_confidential = refusal.schema.get("x-secret") or subject.is_confidential(refusal.path)
+    is_confidential = _may_be_secret(refusal) or subject.is_confidential(refusal.path)
     if is_confidential and refusal.keyword in _QUOTING:
         return _without_value(refusal, subject)
     if refusal.keyword == "pattern" and "propertyNames" in refusal.steps:
@@ -118,15 +118,22 @@ _QUOTING = ("enum", "minimum", "pattern", "type", "uniqueItems")
 """The keywords whose findings quote the value."""
 
 
+def _may_be_secret(refusal: Refusal) -> bool:
+    """Where the schema says so, and where a manifest has a parameter's value in place of its declaration."""
+    is_declaration = len(refusal.path) == len(("parameters", "its name")) and refusal.path[0] == "parameters"
+    return bool(refusal.schema.get("x-secret")) or is_declaration
+
+
 def _without_value(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
-    """What is refused where a value may be a secret."""
+    """What is refused where a value may be a secret, or a part of the key: `{NAME:VALUE}` is one without a value."""
     code, wanted = "bad-value", str(refusal.schema.get("x-expected", "as its schema says"))
     if refusal.keyword == "type":
         code, wanted = "wrong-type", _listed([KINDS[kind] for kind in _wanted(refusal)], "or", mark="")
     elif refusal.keyword == "enum":
         wanted = _listed([_shown(item) for item in refusal.wants], "or", mark="")
-    hint = refusal.schema.get("x-hint", "quote what is text")
-    yield Finding(code, f"{_label(refusal.path)} must be {wanted}", refusal.path, hint, hides=True)
+    hint = refusal.schema.get("x-hint", "write NAME: VALUE, and quote what is text")
+    label = "a value in 'parameters'" if refusal.path[:-1] == ("parameters",) else _label(refusal.path)
+    yield Finding(code, f"{label} must be {wanted}", refusal.path, hint, hides=True)
 
 
 def _unknown_keys(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
