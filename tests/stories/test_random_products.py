@@ -23,6 +23,7 @@ from converge.providers import BUILTIN
 from converge.render import json
 from converge.request import prepare
 from converge.system import System, lock
+from converge.system.secrets import KEY, KEY_SIZE
 from tests.cases.roots import contents
 from tests.laws.interrupted import CutOffError, Interrupted
 from tests.machine import Machine
@@ -35,6 +36,9 @@ UNDRAWN = {"flatpak-app": "needs a repository and seconds for each app: killed a
 EXAMPLES = int(os.environ.get("CONVERGE_EXAMPLES", "150"))
 """How many products each test draws; `make soak` draws thousands."""
 
+SECRET_KEY = "k" * KEY_SIZE
+"""A machine gets its key with the first run that remembers a secret; a plan before that has other digests."""
+
 EVENTS = st.sampled_from((Event.INSTALL, Event.UPGRADE, None))
 
 
@@ -46,7 +50,7 @@ def test_every_type_is_drawn() -> None:
 def machine_of(drawn: Drawn) -> Iterator[Machine]:
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine.make(Path(folder))
-        put(machine, drawn.before)
+        put(machine, {**drawn.before, KEY: SECRET_KEY})
         machine.manifest.write_text(
             dumps({"converge": 1, "product": "test", "title": "Test", "resources": drawn.resources})
         )
