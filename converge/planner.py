@@ -10,10 +10,10 @@ from converge.errors import ConvergeError
 from converge.expand import Instance, expand
 from converge.facts import Facts
 from converge.ledger import Ledgers
-from converge.model import Action, Change, Decision, Phase, Product, Resource, Value
+from converge.model import Action, Decision, Phase, Product, Resource, Value
 from converge.occasion import Occasion
 from converge.plan import Plan, Step, in_order
-from converge.providers.base import optional
+from converge.providers.base import optional, parts_of
 from converge.system import ReadOnlySystem
 
 UNSATISFIED = (Decision.FAILED, Decision.BLOCKED, Decision.OWED)
@@ -108,8 +108,8 @@ def _without_conflicts(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Two steps that would give one field different values both fail, and what needs them is blocked."""
     wanted: dict[tuple[str, str, str], dict[str, Value]] = defaultdict(dict)
     for step in steps:
-        for key, change in _claimed(step):
-            wanted[key][step.id] = change.after
+        for key, value in _claimed(step):
+            wanted[key][step.id] = value
     quarrels = {id_: (key, rest) for key, values in wanted.items() for id_, rest in _disagreeing(values)}
     if not quarrels:
         return steps
@@ -120,12 +120,14 @@ def _without_conflicts(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(decided.values())
 
 
-def _claimed(step: Step) -> list[tuple[tuple[str, str, str], Change]]:
+def _claimed(step: Step) -> list[tuple[tuple[str, str, str], Value]]:
+    """What a step would change of what it claims: the kind, the thing and the field, or part of one, and the value."""
     if step.decision is not Decision.APPLY:
         return []
     claims = {claim.field: claim for claim in step.work.instance.claims}
     found = [(claims[change.field], change) for change in step.changes if change.field in claims]
-    return [((claim.kind, claim.thing, claim.field), change) for claim, change in found]
+    parts = [(claim, *part) for claim, change in found for part in parts_of(change.field, change.after)]
+    return [((claim.kind, claim.thing, part), value) for claim, part, value in parts]
 
 
 def _disagreeing(values: Mapping[str, Value]) -> list[tuple[str, list[str]]]:

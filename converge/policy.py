@@ -132,11 +132,22 @@ def merge(base: "Value | Missing", live: "Value | Missing", desired: Value, on_u
     """
     if live == desired:
         return Verdict.IN_PLACE
+    base, live = _parts_that_differ(base, live, desired)
     if live is Missing.THING and base is Missing.BASE:
         return Verdict.OURS
     if live == base:
         return Verdict.OURS
     return Verdict.KEEP if on_user_change is OnUserChange.KEEP else Verdict.OVERWRITE
+
+
+def _parts_that_differ(
+    base: "Value | Missing", live: "Value | Missing", desired: Value
+) -> tuple["Value | Missing", "Value | Missing"]:
+    """Of a map only the parts that would change count; one that was not there before has no value in the base."""
+    if not (isinstance(base, Mapping) and isinstance(live, Mapping) and isinstance(desired, Mapping)):
+        return base, live
+    differing = [name for name in desired if live.get(name) != desired[name]]
+    return {name: base.get(name) for name in differing}, {name: live.get(name) for name in differing}
 
 
 @frozen

@@ -8,11 +8,25 @@ import pytest
 
 from converge import providers
 from converge.errors import ConvergeError
-from converge.providers import collection_id, file, flatpak_app, flatpak_remote, permissions
+from converge.providers import (
+    collection_id,
+    file,
+    flatpak_app,
+    flatpak_remote,
+    permissions,
+    systemd_unit,
+)
 from converge.providers.base import AnyProvider, Provider, field_names
 
 # mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
-TYPED: tuple[AnyProvider, ...] = (collection_id, file, flatpak_app, flatpak_remote, permissions)
+TYPED: tuple[AnyProvider, ...] = (
+    collection_id,
+    file,
+    flatpak_app,
+    flatpak_remote,
+    permissions,
+    systemd_unit,
+)
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]
 

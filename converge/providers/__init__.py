@@ -17,6 +17,7 @@ BUILTIN = {
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
     "permissions": "converge.providers.permissions",
+    "systemd-unit": "converge.providers.systemd_unit",
 }
 ENTRY_POINTS = "converge.providers"
 

@@ -51,6 +51,10 @@ class ReadOnlySystem:
         """A regular file's bytes, None where it is absent; ProviderError for other kinds and above `limit` bytes."""
         return self._root.read(path, limit)
 
+    def read_link(self, path: str) -> str | None:
+        """What a symbolic link says, as it is written there; None where there is none."""
+        return looking.read_link(self._root, path)
+
     def list_folder(self, path: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none where it is absent."""
         return looking.list_folder(self._root, path)

@@ -25,6 +25,14 @@ def list_folder(root: Root, path: str) -> tuple[str, ...]:
             os.close(descriptor)
 
 
+def read_link(root: Root, path: str) -> str | None:
+    """What a symbolic link says, None where there is none."""
+    with root.place("read", path, follow=False) as place:
+        if place.stat is None or not stat.S_ISLNK(place.stat.st_mode):
+            return None
+        return os.readlink(place.name, dir_fd=place.folder)
+
+
 def glob(root: Root, pattern: str) -> tuple[str, ...]:
     """What matches a shell pattern, sorted. A wildcard matches within one component, and no leading dot."""
     names = [name for name in pattern.split("/") if name]
