@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from converge.errors import ConvergeError, Later
+from converge.errors import ConvergeError, Later, ProviderError
 from converge.expand import Instance, over_probe
 from converge.ledger import Intent, Ledgers, frozen_value
 from converge.model import Action, Change, Decision, Domain, Entry, Phase, Policy, Resource, Status, Value
@@ -111,10 +111,25 @@ def pending_notices(instance: Instance, ledgers: Ledgers) -> tuple[str, ...]:
 
 
 def _is_open(step: Step, waits: Collection[Step]) -> bool:
-    """What it needs makes the thing that is absent, or changes that on which `only_if` is not met."""
+    """What it needs makes the thing that is absent, or changes that on which `only_if` is not met, or what it found."""
+    own = step.work.things
     if step.decision is Decision.NOT_APPLICABLE:
-        return any(not set(step.work.things).isdisjoint(each.work.things) for each in waits)
-    return step.decision is Decision.IN_PLACE and getattr(step.work.state, "ensure", None) == ABSENT
+        return any(not set(own).isdisjoint(each.work.things) for each in waits)
+    if any(_overlap(one, other) for each in waits for one in own for other in each.work.things):
+        return True
+    absent = getattr(step.work.state, "ensure", None) == ABSENT
+    return step.decision is Decision.IN_PLACE and absent and not _wants_absence(step)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two things are paths of which one is the other, or lies below it."""
+    paths = [thing.partition(":")[2].partition(" (")[0] for thing in (one, other)]
+    shorter, longer = sorted(paths, key=len)
+    return shorter.startswith("/") and f"{longer}/".startswith(f"{shorter.rstrip('/')}/")
+
+
+def _wants_absence(step: Step) -> bool:
+    return any(claim.field == "ensure" and claim.value == ABSENT for claim in step.work.instance.claims)
 
 
 def _uncertain(step: Step) -> Step:
@@ -263,13 +278,20 @@ def _inspected(step: Step, system: ReadOnlySystem) -> Step:
     work = evolve(work, state=state)
     if settled := _adopted_absent(step, work):
         return settled
-    changes = tuple(c for c in provider.diff(work.spec, state) if work.where[c.field] in work.applying)
+    unmet = evolve(step, decision=Decision.NOT_APPLICABLE, reason="`only_if` is not met", work=work)
+    try:
+        difference = provider.diff(work.spec, state)
+    except ProviderError:
+        if _guard_met(instance, provider, state):
+            raise
+        return unmet
+    changes = tuple(change for change in difference if work.where[change.field] in work.applying)
     replay = _replay(work, state)
     idle = optional(provider, "idle", None)
     if not changes and not replay and idle and (reason := idle(work.spec, state)):
         return evolve(step, decision=Decision.NOT_APPLICABLE, reason=reason, work=work)
     if changes and not replay and not _guard_met(instance, provider, state):
-        return evolve(step, decision=Decision.NOT_APPLICABLE, reason="`only_if` is not met", work=work)
+        return unmet
     judgement = _judged(work, changes)
     step = evolve(
         step,

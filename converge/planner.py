@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
@@ -10,7 +11,7 @@ from converge.errors import ConvergeError
 from converge.expand import Instance, expand
 from converge.facts import Facts
 from converge.ledger import Ledgers
-from converge.model import Action, Decision, Phase, Product, Resource, Value
+from converge.model import Action, Claim, Decision, Phase, Product, Resource, Value
 from converge.occasion import Occasion
 from converge.plan import Plan, Step, in_order
 from converge.providers.base import optional, parts_of
@@ -37,7 +38,7 @@ class Planner:
         steps: dict[str, Step] = {}
         for id_ in in_order({id_: (*needs[id_], *follows[id_]) for id_ in needs}):
             steps[id_] = self.step(by_id[id_], needs[id_], follows[id_], steps)
-        decided = _without_conflicts(tuple(steps.values()))
+        decided = _met(tuple(steps.values()))
         return Plan(product, self.occasion.events, self.occasion.adopting, decided, phase=self.phase)
 
     def step(
@@ -104,30 +105,55 @@ def _yield(instance: Instance, owned: set[str]) -> Instance:
         return evolve(instance, error=error)
 
 
-def _without_conflicts(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Two steps that would give one field different values both fail, and what needs them is blocked."""
-    wanted: dict[tuple[str, str, str], dict[str, Value]] = defaultdict(dict)
+def _met(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """What the steps mean for each other.
+
+    Two that would give one field different values both fail, and what needs them is blocked. Where they would give it
+    the same value, whether there is anything left for the later one is known once the earlier one is done.
+    """
+    changed: dict[_Field, dict[str, Value]] = defaultdict(dict)
+    wanted: dict[_Field, dict[str, Value]] = defaultdict(dict)
     for step in steps:
         for key, value in _claimed(step):
             wanted[key][step.id] = value
+        for key, value in _changed(step):
+            wanted[key][step.id] = changed[key][step.id] = value
     quarrels = {id_: (key, rest) for key, values in wanted.items() for id_, rest in _disagreeing(values)}
-    if not quarrels:
-        return steps
+    repeats = {id_: next(iter(values)) for values in changed.values() for id_ in list(values)[1:]}
     decided: dict[str, Step] = {}
     for step in steps:
-        failed = _quarrelling(step, *quarrels[step.id]) if step.id in quarrels else step
-        decided[step.id] = blocked(failed, [decided[id_] for id_ in step.needs])
+        if step.id in quarrels:
+            step = _quarrelling(step, *quarrels[step.id])
+        elif step.id in repeats:
+            step = evolve(step, certain=False, reason=f"to be known once '{repeats[step.id]}' is done")
+        decided[step.id] = blocked(step, [decided[id_] for id_ in step.needs]) if quarrels else step
     return tuple(decided.values())
 
 
-def _claimed(step: Step) -> list[tuple[tuple[str, str, str], Value]]:
-    """What a step would change of what it claims: the kind, the thing and the field, or part of one, and the value."""
+_Field: TypeAlias = tuple[str, str, str]
+"""A claim's kind, thing and field, or part of one."""
+
+
+def _claimed(step: Step) -> list[tuple[_Field, Value]]:
+    """What a step that changes something insists on besides, where that is known."""
+    if step.decision is not Decision.APPLY or not step.certain:
+        return []
+    kept = {change.field for change in step.kept}
+    claims = [claim for claim in step.work.instance.claims if claim.value is not None and claim.field not in kept]
+    return [part for claim in claims for part in _valued(claim, claim.value)]
+
+
+def _changed(step: Step) -> list[tuple[_Field, Value]]:
     if step.decision is not Decision.APPLY:
         return []
     claims = {claim.field: claim for claim in step.work.instance.claims}
-    found = [(claims[change.field], change) for change in step.changes if change.field in claims]
-    parts = [(claim, *part) for claim, change in found for part in parts_of(change.field, change.after)]
-    return [((claim.kind, claim.thing, part), value) for claim, part, value in parts]
+    changes = [change for change in step.changes if change.field in claims]
+    return [part for change in changes for part in _valued(claims[change.field], change.after)]
+
+
+def _valued(claim: Claim, value: Value) -> list[tuple[_Field, Value]]:
+    """What a claim is on, with the value it is to have; of a map each part by itself."""
+    return [((claim.kind, claim.thing, name), part) for name, part in parts_of(claim.field, value)]
 
 
 def _disagreeing(values: Mapping[str, Value]) -> list[tuple[str, list[str]]]:
@@ -136,7 +162,7 @@ def _disagreeing(values: Mapping[str, Value]) -> list[tuple[str, list[str]]]:
     return [(id_, [other for other in values if values[other] != values[id_]]) for id_ in values]
 
 
-def _quarrelling(step: Step, key: tuple[str, str, str], others: list[str]) -> Step:
+def _quarrelling(step: Step, key: _Field, others: list[str]) -> Step:
     kind, thing, field = key
     names = " and ".join(f"'{other}'" for other in others)
     reason = f"claims {field} of {kind} {thing} with another value than {names}; change one of them, or its `when`"

@@ -10,10 +10,14 @@ from converge import providers
 from converge.errors import ConvergeError
 from converge.providers import (
     collection_id,
+    directory,
     file,
     flatpak_app,
     flatpak_remote,
+    move,
+    ostree_remote,
     permissions,
+    symlink,
     systemd_unit,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
@@ -21,10 +25,14 @@ from converge.providers.base import AnyProvider, Provider, field_names
 # mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
 TYPED: tuple[AnyProvider, ...] = (
     collection_id,
+    directory,
     file,
     flatpak_app,
     flatpak_remote,
+    move,
+    ostree_remote,
     permissions,
+    symlink,
     systemd_unit,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}

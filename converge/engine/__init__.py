@@ -30,6 +30,7 @@ def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer |
         ledger.recover(system)
     _open(ledgers, occasion, product, system)
     execution = Execution(planner, system, _followers(plan))
+    execution.note_ahead(plan.steps)
     for step in plan.steps:
         if observer:
             observer.started(step)

@@ -3,7 +3,7 @@
 Killed anywhere, the next run finds the intent and goes on from it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -13,7 +13,7 @@ from converge.decide import Half, Work, definition, pending_notices, provider_of
 from converge.engine.base import StepResult
 from converge.errors import ConvergeError, Later, ProviderError
 from converge.ledger import Intent, Ledger
-from converge.model import Action, Change, Decision, Domain, Effect, EffectKind, Entry, Outcome, Status, Value
+from converge.model import Action, Change, Decision, Domain, Effect, EffectKind, Entry, Outcome, Resource, Status, Value
 from converge.plan import Step
 from converge.planner import UNSATISFIED, Planner, blocked
 from converge.providers.base import fields_of, is_absent, optional
@@ -43,6 +43,16 @@ class Execution:
     followers: Mapping[str, tuple[str, ...]]
     """Per id, those that are told of its change."""
     results: dict[str, StepResult] = field(factory=dict)
+
+    def note_ahead(self, steps: Iterable[Step]) -> None:
+        """Remember what the plan found settled, before anything is changed.
+
+        A change may alter what was found in place, or make the thing whose absence was the reason. A run after one that
+        is killed would take that for what it was before converge came.
+        """
+        for step in steps:
+            if step.decision in (Decision.BASELINE, Decision.IN_PLACE, Decision.KEEP) and not step.work.follows:
+                self._note(step)
 
     def carry_out(self, step: Step) -> StepResult:
         started = monotonic()
@@ -103,12 +113,18 @@ class Execution:
         if ledger.refused:
             return
         if decision in _NOTED:
-            ledger.put(self._noted(step, half, decision), resource)
+            self._remember(self._noted(step, half, decision), ledger, resource)
         elif decision is Decision.NOT_APPLICABLE and half.entry and not half.entry.status.settled:
             ledger.release(evolve(half.entry, id=step.id), resource)
         elif decision is Decision.SETTLED and half.entry:
             things = half.entry.things or step.work.things
             ledger.put(evolve(half.entry, id=step.id, things=things), resource)
+
+    def _remember(self, entry: Entry, ledger: Ledger, resource: Resource) -> None:
+        if entry.status.settled and entry != ledger.memory.entries.get(entry.id):
+            ledger.commit(self.system, entry, resource, ())
+        else:
+            ledger.put(entry, resource)
 
     def _noted(self, step: Step, half: Half, decision: Decision) -> Entry:
         entry = _entry(step, half, _NOTED[decision], self._base_in_place(step, half, decision))

@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping
 from converge.expressions import BOOLEAN, TEXT, TEXTS, VERSION, Found, optional, record
 from converge.facts.base import Fact, Probe, Source, text_of
 from converge.model import Unknown, Version
-from converge.system import Keyfile, ReadOnlySystem, flatpak
+from converge.system import ReadOnlySystem, flatpak, ostree
 
 _LOCALES = ("/etc/locale.conf", "/etc/default/locale")  # systemd's, Debian's
 _LOCALE = re.compile(r"(?P<language>[a-z]{2,3})(?:_(?P<territory>[A-Z]{2}|[0-9]{3}))?(?:[.@].*)?")
 _DEPLOYMENT = re.compile(r"(?P<checksum>[0-9a-f]{64})\.[0-9]+")
 _BACKING_ROOT = re.compile(rb"backing-root-device-inode\0.*?(.{8})(.{8})\0\(tt\)", re.DOTALL)
-_REMOTE = re.compile(r'remote "(.+)"')
-_REPO_CONFIG, _REMOTES_D = "/ostree/repo/config", "/etc/ostree/remotes.d"
 
 
 def assignments(text: str) -> Mapping[str, str]:
@@ -163,12 +161,7 @@ def _flatpak_remotes(source: Source) -> Found:
 
 
 def _ostree_remotes(source: Source) -> Found:
-    system = source.system
-    snippets = [name for name in system.list_folder(_REMOTES_D) if name.endswith(".conf")]
-    paths = [_REPO_CONFIG, *(f"{_REMOTES_D}/{name}" for name in snippets)]
-    groups = [group for path in paths for group in Keyfile.parse(system.read(path) or b"", path).groups()]
-    matches = map(_REMOTE.fullmatch, groups)
-    return tuple(dict.fromkeys(match[1] for match in matches if match))
+    return ostree.remotes(source.system)
 
 
 FACTS: Mapping[str, Fact] = {

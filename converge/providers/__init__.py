@@ -13,10 +13,14 @@ from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
     "collection-id": "converge.providers.collection_id",
+    "directory": "converge.providers.directory",
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
+    "move": "converge.providers.move",
+    "ostree-remote": "converge.providers.ostree_remote",
     "permissions": "converge.providers.permissions",
+    "symlink": "converge.providers.symlink",
     "systemd-unit": "converge.providers.systemd_unit",
 }
 ENTRY_POINTS = "converge.providers"

@@ -18,6 +18,7 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 `idle(spec, state) -> str`               why there is nothing to do although nothing is in place; empty where that is so
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
@@ -28,6 +29,7 @@ from attrs import frozen
 from converge.errors import ProviderError
 from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
+from converge.system.base import shown
 from converge.system.store import address_of
 
 Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
@@ -35,6 +37,12 @@ Spec = TypeVar("Spec")
 State = TypeVar("State")
 
 PRESENT, ABSENT = "present", "absent"
+
+FOLDERS = ("directory", "empty-directory")
+LINKS = ("symlink", "dangling-symlink")
+OWN_FOLDERS = ("/etc/converge", "/var/lib/converge")
+
+_TREE = re.compile(r"tree:([0-9a-f]{64}) .*", re.DOTALL)
 
 
 class Provider(Protocol[Spec, State]):
@@ -75,13 +83,20 @@ DERIVED: Mapping[str, bool] = {"derived": True}
 """The metadata of an attrs field of a `Spec` that is no parameter, or of a `State` that is no managed property."""
 
 
+SEEN: Mapping[str, bool] = {"seen": True}
+"""The metadata of a field of a `State` that only tells of the thing: it follows from what else is changed."""
+
+
 def field_names(type_: type) -> tuple[str, ...]:
-    """The parameters of a `Spec` class, or the managed properties of a `State` class, in their order."""
-    return tuple(field.name for field in attrs.fields(type_) if not field.metadata.get("derived"))
+    """The parameters of a `Spec` class, or the properties of a `State` class, in their order.
+
+    A parameter that Python reserves the name of has an underscore behind it in the class: `from_`.
+    """
+    return tuple(field.name.removesuffix("_") for field in attrs.fields(type_) if not field.metadata.get("derived"))
 
 
 def fields_of(state: object) -> dict[str, Value]:
-    """The managed properties of a state as a plain mapping, in their order."""
+    """The properties of a state as a plain mapping, in their order."""
     return {name: getattr(state, name) for name in field_names(type(state))}
 
 
@@ -147,6 +162,53 @@ def checked_path(path: str) -> str:
     return "/" + "/".join(names)
 
 
+def outside_own_folders(path: str) -> str:
+    """The path; ProviderError where with it converge's own memory would be taken away."""
+    if path == "/" or any(f"{own}/".startswith(f"{path}/") for own in OWN_FOLDERS):
+        raise ProviderError(f"{path} holds what converge remembers, and has to stay", hint="name what is in it")
+    return path
+
+
+def kind_at(system: ReadOnlySystem, path: str) -> str | None:
+    """What is at a path, a link itself included: one of FOLDERS or LINKS, `file` or `other`; None where nothing is."""
+    found = system.stat(path, follow=False)
+    if found is None:
+        return None
+    if found.kind == "symlink":
+        return "symlink" if _leads_somewhere(system, path) else "dangling-symlink"
+    return "empty-directory" if found.kind == "directory" and not system.list_folder(path) else found.kind
+
+
+def _leads_somewhere(system: ReadOnlySystem, path: str) -> bool:
+    try:
+        return system.stat(path) is not None
+    except ProviderError:  # in a circle
+        return False
+
+
+def another_kind(path: str, kind: str, wanted: str) -> ProviderError:
+    found = {"other": "special file"}.get(kind, kind.replace("-", " "))
+    message = f"{path} is {'an' if found[0] in 'aeiou' else 'a'} {found}, not a {wanted}"
+    return ProviderError(message, hint="converge never makes another kind of a path")
+
+
+def default_folder(path: str) -> ProviderError:
+    hint = "with anything else there, ostree could not merge /etc at the next upgrade"
+    return ProviderError(f"{path} is a folder in /usr/etc and has to stay one", hint=hint)
+
+
+def tree_state(digest: str, count: int, first: str) -> str:
+    """The state of many things as a value: a digest of 64 hexadecimal digits, with words for people."""
+    entries = "1 entry" if count == 1 else f"{count} entries"
+    return f"tree:{digest} ({entries}, first {shown(first)})"
+
+
+def record_of(value: Value) -> str | None:
+    """The digest in a value of `tree_state`; None for a plain value."""
+    matched = _TREE.fullmatch(value) if isinstance(value, str) else None
+    return matched[1] if matched else None
+
+
 def owner_as_asked(system: ReadOnlySystem, asked: str | None, uid: int) -> str:
     """The name of a user id: the one that the manifest uses where that means this id, else the machine's."""
     return asked if asked is not None and system.user_id(asked) == uid else system.user_name(uid)
@@ -180,9 +242,13 @@ class Attributes:
             system.set_mode(path, self.mode)
 
 
-def domain_of_path(system: ReadOnlySystem, path: str) -> Domain:
-    """The deployment's for a path that leads into /etc, the machine's for any other (links resolved)."""
-    return Domain.DEPLOYMENT if f"{system.resolve(path)}/".startswith("/etc/") else Domain.MACHINE
+def domain_of_path(system: ReadOnlySystem, path: str, *, follow: bool = True) -> Domain:
+    """The deployment's for a path that leads into /etc, the machine's for any other (links resolved).
+
+    `follow`: whether a link that the path itself names is followed too.
+    """
+    in_etc = f"{system.resolve(path, follow=follow)}/".startswith("/etc/")
+    return Domain.DEPLOYMENT if in_etc else Domain.MACHINE
 
 
 def every_field(state_type: type, domain: Domain) -> dict[str, Domain]:

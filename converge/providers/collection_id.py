@@ -16,9 +16,6 @@ from converge.system import Keyfile, ReadOnlySystem, System, flatpak, ostree
 TYPE = "collection-id"
 GROUPS = (("collection_id", "gpg_verify_summary"),)
 
-OSTREE_REPO = "/ostree/repo"
-OSTREE_REMOTES = "/etc/ostree/remotes.d"
-
 
 @frozen
 class Spec:
@@ -38,11 +35,11 @@ class Spec:
         """The repository."""
         if self.flatpak is not None:
             return flatpak.REPO
-        return OSTREE_REPO if self.ostree is not None else (self.repo or "").rstrip("/")
+        return ostree.REPO if self.ostree is not None else (self.repo or "").rstrip("/")
 
     @property
     def group(self) -> str:
-        return flatpak.group_of(self.name)
+        return ostree.group_of(self.name)
 
 
 @frozen
@@ -58,7 +55,7 @@ def parse(params: Params) -> Spec:
 def claims(spec: Spec) -> tuple[Claim, ...]:
     in_flatpak = spec.folder == flatpak.REPO
     kind = "flatpak-remote" if in_flatpak else "ostree-remote"
-    place = "system" if in_flatpak or spec.folder == OSTREE_REPO else spec.folder
+    place = "system" if in_flatpak or spec.folder == ostree.REPO else spec.folder
     return tuple(Claim(kind, f"{place}:{spec.name}", name, value) for name, value in _desired(spec).items())
 
 
@@ -75,7 +72,7 @@ def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
-    config = _load(system, _require(system, spec))
+    config = ostree.load(system, _require(system, spec))
     return State(config.get(spec.group, "collection-id") or None, config.get_boolean(spec.group, "gpg-verify-summary"))
 
 
@@ -85,7 +82,7 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
     path = _require(system, spec)
-    config, after = _load(system, path), values(changes)
+    config, after = ostree.load(system, path), values(changes)
     if after.get("collection_id"):
         _require_fitting(system, spec, config, str(after["collection_id"]))
     for name, key in (("collection_id", "collection-id"), ("gpg_verify_summary", "gpg-verify-summary")):
@@ -107,13 +104,7 @@ def _require_fitting(system: ReadOnlySystem, spec: Spec, config: Keyfile, collec
             f"the remote '{spec.name}' does not verify signatures, so it can have no collection ID",
             hint="give it a key and let it verify them first",
         )
-    for ref, bound in ostree.collection_bindings(system, spec.folder, spec.name):
-        if bound != collection_id:
-            raise ProviderError(
-                f"the collection ID {collection_id} contradicts {ref} of the remote '{spec.name}', "
-                f"which is bound to {bound or 'none'}",
-                hint="the next update would fail; ask who runs the repository for its collection ID",
-            )
+    ostree.require_binding(system, spec.folder, spec.name, collection_id)
 
 
 def _require(system: ReadOnlySystem, spec: Spec) -> str:
@@ -126,11 +117,7 @@ def _require(system: ReadOnlySystem, spec: Spec) -> str:
 
 def _find(system: ReadOnlySystem, spec: Spec) -> str | None:
     """The file that holds the remote's group; where two do, the repository's own."""
-    files = [f"{spec.folder}/config"]
-    if spec.folder == OSTREE_REPO:
-        files += system.glob(f"{OSTREE_REMOTES}/*.conf")
-    return next((path for path in files if spec.group in _load(system, path).groups()), None)
-
-
-def _load(system: ReadOnlySystem, path: str) -> Keyfile:
-    return Keyfile.parse(system.read(path) or b"", path)
+    if spec.folder == ostree.REPO:
+        return next(iter(ostree.files_with(system, spec.name)), None)
+    path = f"{spec.folder}/config"
+    return path if spec.group in ostree.load(system, path).groups() else None

@@ -113,7 +113,7 @@ def _kind(schema: Schema) -> str:
     """What may be written there, in a word or as its choices."""
     choices = schema.get("enum") or schema.get("else", {}).get("enum")
     if choices:
-        return " | ".join("unset" if choice is None else str(choice) for choice in choices)
+        return " | ".join("unset" if choice is None else _yaml(choice) for choice in choices)
     types = schema.get("type", ())
     names = [types] if isinstance(types, str) else list(types)
     if schema.get("pattern") == _EXPRESSIONS_ONLY and len(names) > 1:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from converge.model import Secret
-from converge.system import accounts, files, locking, looking, secrets, store, trees
-from converge.system.base import READ_LIMIT, CommandResult, CommandTimeout, FileStat, Root
+from converge.system import accounts, files, locking, looking, moving, secrets, store, sysroot, trees
+from converge.system.base import READ_LIMIT, CommandResult, CommandTimeout, FileStat, OtherFileSystem, Root
 from converge.system.keyfile import Keyfile
 from converge.system.secrets import Secrets
 from converge.system.trees import Found
@@ -20,7 +20,17 @@ from converge.system.trees import Found
 if TYPE_CHECKING:
     from converge.system.commands.sandbox import View
 
-__all__ = ["CommandResult", "CommandTimeout", "FileStat", "Found", "Keyfile", "ReadOnlySystem", "System", "lock"]
+__all__ = [
+    "CommandResult",
+    "CommandTimeout",
+    "FileStat",
+    "Found",
+    "Keyfile",
+    "OtherFileSystem",
+    "ReadOnlySystem",
+    "System",
+    "lock",
+]
 
 
 class ReadOnlySystem:
@@ -35,9 +45,12 @@ class ReadOnlySystem:
         self.live = self._root.live
         self.this_hardware = self.live or this_hardware
 
-    def resolve(self, path: str) -> str:
-        """The path with all links resolved inside the root; what does not exist yet is taken as written."""
-        return self._root.resolve(path)
+    def resolve(self, path: str, *, follow: bool = True) -> str:
+        """The path with all links resolved inside the root; what does not exist yet is taken as written.
+
+        `follow`: whether a link that the path itself names is followed.
+        """
+        return self._root.resolve(path, follow=follow)
 
     def real(self, path: str) -> str:
         """A path of the host, such as a manifest's; one in a foreign root with its links resolved inside that."""
@@ -52,8 +65,15 @@ class ReadOnlySystem:
         return self._root.read(path, limit)
 
     def read_link(self, path: str) -> str | None:
-        """What a symbolic link says, as it is written there; None where there is none."""
+        """What a symbolic link says, None where there is none."""
         return looking.read_link(self._root, path)
+
+    def is_default_folder(self, path: str) -> bool:
+        """Whether ostree has a folder at a resolved path in /etc by default (in /usr/etc): nothing else may be there.
+
+        Every change that would put something else there, or take the folder away, is a ProviderError.
+        """
+        return self._root.is_default_folder(path)
 
     def list_folder(self, path: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none where it is absent."""
@@ -67,7 +87,7 @@ class ReadOnlySystem:
         """The thing at `path` (its links followed) and, where it is a folder, all below; no link below is followed.
 
         Each is good until the next one is asked for. `max_depth` 0 is the top alone. `excludes` are shell patterns over
-        paths relative to the top. What another file system holds is passed over.
+        paths relative to the top. Whatever is mounted below the top is passed over.
         """
         return trees.walk(self._root, path, max_depth=max_depth, excludes=excludes)
 
@@ -173,28 +193,69 @@ class System(ReadOnlySystem):
         extended attributes and ACLs of what is replaced are kept unless told otherwise, and its bytes go to the store
         unless `keep` is false (converge's own files).
         """
-        asked = files.Attributes(mode, uid, gid)
-        files.write(self._root, path, data, asked, keep=self.keep if keep else None)
+        asked, keeper = files.Attributes(mode, uid, gid), self.keep if keep else None
+        self._change(path, lambda root: files.write(root, path, data, asked, keep=keeper))
 
     def append(self, path: str, data: bytes, *, sync: bool) -> None:
         """Add to the end of a file, made with mode 0600 where it is absent; `sync`: durable on return."""
-        files.append(self._root, path, data, sync=sync)
+        self._change(path, lambda root: files.append(root, path, data, sync=sync))
 
     def remove(self, path: str, *, keep: bool = True) -> None:
         """Remove a file, or a link itself; its bytes go to the store. What is absent is fine; a folder is refused."""
-        files.remove(self._root, path, keep=self.keep if keep else None)
+        keeper = self.keep if keep else None
+        self._change(path, lambda root: files.remove(root, path, keep=keeper), follow=False)
 
     def make_folder(self, path: str, *, mode: int = 0o755, uid: int | None = None, gid: int | None = None) -> None:
         """Make a folder and those above it, ours unless told otherwise; one that is there stays as it is."""
-        files.make_folder(self._root, path, mode, uid, gid)
+        self._change(path, lambda root: files.make_folder(root, path, mode, uid, gid))
+
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder. What is absent is fine."""
+        files.remove_folder(self._root, path)
+
+    def make_link(self, path: str, target: str) -> None:
+        """Make a symbolic link, and missing folders; one that leads elsewhere is replaced, anything else refused."""
+        files.make_link(self._root, path, target)
+
+    def move(self, source: str, target: str) -> None:
+        """Move a thing of any kind but a link, and make missing folders; nothing there is replaced.
+
+        It is at one of the two places at any time. OtherFileSystem where that cannot be.
+        """
+        moving.move(self._root, source, target)
+
+    def move_contents(self, source: str, target: str, *, replace: bool = False) -> None:
+        """Move everything in a folder into another; a link is no folder. Where something cannot be moved, all stays.
+
+        `replace`: what has the same name there is deleted for good first; otherwise it is a ProviderError.
+        """
+        moving.move_contents(self._root, source, target, replace=replace)
+
+    def delete(self, path: str) -> None:
+        """Delete a thing of any kind for good, with all that it holds; no link is followed. What is absent is fine.
+
+        Where something is mounted in it, that is a ProviderError before anything is deleted.
+        """
+        moving.delete(self._root, path)
+
+    def delete_contents(self, path: str) -> None:
+        """Delete everything in a folder for good, in the same way; a link is no folder."""
+        moving.delete_contents(self._root, path)
 
     def set_owner(self, path: str, uid: int | None, gid: int | None) -> None:
         """Set owner and group of the thing itself, a link included; set-user-ID bits stay."""
-        files.set_on(self._root, path, files.Attributes(uid=uid, gid=gid))
+        self._change(path, lambda root: files.set_on(root, path, files.Attributes(uid=uid, gid=gid)), follow=False)
 
     def set_mode(self, path: str, mode: int) -> None:
         """Set the mode of the thing itself; ProviderError for a link: `resolve` the path first to follow one."""
-        files.set_on(self._root, path, files.Attributes(mode=mode))
+        self._change(path, lambda root: files.set_on(root, path, files.Attributes(mode=mode)), follow=False)
+
+    def _change(self, path: str, act: Callable[[Root], None], *, follow: bool = True) -> None:
+        """Make a change at a path, also where that leads below a read-only /sysroot."""
+        if sysroot.is_read_only(self._root, path, follow=follow):
+            sysroot.change(act)
+        else:
+            act(self._root)
 
     def fix(self, found: Found, *, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> bool:
         """Set owner and mode of what `walk` has just found, a link's owner included; set-user-ID bits stay.

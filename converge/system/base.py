@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 import weakref
 from collections.abc import Callable, Iterator
@@ -26,12 +27,18 @@ _HINTS = {
     errno.ENOTDIR: "a file stands where the path needs a folder",
 }
 
+_ESCAPED = re.compile(rb"\\([0-7]{3})")
+
 Kind: TypeAlias = Literal["file", "directory", "symlink", "other"]
 Visit: TypeAlias = Callable[[os.stat_result, str], None]
 
 
 class CommandTimeout(ProviderError):
     """A command took longer than its time limit and was killed."""
+
+
+class OtherFileSystem(ProviderError):
+    """Two places are on different file systems, so that nothing can be moved from one to the other at once."""
 
 
 @frozen
@@ -130,9 +137,9 @@ class Root:
             raise ConvergeError(f"the root {shown(path)} is not a folder: {error.strerror}") from error
         weakref.finalize(self, os.close, self._descriptor)
 
-    def resolve(self, path: str) -> str:
+    def resolve(self, path: str, *, follow: bool = True) -> str:
         """All links resolved inside the root; what does not exist yet is taken as written."""
-        with self.place("resolve", path) as place:
+        with self.place("resolve", path, follow=follow) as place:
             return place.path
 
     def on_host(self, path: str) -> str:
@@ -156,6 +163,17 @@ class Root:
                 with suppress(FileNotFoundError), content(place) as descriptor:
                     return read_all(descriptor, path, limit)
             return None
+
+    def is_default_folder(self, path: str) -> bool:
+        """Whether a resolved path in /etc is a folder in /usr/etc too, where ostree has what every /etc begins with."""
+        default = self.stat(f"/usr{path}", follow=False) if f"{path}/".startswith("/etc/") else None
+        return default is not None and default.kind == "directory"
+
+    def refuse_default_folder(self, path: str) -> None:
+        """ProviderError for a resolved path that must not become anything but a folder."""
+        if self.is_default_folder(path):
+            hint = "choose another path: with anything else there, ostree could not merge /etc at the next upgrade"
+            raise ProviderError(f"{shown(path)} is a folder in /usr/etc and has to stay one", hint=hint)
 
     @contextmanager
     def _sight(self, doing: str, path: str, *, follow: bool) -> Iterator[Place]:
@@ -382,6 +400,18 @@ def pinned(folder: int, name: str) -> Iterator[int]:
 def pinned_path(descriptor: int) -> str:
     """A path that leads to exactly what a descriptor stands for (fchmod(2) and fchown(2) refuse O_PATH ones)."""
     return f"/proc/self/fd/{descriptor}"
+
+
+def mounts_within(folder: int, name: str = ".") -> tuple[str, ...]:
+    """The mount points at a thing (the empty text) and below it, relative to it; proc_pid_mountinfo(5).
+
+    Mounts of one file system at two places tell themselves by nothing else: all their numbers are the same.
+    """
+    above = os.path.join(os.readlink(pinned_path(folder)), "" if name == "." else f"{name}/")
+    with open("/proc/self/mountinfo", "rb") as lines:
+        places = [_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), line.split()[4]) for line in lines]
+    points = [os.path.join(os.fsdecode(place), "") for place in places]
+    return tuple(point.removeprefix(above).rstrip("/") for point in points if point.startswith(above))
 
 
 def set_attributes(descriptor: int, *, mode: int | None, uid: int | None, gid: int | None) -> None:

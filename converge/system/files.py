@@ -53,6 +53,7 @@ def write(
     what is replaced are kept unless asked otherwise; its bytes go to `keep`.
     """
     with root.place("write", path, make_parents=folder_mode) as place:
+        root.refuse_default_folder(place.path)
         if place.stat is None:
             _replace(place, data, None, asked)
             return
@@ -77,9 +78,7 @@ def _replace(place: Place, data: bytes, former: int | None, asked: Attributes) -
 @contextmanager
 def _temporary(place: Place) -> Iterator[tuple[str, int]]:
     """An empty file beside a place. Its name follows from the place, so a killed run leaves at most one behind."""
-    name = temporary_name(place.name)
-    with suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=place.folder)
+    name = _free_temporary(place)
     descriptor = os.open(name, _TEMPORARY, 0o600, dir_fd=place.folder)
     try:
         yield name, descriptor
@@ -89,6 +88,18 @@ def _temporary(place: Place) -> Iterator[tuple[str, int]]:
         raise
     finally:
         os.close(descriptor)
+
+
+def _free_temporary(place: Place) -> str:
+    """The name of what is made beside a place; what a killed run has left there is removed."""
+    name = temporary_name(place.name)
+    try:
+        os.unlink(name, dir_fd=place.folder)
+    except IsADirectoryError:
+        os.rmdir(name, dir_fd=place.folder)
+    except FileNotFoundError:
+        pass
+    return name
 
 
 def temporary_name(name: str) -> str:
@@ -141,6 +152,7 @@ def _copy_extended(source: int, target: int) -> None:
 def append(root: Root, path: str, data: bytes, *, sync: bool) -> None:
     """Add to the end of a file, made with mode 0600 where it is absent; `sync`: durable on return."""
     with root.place("write", path, make_parents=NEW_FOLDER) as place:
+        root.refuse_default_folder(place.path)
         new = os.O_CREAT | os.O_EXCL if place.stat is None else 0
         descriptor = os.open(place.name, _APPEND | new, 0o600, dir_fd=place.folder)
         try:
@@ -170,18 +182,53 @@ def remove(root: Root, path: str, *, keep: Keep | None) -> None:
         sync_folder(place.folder)
 
 
+def remove_folder(root: Root, path: str) -> None:
+    """Remove an empty folder. What is absent is fine."""
+    with root.place("remove", path, follow=False) as place:
+        if place.stat is not None:
+            root.refuse_default_folder(place.path)
+            os.rmdir(place.name, dir_fd=place.folder)
+            sync_folder(place.folder)
+
+
 def make_folder(root: Root, path: str, mode: int, uid: int | None, gid: int | None) -> None:
-    """Make a folder and those above it; one that is there stays as it is."""
+    """Make a folder and those above it; one that is there stays as it is. A new one has owner and mode at once."""
     with root.place("make", path, make_parents=NEW_FOLDER) as place:
         if place.stat is None:
-            descriptor = make_folder_in(place.folder, place.name, mode)
-            try:
-                _set_owner(descriptor, uid, gid)
-                os.fchmod(descriptor, mode)
-            finally:
-                os.close(descriptor)
+            _make_folder(place, Attributes(mode, uid, gid))
         elif not stat.S_ISDIR(place.stat.st_mode):
             raise ProviderError(f"{shown(path)} is there and is not a folder")
+
+
+def _make_folder(place: Place, asked: Attributes) -> None:
+    name = _free_temporary(place)
+    descriptor = make_folder_in(place.folder, name, 0o700)
+    try:
+        _dress(descriptor, None, asked)
+        os.fsync(descriptor)
+        os.rename(name, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+    except BaseException:
+        with suppress(OSError):
+            os.rmdir(name, dir_fd=place.folder)
+        raise
+    finally:
+        os.close(descriptor)
+    sync_folder(place.folder)
+
+
+def make_link(root: Root, path: str, target: str) -> None:
+    """Make a symbolic link, and the folders above it; one that leads elsewhere is replaced, anything else stays."""
+    with root.place("make the link", path, follow=False, make_parents=NEW_FOLDER) as place:
+        root.refuse_default_folder(place.path)
+        if place.stat is None:
+            os.symlink(target, place.name, dir_fd=place.folder)
+        elif not stat.S_ISLNK(place.stat.st_mode):
+            raise ProviderError(f"{shown(path)} is there and is no symbolic link")
+        elif os.readlink(place.name, dir_fd=place.folder) != target:
+            name = _free_temporary(place)
+            os.symlink(target, name, dir_fd=place.folder)
+            os.rename(name, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+        sync_folder(place.folder)
 
 
 def set_on(root: Root, path: str, asked: Attributes) -> None:

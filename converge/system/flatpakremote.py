@@ -6,10 +6,8 @@ flatpak_dir_parse_repofile); flatpak-flatpakrepo(5) for the files.
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from converge.errors import ProviderError
 from converge.model import Value
@@ -120,11 +118,3 @@ def _decoded(encoded: str, filename: str) -> bytes:
         return base64.b64decode("".join(encoded.split()), validate=True)
     except binascii.Error as error:
         raise ProviderError(f"the GPGKey in {filename} is not base64: {error}") from error
-
-
-def with_host(url: str, old: str, new: str) -> str:
-    """The URL with the host `new` where its host is exactly `old`; user, path and, unless `old` names it, port stay."""
-    parts = urlsplit(url)
-    user, at, address = parts.netloc.rpartition("@")
-    matched = re.fullmatch(rf"{re.escape(old)}(:[0-9]*)?", address, re.IGNORECASE)
-    return parts._replace(netloc=f"{user}{at}{new}{matched[1] or ''}").geturl() if matched else url

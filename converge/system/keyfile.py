@@ -104,6 +104,25 @@ class Keyfile:
         while was_last and self._lines and self._lines[-1].is_blank:
             self._lines.pop()
 
+    def rename_group(self, group: str, name: str) -> None:
+        """Call a group otherwise; it stays where it stands."""
+        self._lines = [_renamed(line, name) if line.group == group else line for line in self._lines]
+
+    def add_group(self, other: "Keyfile", group: str, name: str) -> None:
+        """Add a group of another file at the end, under another name, and but for that to the letter."""
+        gap = self._gap()
+        self._end_line_before(len(self._lines))
+        self._lines += [*gap, *other._lines_of(group, name)]  # noqa: SLF001  (one of its own kind)
+        self._end_line_before(len(self._lines))
+
+    def _lines_of(self, group: str, name: str) -> list[_Line]:
+        """The lines of a group as they are under another name, without blank ones at the end."""
+        owned = zip(self._lines, _owners(self._lines), strict=True)
+        lines = [_renamed(line, name) if line.group else line for line, owner in owned if owner == group]
+        while lines and lines[-1].is_blank:
+            lines.pop()
+        return lines
+
     def _find(self, group: str, key: str) -> _Line | None:
         place = self._place_of(group, key)
         return None if place is None else self._lines[place]
@@ -139,6 +158,12 @@ def _parse_line(text: str, group: str | None) -> _Line | None:
     if content.startswith("[") or not equals or not key.strip(_SPACE) or group is None:
         return None
     return _Line(text, group, key.rstrip(_SPACE), value.lstrip(_SPACE))
+
+
+def _renamed(line: _Line, group: str) -> _Line:
+    """A line of a group as it is where the group has another name."""
+    text = line.text.replace(f"[{line.group}]", f"[{group}]", 1) if line.is_header else line.text
+    return evolve(line, text=text, group=group)
 
 
 def _owners(lines: list[_Line]) -> Iterator[str | None]:

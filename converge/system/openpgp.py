@@ -157,3 +157,16 @@ def ring_of(system: ReadOnlySystem, wanted: Iterable[str], *rings: bytes | None)
     if missing := [name for name, data in found.items() if not data]:
         raise ProviderError(f"the key {missing[0]} is nowhere to be found")
     return b"".join(data for data in found.values() if data)
+
+
+def write_ring(system: System, path: str, wanted: Iterable[str], given: bytes | None) -> None:
+    """Have a ring at `path` with the keys of these fingerprints, `given` ones or known ones; what goes is kept."""
+    live = system.read(path)
+    ring = ring_of(system, wanted, given, live)
+    keep(system, live, but=ring)
+    system.write(path, ring, keep=False)
+
+
+def remove_ring(system: System, path: str) -> None:
+    keep(system, system.read(path))
+    system.remove(path, keep=False)

@@ -1,11 +1,98 @@
-"""What the files of an ostree repository say."""
+"""What the files of an ostree repository say: remotes, above all those of the system's own repository, and commits.
 
+The files are read as libostree does, which cannot open a repository for which two of them name the same remote.
+"""
+
+import re
 from collections.abc import Iterator
 
-from converge.system import ReadOnlySystem
+from converge.errors import ProviderError
+from converge.system import Keyfile, ReadOnlySystem
 
+REPO = "/ostree/repo"
+CONFIG = f"{REPO}/config"
+REMOTES_D = "/etc/ostree/remotes.d"
+
+_DEPLOYMENTS = "/ostree/deploy/*/deploy/*"
+_REMOTE = re.compile(r'remote "(.+)"')
 _BINDING = b"ostree.collection-binding\0"
 _ALIGNMENT = 8
+
+
+def require_repository(system: ReadOnlySystem) -> None:
+    if system.stat(CONFIG) is None:
+        raise ProviderError(
+            f"there is no ostree repository at {REPO}",
+            hint="this is for systems that ostree deploys; say `when: deployment.booted` if others get the product too",
+        )
+
+
+def group_of(remote: str) -> str:
+    """The group of a remote in a repository's configuration (ostree.repo-config(5))."""
+    return f'remote "{remote}"'
+
+
+def remote_of(group: str) -> str | None:
+    """The remote that a group is about, None where it is about something else."""
+    matched = _REMOTE.fullmatch(group)
+    return matched[1] if matched else None
+
+
+def keyring_of(remote: str) -> str:
+    """The keys of a remote of the system's repository, also of one in remotes.d."""
+    return f"{REPO}/{remote}.trustedkeys.gpg"
+
+
+def load(system: ReadOnlySystem, path: str) -> Keyfile:
+    """A configuration; an empty one where there is none."""
+    return Keyfile.parse(system.read(path) or b"", path)
+
+
+def conf_files(system: ReadOnlySystem) -> tuple[str, ...]:
+    """The files in remotes.d that libostree reads, whatever `add-remotes-config-dir` says: that is for new remotes."""
+    paths = (f"{REMOTES_D}/{name}" for name in system.list_folder(REMOTES_D) if name.endswith(".conf"))
+    return tuple(path for path in paths if (found := system.stat(path)) and found.kind == "file")
+
+
+def remotes_in(config: Keyfile) -> tuple[str, ...]:
+    return tuple(name for name in map(remote_of, config.groups()) if name)
+
+
+def remotes(system: ReadOnlySystem) -> tuple[str, ...]:
+    """The remotes of the system's repository, each once."""
+    files = (CONFIG, *conf_files(system))
+    return tuple(dict.fromkeys(name for path in files for name in remotes_in(load(system, path))))
+
+
+def files_with(system: ReadOnlySystem, remote: str) -> tuple[str, ...]:
+    """The files that name a remote of the system's repository; the repository's own, where it is one, first."""
+    files = (CONFIG, *conf_files(system))
+    return tuple(path for path in files if remote in remotes_in(load(system, path)))
+
+
+def deployments_with(system: ReadOnlySystem, remote: str) -> tuple[str, ...]:
+    """The deployments whose own remotes.d names a remote."""
+    found = system.glob(f"{_DEPLOYMENTS}{REMOTES_D}/*.conf")
+    header = f"[{group_of(remote)}]".encode()
+    return tuple(path.removesuffix(REMOTES_D) for path in found if header in (system.read(path) or b""))
+
+
+def deployments_from(system: ReadOnlySystem, remote: str) -> tuple[str, ...]:
+    """The deployments that are updated from a remote: the refspecs in their origins name it."""
+    found = system.glob(f"{_DEPLOYMENTS}.origin")
+    specs = {path.removesuffix(".origin"): load(system, path).get("origin", "refspec") or "" for path in found}
+    return tuple(path for path, spec in specs.items() if spec.partition(":")[0] == remote)
+
+
+def require_binding(system: ReadOnlySystem, repo: str, remote: str, collection_id: str) -> None:
+    """ProviderError where a commit that was pulled from the remote is bound to another collection, or to none."""
+    for ref, bound in collection_bindings(system, repo, remote):
+        if bound != collection_id:
+            raise ProviderError(
+                f"the collection ID {collection_id} contradicts {ref} of the remote '{remote}', "
+                f"which is bound to {bound or 'none'}",
+                hint="the next update would fail; ask who runs the repository for its collection ID",
+            )
 
 
 def collection_bindings(system: ReadOnlySystem, repo: str, remote: str) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from fnmatch import translate
 from attrs import field, frozen
 
 from converge.errors import ProviderError
-from converge.system.base import Kind, Root, kind_of, pinned, problem, set_attributes, shown
+from converge.system.base import Kind, Root, kind_of, mounts_within, pinned, problem, set_attributes, shown
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -55,7 +55,7 @@ def walk(root: Root, path: str, *, max_depth: int | None, excludes: Sequence[str
     """The thing at `path` (its links followed inside the root) and, where it is a folder, all below, folders first.
 
     `max_depth` 0 is the top alone. `excludes` are shell patterns over paths relative to the top; a folder that matches
-    is left out with all it holds. What vanishes meanwhile is passed over, and so is what another file system holds.
+    is left out with all it holds. What vanishes meanwhile is passed over, and so is whatever is mounted below the top.
     """
     with root.place("walk", path) as place:
         if place.stat is None:
@@ -65,11 +65,15 @@ def walk(root: Root, path: str, *, max_depth: int | None, excludes: Sequence[str
             return
         descriptor = _enter(Found(place.folder, place.name, None, place.stat))
         if descriptor is not None:
-            yield from _below(_Level(descriptor, ""), place.stat.st_dev, max_depth, _matcher(excludes))
+            excluded = _excluder(excludes, mounts_within(descriptor))
+            yield from _below(_Level(descriptor, ""), place.stat.st_dev, max_depth, excluded)
 
 
-def _matcher(patterns: Sequence[str]) -> Excluded | None:
-    return re.compile("|".join(translate(pattern.strip("/")) for pattern in patterns)).match if patterns else None
+def _excluder(patterns: Sequence[str], mounts: Sequence[str]) -> Excluded | None:
+    """Whether a relative path is left out; None where none is."""
+    translated = [translate(pattern.strip("/")) for pattern in patterns]
+    translated += [re.escape(point) + r"\Z" for point in mounts if point]
+    return re.compile("|".join(translated)).match if translated else None
 
 
 def _below(top: _Level, device: int, max_depth: int | None, excluded: Excluded | None) -> Iterator[Found]:

@@ -51,13 +51,14 @@ class Play:
             "write": self.write,
             "make_folder": self.make_folder,
             "remove": self.remove,
+            "remove_folder": self.remove_folder,
             "flatpak": self.flatpak,
             "network": self.network,
         }
         verbs[verb](step)
 
     def apply(self, step: Step) -> None:
-        """Run `converge apply` as the OS version says, and meet what its report is expected to say."""
+        """Run `converge apply` as the OS version says, with `facts` where hardware matters, and meet its report."""
         self.last = step["apply"]
         if "version" in self.last:
             self.machine.upgrade_os(self.last["version"])
@@ -74,6 +75,10 @@ class Play:
         saved = self.machine.manifest.with_suffix(".json")
         event, phase = asked.get("event", "auto"), asked.get("phase", "online")
         words = ["--root", str(self.machine.root), "--event", event, "--phase", phase, "--json-into", str(saved)]
+        if "facts" in asked:
+            facts = self.machine.manifest.with_name("facts.json")
+            facts.write_text(json.dumps(asked["facts"]))
+            words += ["--facts", str(facts)]
         self.capsys.readouterr()
         code = app.run(["apply", str(manifest), *words, "--verbose", "--color", "never"])
         told = self.capsys.readouterr()
@@ -114,6 +119,9 @@ class Play:
 
     def remove(self, step: Step) -> None:
         self.machine.path(step["remove"]).unlink()
+
+    def remove_folder(self, step: Step) -> None:
+        self.machine.path(step["remove_folder"]).rmdir()
 
     def flatpak(self, step: Step) -> None:
         verb, *words = step["flatpak"].split()

@@ -27,7 +27,7 @@ def _set(root: Path, mode: str, owner: str, name: str) -> None:
     """`0700 1000:1000 home/ana/`: a name that ends in a slash is a folder, made where git could not hold it."""
     path = root / name
     if name.endswith("/"):
-        path.mkdir(exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
     uid, gid = map(int, owner.split(":"))
     os.chown(path, uid, gid, follow_symlinks=False)
     path.chmod(int(mode, 8))

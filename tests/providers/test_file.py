@@ -68,6 +68,19 @@ def test_only_what_is_managed_changes(root: Path, system: System) -> None:
     assert (found.st_uid, found.st_gid, found.st_mode & 0o7777, path.read_text()) == (0, 1000, 0o4644, "Ours.\n")
 
 
+def test_what_else_is_the_same_file_by_a_hard_link_stays_as_it_is(root: Path, system: System) -> None:
+    other = root / "etc/other"
+    other.write_text("Theirs.\n")
+    before = other.stat()
+    for number, params in enumerate(({"mode": "0600", "owner": "ann"}, {"content": "Ours.\n"})):
+        os.link(other, root / f"etc/issue-{number}")
+        converge(system, path=f"/etc/issue-{number}", **params)
+    after = other.stat()
+    assert (after.st_ino, after.st_mode, after.st_uid, after.st_nlink) == (before.st_ino, before.st_mode, 0, 1)
+    assert other.read_text() == "Theirs.\n"
+    assert (root / "etc/issue-0").read_text() == "Theirs.\n"
+
+
 def test_without_content_an_absent_file_is_made_empty(root: Path, system: System) -> None:
     converge(system, path="/etc/flag", mode="0600")
     assert (root / "etc/flag").read_bytes() == b""

@@ -1,5 +1,6 @@
 """Machines about to be converged, on which a run is then killed: one that is installed, one adopted, one upgraded."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from tests.machine import Machine
 PRODUCTS = Path(__file__).parents[2] / "products"
 OLD_SCANNER = 113
 OSTREE_CONFIG = '[core]\nrepo_version=1\nmode=bare\n\n[remote "os"]\nurl=https://os.example.com/\ngpg-verify=true\n'
+PAGES = hashlib.sha256(b"/var/cache/pages").hexdigest()
 SETTINGS = "one\ntwo\nthree\nfour\nfive\n"
 
 
@@ -152,6 +154,22 @@ AFTER = """
       type: collection-id
       apply: once
       with: {{ostree: os, collection_id: com.example.Os}}
+    defaults:
+      type: move
+      apply: once
+      with: {{from: /var/defaults, to: /var/lib/defaults, leave_link: true}}
+    cache:
+      type: directory
+      apply: always
+      with: {{path: /var/cache/pages, empty: true, mode: "2750", group: scanner}}
+    old-settings:
+      type: directory
+      apply: once
+      with: {{path: /etc/old-settings, ensure: absent, recursive: true}}
+    localtime:
+      type: symlink
+      apply: once
+      with: {{path: /etc/localtime, target: ../usr/share/zoneinfo/Europe/Lisbon}}
 """
 
 
@@ -175,6 +193,7 @@ def to_upgrade(folder: Path) -> Scene:
     write(machine, "ostree/repo/config", OSTREE_CONFIG)
     (machine.root / "etc/private").mkdir(0o755)
     scans(machine)
+    paths(machine)
     machine.upgrade_os("3.8.0")
     machine.declare(AFTER.format(settings=quoted(SETTINGS.replace("five", "six"))))
     return Scene(machine, None, {"motd": "etc/motd", "poster": "var/lib/school/poster"})
@@ -187,6 +206,14 @@ def scans(machine: Machine) -> None:
     for path in (machine.root / "var/lib/scans", *(machine.root / "var/lib/scans").rglob("*")):
         os.chown(path, OLD_SCANNER, OLD_SCANNER)
     write(machine, "var/lib/scans/alice/c.pnm", "picture")
+
+
+def paths(machine: Machine) -> None:
+    """What is moved, emptied, removed and led elsewhere; the cache was emptied once before."""
+    names = ("var/defaults/deep/file", "var/cache/pages/a", "var/cache/pages/b/c", "etc/old-settings/deep/file")
+    for name in (*names, f"var/lib/converge/removed/{PAGES}/{'0' * 64}/earlier"):
+        write(machine, name, name)
+    (machine.root / "etc/localtime").symlink_to("/usr/share/zoneinfo/UTC")
 
 
 def write(machine: Machine, name: str, text: str) -> None:

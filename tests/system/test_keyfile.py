@@ -151,3 +151,25 @@ def test_ostree_reads_what_is_set(tmp_path: Path, value: str) -> None:
     config.write_bytes(keyfile.dump())
     command = ["ostree", "config", f"--repo={tmp_path}/repo", "get", "test.key"]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == f"{value}\n"
+
+
+def test_a_group_can_be_called_otherwise_and_back() -> None:
+    keyfile = Keyfile.parse(CONFIG)
+    keyfile.rename_group('remote "flathub"', 'aside "flathub"')
+    assert keyfile.dump() == CONFIG.replace(b'[remote "flathub"]', b'[aside "flathub"]')
+    assert keyfile.get('aside "flathub"', "xa.title") == "Flathub apps"
+    keyfile.set('aside "flathub"', "new", "x")
+    keyfile.rename_group('aside "flathub"', 'remote "flathub"')
+    assert keyfile.dump() == CONFIG.replace(b"invalid=\xff\n", b"invalid=\xff\nnew=x\n")
+
+
+@pytest.mark.parametrize("before", [b"[a]\nb=c", b"[a]\nb=c\n", b"[a]\nb=c\n\n"])
+def test_a_group_of_another_file_is_added_to_the_letter(before: bytes) -> None:
+    keyfile, other = Keyfile.parse(before), Keyfile.parse(CONFIG)
+    keyfile.add_group(other, 'remote "apps"', "apps")
+    added = b"# about the next\n[apps]\ngpg-verify=true\nunknown-key=as it is\n"
+    assert keyfile.dump() == b"[a]\nb=c\n\n" + added
+    assert keyfile.get_boolean("apps", "gpg-verify") is True
+    keyfile.add_group(other, "core", "core")
+    assert keyfile.dump().endswith(b"as it is\n\n[core]\nrepo_version=1\n mode = bare-user-only \t\n# kept too\n")
+    assert other.dump() == CONFIG

@@ -11,7 +11,6 @@ It runs on a copy of the tree in memory, in namespaces and a control group of it
 
 import ctypes
 import os
-import shutil
 import signal
 import subprocess
 import sysconfig
@@ -75,7 +74,9 @@ class Booted:
         """Run a program in the machine to its end; `timeout` is in seconds."""
         enter = ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
         words = [*enter, "--wd=/", "--", "env", "-i", *ENVIRONMENT, *argv]
-        return subprocess.run(words, check=False, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            words, check=False, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
+        )
 
     def converge(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run converge, as this checkout has it, with these words on its command line."""
@@ -155,9 +156,7 @@ def booted(tree: Path, files: Mapping[str, str]) -> Iterator[Booted]:
 
 
 @contextmanager
-def _started(
-    box: Path, seed: Path, tree: Path, groups: Sequence[Path], log: int
-) -> Iterator[subprocess.Popen[bytes]]:
+def _started(box: Path, seed: Path, tree: Path, groups: Sequence[Path], log: int) -> Iterator[subprocess.Popen[bytes]]:
     namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     words = ["sh", "-c", _SETUP, "sh", *map(str, (box, seed, tree, *groups))]
     environment = {**os.environ, "CHECKOUT": str(TOP), "LIBRARIES": sysconfig.get_path("purelib")}

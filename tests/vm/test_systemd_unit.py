@@ -187,7 +187,7 @@ def test_a_unit_that_is_removed_is_stopped(boot: Boot) -> None:
 
 def test_a_unit_that_does_not_start_fails_the_run_until_it_does(boot: Boot) -> None:
     machine = boot({})
-    broken = CLASSROOM.replace("ExecStart=/bin/sh", "ExecStart=/bin/no-shell").replace("[Service]", "[Service]\nType=exec")
+    broken = CLASSROOM.replace("[Service]", "[Service]\nType=exec").replace("/bin/sh", "/bin/no-shell")
     declare(machine, classroom={"content": broken, "running": True})
     run = apply(machine, code=4)
     assert "start classroom.service: 'systemctl start -- classroom.service' failed" in run["effect_errors"][0]
@@ -229,7 +229,7 @@ def test_a_run_that_was_killed_before_its_follower_is_made_up_for_by_the_next(bo
 
 def test_early_in_a_boot_what_is_enabled_is_started_in_that_boot(boot: Boot) -> None:
     never = CLASSROOM.replace("multi-user.target", "rescue.target")
-    wanted = {
+    wanted: dict[str, dict[str, Any]] = {
         "classroom": {"enabled": True},
         "library": {"enabled": True, "running": True, "drop_ins": drop_in("one")},
         "rescue": {"content": never, "enabled": True},

@@ -108,15 +108,17 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
     if after.get("ensure") == ABSENT:
         system.remove(spec.path)
         return ()
-    absent = system.stat(spec.path) is None
-    if absent and "ensure" not in after:
+    found = system.stat(spec.path)
+    if found is None and "ensure" not in after:
         raise ProviderError(f"{spec.path} is gone", hint="somebody removed it meanwhile; run converge again")
     attributes = Attributes.of(system, after)
     address, _, conflict = (after.get("content") or "").partition(content.CONFLICT)
     if conflict:
         system.write(f"{spec.path}{content.BESIDE}", content.at(system, spec, address), mode=0o600)
-    if absent or (address and not conflict):
-        data = content.at(system, spec, address) if address else b""
+    is_new_content = address and not conflict
+    # A file with other names is written anew: what else has them is not ours.
+    if found is None or found.links > 1 or is_new_content:
+        data = content.at(system, spec, address) if is_new_content else system.read(spec.path) or b""
         system.write(spec.path, data, mode=attributes.mode, uid=attributes.uid, gid=attributes.gid)
     else:
         attributes.set_on(system, system.resolve(spec.path))

@@ -22,7 +22,8 @@ from converge.providers.base import (
 )
 from converge.providers.flatpak_remote.base import Fields, Spec, State
 from converge.system import Keyfile, ReadOnlySystem, System, flatpak, openpgp
-from converge.system.flatpakremote import parse_repo_file, read, with_host, write
+from converge.system.flatpakremote import parse_repo_file, read, write
+from converge.system.url import with_host
 
 __all__ = [
     "FILES",
@@ -140,15 +141,11 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
 def _edit(system: System, spec: Spec, config: Keyfile, after: Mapping[str, Value]) -> None:
     """A remote is never without the keys that it trusts: they come before it, and go after it."""
     path, keys = flatpak.keyring_of(spec.name), after.get("gpg_key")
-    live = system.read(path)
     if isinstance(keys, list | tuple):
-        ring = openpgp.ring_of(system, map(str, keys), _files(system, spec)[1], live)
-        openpgp.keep(system, live, but=ring)
-        system.write(path, ring, keep=False)
+        openpgp.write_ring(system, path, map(str, keys), _files(system, spec)[1])
     system.write(flatpak.CONFIG, config.dump())
     if "gpg_key" in after and not keys:
-        openpgp.keep(system, live)
-        system.remove(path, keep=False)
+        openpgp.remove_ring(system, path)
 
 
 def _remove(system: System, name: str) -> None:

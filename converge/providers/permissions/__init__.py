@@ -22,10 +22,11 @@ from converge.providers.base import (
     every_field,
     group_as_asked,
     owner_as_asked,
+    record_of,
     values,
 )
 from converge.providers.permissions.base import FIELDS, Spec, modes_of
-from converge.providers.permissions.records import Recorder, Tally, record_of, recorded
+from converge.providers.permissions.records import Recorder, Tally, recorded
 from converge.providers.permissions.tree import may_touch, mend, things, wrong_things
 from converge.system import ReadOnlySystem, System
 from converge.system.modes import mode_text, parse_mode

@@ -7,21 +7,17 @@ in FOLDER, from which a change to such a state restores them.
 
 import hashlib
 import os
-import re
 
 from attrs import define, field
 
 from converge.errors import ProviderError
-from converge.model import Value
+from converge.providers.base import tree_state
 from converge.system import ReadOnlySystem, System
-from converge.system.base import shown
 
 FOLDER = "/var/lib/converge/trees"
 CHUNK = 64 * 1024  # bytes
 LIMIT = 1024**3  # bytes
 END = b"end\0"
-
-_STATE = re.compile(r"tree:([0-9a-f]{64}) .*", re.DOTALL)
 
 
 @define
@@ -40,18 +36,11 @@ class Tally:
 
     @property
     def state(self) -> str:
-        entries = "1 entry" if self.count == 1 else f"{self.count} entries"
-        return f"tree:{self.total:064x} ({entries}, first {shown(self.first or '.')})"
+        return tree_state(f"{self.total:064x}", self.count, self.first or ".")
 
 
 def _line(path: str, value: str) -> bytes:
     return f"{value} ".encode() + os.fsencode(path) + b"\0"
-
-
-def record_of(value: Value) -> str | None:
-    """The name of the record that a field's value stands for; None for a plain value."""
-    matched = _STATE.fullmatch(value) if isinstance(value, str) else None
-    return matched[1] if matched else None
 
 
 @define

@@ -1,0 +1,120 @@
+"""A folder of /usr/etc that is something else in /etc makes ostree's next merge fail, and converge never makes one so.
+
+With the real ostree: a system root with one deployment, and then the next one, into which /etc is merged.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from converge.cli import app
+from converge.errors import ExitCode
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, ("ostree", "chattr"))), reason="needs root and ostree"
+)
+
+TREE = {
+    "usr/lib/os-release": 'ID=test\nVERSION_ID="1"\n',
+    "usr/lib/modules/6.1/vmlinuz": "kernel",
+    "usr/lib/modules/6.1/initramfs.img": "initramfs",
+    "usr/etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "usr/etc/group": "root:x:0:\n",
+    "usr/etc/app.d/default": "ours\n",
+}
+
+
+@frozen
+class Sysroot:
+    path: Path
+
+    def deploy(self) -> "subprocess.CompletedProcess[str]":
+        """Deploy the commit (again), with the changes that the last deployment has in /etc."""
+        return self.ostree("admin", "deploy", f"--sysroot={self.path}", "--os=os", "main")
+
+    def ostree(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(["ostree", *words], capture_output=True, text=True, check=False)
+
+    @property
+    def deployment(self) -> Path:
+        """The newest one."""
+        return max(self.path.glob("ostree/deploy/os/deploy/*.?"), key=lambda path: path.name)
+
+
+@pytest.fixture
+def sysroot(tmp_path: Path) -> Iterator[Sysroot]:
+    sysroot, tree = Sysroot(tmp_path / "sysroot"), tmp_path / "tree"
+    for name, text in TREE.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    for name in ("boot", "var", "sysroot", "proc", "run"):
+        (tree / name).mkdir()
+    sysroot.path.mkdir()
+    repo = f"--repo={sysroot.path}/ostree/repo"
+    for words in (
+        ("admin", "init-fs", str(sysroot.path)),
+        ("admin", "os-init", f"--sysroot={sysroot.path}", "os"),
+        ("config", repo, "set", "sysroot.bootloader", "none"),
+        ("commit", repo, "--branch=main", f"--tree=dir={tree}"),
+    ):
+        assert sysroot.ostree(*words).returncode == 0
+    assert sysroot.deploy().returncode == 0
+    yield sysroot
+    for deployment in sysroot.path.glob("ostree/deploy/os/deploy/*.?"):
+        subprocess.run(["chattr", "-i", str(deployment)], check=True)  # otherwise it could not be removed
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("/var")])
+def test_another_kind_makes_the_merge_fail(sysroot: Sysroot, make: Callable[[Path], None]) -> None:
+    folder = sysroot.deployment / "etc/app.d"
+    shutil.rmtree(folder)
+    make(folder)
+    failed = sysroot.deploy()
+    assert (failed.returncode, "cannot merge" in failed.stderr) == (1, True), failed.stderr
+
+
+MANIFEST = "converge: 1\nproduct: test\nresources:\n  it: {type: %s, apply: always, with: {%s}}\n"
+REMOVED = ("directory", "path: /etc/app.d, ensure: absent, recursive: true")
+MOVED = ("move", "from: /etc/app.d, to: /etc/elsewhere, leave_link: true")
+LINKED = ("symlink", "path: /etc/app.d, target: /var")
+WRITTEN = ("file", "path: /etc/app.d, content: x")
+
+
+def converge(sysroot: Sysroot, type_: str, params: str) -> int:
+    manifest = sysroot.path.with_name("test.yaml")
+    manifest.write_text(MANIFEST % (type_, params))
+    return app.run(["apply", str(manifest), "--root", str(sysroot.deployment)])
+
+
+@pytest.mark.parametrize("resource", [REMOVED, MOVED, LINKED, WRITTEN])
+def test_a_folder_that_is_there_stays_one(sysroot: Sysroot, resource: tuple[str, str]) -> None:
+    assert converge(sysroot, *resource) == ExitCode.FAILED
+    assert (sysroot.deployment / "etc/app.d/default").read_text() == "ours\n"
+    assert sysroot.deploy().returncode == 0
+
+
+@pytest.mark.parametrize("resource", [MOVED, LINKED, WRITTEN])
+def test_nothing_else_comes_where_the_folder_was(
+    sysroot: Sysroot, resource: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(sysroot.deployment / "etc/app.d")
+    (sysroot.deployment / "etc/elsewhere").mkdir()
+    assert converge(sysroot, *resource) == ExitCode.FAILED
+    assert "/etc/app.d is a folder in /usr/etc and has to stay one" in capsys.readouterr().out
+    assert not os.path.lexists(sysroot.deployment / "etc/app.d")
+    assert sysroot.deploy().returncode == 0
+
+
+def test_what_is_in_such_a_folder_is_taken_away_and_kept_with_the_deployment(sysroot: Sysroot) -> None:
+    assert converge(sysroot, "directory", "path: /etc/app.d, empty: true") == ExitCode.OK
+    first = sysroot.deployment
+    assert sysroot.deploy().returncode == 0
+    assert sysroot.deployment != first
+    assert os.listdir(sysroot.deployment / "etc/app.d") == []
+    (kept,) = (sysroot.deployment / "etc/converge/removed").glob("*/*/default")
+    assert kept.read_text() == "ours\n"
