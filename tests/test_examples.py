@@ -28,7 +28,16 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "bookmarks[timetable]": "apply",
         "drop-ins[/etc/sudoers.d/wheel]": "apply",
     },
+    "hostname": {"name": "apply"},
     "inherited": {"reader-settings": "apply", "welcome": "apply"},
+    "keyfile": {
+        "lid": "apply",
+        "journal[Storage]": "apply",
+        "journal[SystemMaxUse]": "apply",
+        "no-old-key": "in-place",
+    },
+    "line": {"printer": "apply", "old-server": "in-place"},
+    "locale": {"language": "apply"},
     "mend-at-upgrade": {"private-homes": "baseline"},
     "merge": {"editor": "apply"},
     "move": {"defaults": "in-place", "notes": "in-place"},
@@ -36,6 +45,8 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
     "symlink": {"localtime": "apply"},
+    "sysctl": {"forwarding": "apply", "strict-vlan": "apply", "no-old-swappiness": "in-place"},
+    "timezone": {"zone": "apply"},
 }
 """What is decided for each example's resources on a new machine."""
 
@@ -58,6 +69,9 @@ def machine(tmp_path: Path) -> Machine:
     drop_in = machine.path("/etc/sudoers.d/wheel")
     drop_in.parent.mkdir()
     drop_in.write_text("%wheel ALL=(ALL) ALL\n")
+    zone = machine.path("/usr/share/zoneinfo/Europe/Vienna")
+    zone.parent.mkdir(parents=True)
+    zone.write_bytes(b"TZif2")
     repository = machine.path("/ostree/repo/config")
     repository.parent.mkdir(parents=True)
     repository.write_text("[core]\nrepo_version=1\nmode=bare\n")

@@ -14,11 +14,17 @@ from converge.providers import (
     file,
     flatpak_app,
     flatpak_remote,
+    hostname,
+    keyfile,
+    line,
+    locale,
     move,
     ostree_remote,
     permissions,
     symlink,
+    sysctl,
     systemd_unit,
+    timezone,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
 
@@ -29,11 +35,17 @@ TYPED: tuple[AnyProvider, ...] = (
     file,
     flatpak_app,
     flatpak_remote,
+    hostname,
+    keyfile,
+    line,
+    locale,
     move,
     ostree_remote,
     permissions,
     symlink,
+    sysctl,
     systemd_unit,
+    timezone,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]

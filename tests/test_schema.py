@@ -317,9 +317,9 @@ def test_the_defaults_of_a_type(type_: str, defaults: tuple[OnUserChange, OnAdop
 
 
 def test_a_type_without_a_schema_is_an_error() -> None:
-    with pytest.raises(ConvergeError, match="there is no resource type 'flie'") as raised:
-        schema.load("flie")
-    assert raised.value.hint == "did you mean 'file'?"
+    with pytest.raises(ConvergeError, match="there is no resource type 'permisions'") as raised:
+        schema.load("permisions")
+    assert raised.value.hint == "did you mean 'permissions'?"
 
 
 def test_the_schemas_know_the_types_that_have_a_provider() -> None:

@@ -17,11 +17,17 @@ BUILTIN = {
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
+    "hostname": "converge.providers.hostname",
+    "keyfile": "converge.providers.keyfile",
+    "line": "converge.providers.line",
+    "locale": "converge.providers.locale",
     "move": "converge.providers.move",
     "ostree-remote": "converge.providers.ostree_remote",
     "permissions": "converge.providers.permissions",
     "symlink": "converge.providers.symlink",
+    "sysctl": "converge.providers.sysctl",
     "systemd-unit": "converge.providers.systemd_unit",
+    "timezone": "converge.providers.timezone",
 }
 ENTRY_POINTS = "converge.providers"
 

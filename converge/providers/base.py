@@ -19,7 +19,7 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
@@ -30,13 +30,19 @@ from converge.errors import ProviderError
 from converge.model import Asset, Change, Claim, Domain, Effect, Phase, Value
 from converge.system import ReadOnlySystem, System
 from converge.system.base import shown
-from converge.system.store import address_of
+from converge.system.store import address_of, path_of
+from converge.system.text import Lines, numbers_at, places_of
+from converge.system.text.envfile import Envfile
 
 Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
 Spec = TypeVar("Spec")
 State = TypeVar("State")
 
 PRESENT, ABSENT = "present", "absent"
+MISSING_FILE = "file"
+
+LONGEST_TOLD = 256
+"""Characters of a text that a state holds itself."""
 
 FOLDERS = ("directory", "empty-directory")
 LINKS = ("symlink", "dangling-symlink")
@@ -144,6 +150,97 @@ def content(system: ReadOnlySystem, asked: bytes | None, address: str) -> bytes:
     if kept is None:
         raise ProviderError(f"the content {address} is not in the store", hint="it was never replaced by converge here")
     return kept
+
+
+def require_file(path: str, missing: str | None, *, create: bool) -> None:
+    """ProviderError where a file that something is wanted in is missing and is not to be made."""
+    if missing == MISSING_FILE and not create:
+        hint = "have it made by a `file` that this one needs, or say `create: true`"
+        raise ProviderError(f"there is no file {path} to write into", hint=hint)
+
+
+def text_to_change(system: ReadOnlySystem, path: str, after: Mapping[str, Any]) -> bytes | None:
+    """What a file holds in which the fields `after` are to be changed; None where there is nothing to do.
+
+    ProviderError where the file is gone, unless the state says by its field `missing` that it is to be made.
+    """
+    data = system.read(path)
+    if not after or (data is None and after.get("ensure") == ABSENT):
+        return None
+    if data is None and "missing" not in after:
+        raise ProviderError(f"{path} is gone", hint="somebody removed it meanwhile; run converge again")
+    return data or b""
+
+
+def write_changed(system: System, path: str, data: bytes, after: Mapping[str, Any]) -> None:
+    """Write what came of `text_to_change`; a file that was missing before is removed if it is empty again."""
+    if after.get("missing") == MISSING_FILE and not data:
+        system.remove(system.resolve(path))
+    else:
+        system.write(path, data)
+
+
+def told(text: str) -> str:
+    """A text as a state holds it: the text itself, or its address where it is long, no UTF-8, or looks like one."""
+    data = text.encode("utf-8", "surrogateescape")
+    odd = len(text) > LONGEST_TOLD or data != text.encode("utf-8", "replace") or path_of(text)
+    return address_of(data) if odd else text
+
+
+def meant(system: ReadOnlySystem, value: str, asked: str | None = None) -> str:
+    """The text that `told` made a value of: one that the spec asks, or, for undo, that `keep_told` has kept."""
+    if path_of(value) is None:
+        return value
+    data = None if asked is None else asked.encode("utf-8", "surrogateescape")
+    return content(system, data, value).decode("utf-8", "surrogateescape")
+
+
+def keep_told(system: System, text: str) -> None:
+    """Keep a text that is about to be lost, where a state holds only its address."""
+    if told(text) != text:
+        system.keep(text.encode("utf-8", "surrogateescape"))
+
+
+def assigned(system: ReadOnlySystem, path: str, name: str) -> str | None:
+    """What a state says of a variable in a file of assignments; None where it is not set, or empty."""
+    value = Envfile.parse(system.read(path) or b"").get(name)
+    return told(value) if value else None
+
+
+def assign(system: System, path: str, variables: Mapping[str, str | None], *, stays: bool = False) -> None:
+    """Set variables in a file to what `assigned` made values of; None unsets. An empty file goes, unless it `stays`."""
+    file = Envfile.parse(system.read(path) or b"")
+    for name, value in variables.items():
+        keep_told(system, file.get(name) or "")
+        if value is None:
+            file.unset(name)
+        else:
+            file.set(name, meant(system, value))
+    if file.dump() or stays:
+        system.write(path, file.dump())
+    else:
+        system.remove(system.resolve(path))
+
+
+def told_lines(lines: Lines, numbers: Sequence[int]) -> str | None:
+    """What a state says of lines that may go: `lines 3,5-7: ` and the address of their record; None: there are none.
+
+    The record itself is to be kept before they go, for `put_back`.
+    """
+    word = "line" if len(numbers) == 1 else "lines"
+    return f"{word} {places_of(numbers)}: {address_of(lines.record(numbers))}" if numbers else None
+
+
+def put_back(system: ReadOnlySystem, lines: Lines, find: Callable[[], Sequence[int]], value: str) -> bool:
+    """Put back the lines that `told_lines` made a value of, unless they are there; returns whether `find` finds them.
+
+    Their places are those of when the state was looked at: others may have changed the file since.
+    """
+    places, _, address = value.partition(" ")[2].partition(": ")
+    if address_of(lines.record(find())) == address:
+        return True
+    lines.put_back(content(system, None, address), numbers_at(places))
+    return address_of(lines.record(find())) == address
 
 
 def given_file(system: ReadOnlySystem, file: Asset | str) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from converge.model import Secret
-from converge.system import accounts, files, locking, looking, moving, secrets, store, sysroot, trees
+from converge.system import accounts, files, kernel, locking, looking, moving, secrets, store, sysroot, trees
 from converge.system.base import READ_LIMIT, CommandResult, CommandTimeout, FileStat, OtherFileSystem, Root
 from converge.system.keyfile import Keyfile
 from converge.system.secrets import Secrets
@@ -67,6 +67,10 @@ class ReadOnlySystem:
     def read_link(self, path: str) -> str | None:
         """What a symbolic link says, None where there is none."""
         return looking.read_link(self._root, path)
+
+    def read_start(self, path: str, size: int) -> bytes | None:
+        """The first bytes of a regular file, at most `size`; None where it is absent."""
+        return self._root.read_start(path, size)
 
     def is_default_folder(self, path: str) -> bool:
         """Whether ostree has a folder at a resolved path in /etc by default (in /usr/etc): nothing else may be there.
@@ -213,10 +217,6 @@ class System(ReadOnlySystem):
         """Remove an empty folder. What is absent is fine."""
         files.remove_folder(self._root, path)
 
-    def make_link(self, path: str, target: str) -> None:
-        """Make a symbolic link, and missing folders; one that leads elsewhere is replaced, anything else refused."""
-        files.make_link(self._root, path, target)
-
     def move(self, source: str, target: str) -> None:
         """Move a thing of any kind but a link, and make missing folders; nothing there is replaced.
 
@@ -241,6 +241,10 @@ class System(ReadOnlySystem):
     def delete_contents(self, path: str) -> None:
         """Delete everything in a folder for good, in the same way; a link is no folder."""
         moving.delete_contents(self._root, path)
+
+    def make_link(self, path: str, target: str) -> None:
+        """Make a symbolic link, and missing folders; one that leads elsewhere is replaced, anything else refused."""
+        files.make_link(self._root, path, target)
 
     def set_owner(self, path: str, uid: int | None, gid: int | None) -> None:
         """Set owner and group of the thing itself, a link included; set-user-ID bits stay."""
@@ -272,6 +276,14 @@ class System(ReadOnlySystem):
             files.make_folder(self._root, store.FOLDER, 0o700, None, None)
             files.write(self._root, path, data, files.Attributes(mode=0o600), keep=None, folder_mode=0o700)
         return address
+
+    def set_host_name(self, name: str) -> None:
+        """Set the name that the running system goes by; ProviderError under a foreign root."""
+        kernel.set_host_name(self._root, name)
+
+    def set_kernel_parameter(self, name: str, value: str) -> None:
+        """Write to a file of /proc/sys, by its path below that; ProviderError under a foreign root."""
+        kernel.set_parameter(self._root, name, value)
 
     def keep_secret_key(self) -> None:
         """Have the key on the disk under which secrets were compared; before anything is remembered of them."""

@@ -164,6 +164,14 @@ class Root:
                     return read_all(descriptor, path, limit)
             return None
 
+    def read_start(self, path: str, size: int) -> bytes | None:
+        """The first bytes of a regular file, at most `size`; None where it is absent."""
+        with self._sight("read", path, follow=True) as place:
+            if place.stat is not None:
+                with suppress(FileNotFoundError), content(place) as descriptor:
+                    return os.read(descriptor, size)
+            return None
+
     def is_default_folder(self, path: str) -> bool:
         """Whether a resolved path in /etc is a folder in /usr/etc too, where ostree has what every /etc begins with."""
         default = self.stat(f"/usr{path}", follow=False) if f"{path}/".startswith("/etc/") else None

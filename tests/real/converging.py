@@ -25,7 +25,7 @@ def converge(provider: ModuleType, system: System, **params: Any) -> tuple[Chang
     return changes
 
 
-def take_back(provider: ModuleType, system: System, before: dict[str, Any], **params: Any) -> None:
+def take_back(provider: ModuleType, system: System, before: dict[str, Any], /, **params: Any) -> None:
     """Apply what leads from the present state to the one before."""
     acting = as_module(provider)
     spec = acting.parse(params)
