@@ -232,8 +232,8 @@ def test_early_in_a_boot_what_is_enabled_is_started_in_that_boot(boot: Boot) -> 
     wanted: dict[str, dict[str, Any]] = {
         "classroom": {"enabled": True},
         "library": {"enabled": True, "running": True, "drop_ins": drop_in("one")},
-        "rescue": {"content": never, "enabled": True},
-        "kiosk": {"name": "kiosk@hall.service", "content": CLASSROOM, "enabled": True, "running": False},
+        "elsewhere": {"content": never, "enabled": True},
+        "kiosk": {"name": "kiosk@hall.service", "enabled": True, "running": False},
     }
     machine = boot(
         {
@@ -247,11 +247,12 @@ def test_early_in_a_boot_what_is_enabled_is_started_in_that_boot(boot: Boot) -> 
     assert effects(run) == ["daemon-reload", "start library.service", "boot-start classroom.service"]
     assert (run["effect_errors"], machine.systemctl("is-system-running")) == ([], "running")
     assert (told(machine), told(machine, "library")) == (["started plain"], ["started one"])
-    assert (told(machine, "rescue"), told(machine, "kiosk@hall")) == ([], [])
+    assert (told(machine, "elsewhere"), told(machine, "kiosk@hall")) == ([], [])
 
     machine.reboot()
     run = json.loads(machine.read("/root/run.json"))
-    assert (set(decisions(run).values()), effects(run)) == ({"in-place"}, ["stop kiosk@hall.service"])
+    started = dict.fromkeys(("classroom", "library", "elsewhere"), "in-place")
+    assert (decisions(run), effects(run)) == ({**started, "kiosk": "apply"}, ["stop kiosk@hall.service"])
     assert (told(machine), told(machine, "library")) == (["started plain"] * 2, ["started one"] * 2)
 
 
