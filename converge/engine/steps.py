@@ -94,9 +94,13 @@ class Execution:
             step.decision is not Decision.APPLY or (step.certain and not changed)
         ):
             return step
-        done = (*step.needs, *step.work.follows)
-        in_place = {id_: evolve(self.results[id_].step, decision=Decision.IN_PLACE) for id_ in done}
-        return self.planner.step(step.work.instance, step.needs, step.work.follows, in_place)
+        before = {id_: self._as_it_ended(id_) for id_ in (*step.needs, *step.work.follows)}
+        return self.planner.step(step.work.instance, step.needs, step.work.follows, before)
+
+    def _as_it_ended(self, id_: str) -> Step:
+        """A step whose change is no longer to come: it is in place, or it blocks what needs it."""
+        step = self.results[id_].step
+        return step if step.decision in UNSATISFIED else evolve(step, decision=Decision.IN_PLACE)
 
     def _note(self, step: Step) -> StepResult:
         """Remember a decision that changes nothing on the machine."""
