@@ -18,6 +18,10 @@ CONTENTS = ("", "first\n", "second\n", "key=value\n[group]\nkey=other\n")
 MODES = ("0600", "0644", "u=rwX,go=rX")
 ACCOUNTS = ("root", "alice", "scanner")
 
+UNITS = ("reader.service", "scanner.service")
+DROP_INS = ("", "[Service]\nNice=5\n", "[Install]\nWantedBy=basic.target\n")
+UNIT_FILE = "[Service]\nExecStart=/usr/bin/{name}\n\n[Install]\nWantedBy={name}.target\nAlias={name}-alias.service\n"
+
 REPOSITORY = "[core]\nrepo_version=1\nmode=bare-user-only\n"
 REMOTE = '\n[remote "{name}"]\nurl=https://{name}.example.org/\ngpg-verify=true\n'
 
@@ -58,15 +62,27 @@ flatpak_remote = joined(
 )
 collection_id = joined({"flatpak": st.sampled_from(REMOTES), "collection_id": st.sampled_from(("org.a", "org.b"))})
 
+unit, drop_in = st.sampled_from(UNITS), st.sampled_from(("one", "two"))
+unit_file = st.sampled_from(("multi-user", "graphical")).map(lambda name: UNIT_FILE.format(name=name))
+drop_ins = st.dictionaries(drop_in, st.sampled_from(DROP_INS), min_size=1)
+systemd_unit = (
+    joined({"name": unit, "content": unit_file}, enabled=st.booleans(), masked=st.just(False), drop_ins=drop_ins)
+    | joined({"name": unit, "masked": st.booleans()}, running=st.just(False), drop_ins=drop_ins)
+    | joined({"name": unit, "preset": st.just(True)}, without_drop_ins=st.lists(drop_in, max_size=1))
+    | joined({"name": unit, "enabled": st.booleans()}, running=st.booleans())
+    | joined({"name": unit, "ensure": st.just("absent")})
+)
+
 TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "collection-id": collection_id,
     "file": file,
     "flatpak-remote": flatpak_remote,
     "permissions": permissions,
+    "systemd-unit": systemd_unit,
 }
 """Per type its parameters."""
 
-FOLLOWING: Mapping[str, bool] = {}
+FOLLOWING: Mapping[str, bool] = {"systemd-unit": False}
 """The types that follow others, and whether they must."""
 
 
@@ -78,7 +94,8 @@ def products(draw: Draw) -> Drawn:
         resources[f"r{number}"] = draw(resource(type_, resources))
     files = st.dictionaries(path, content, max_size=3)
     repository = {"/var/lib/flatpak/repo/config": REPOSITORY + "".join(draw(st.sets(remote)))}
-    return Drawn(resources, {**draw(files), **repository}, draw(files))
+    units = {f"/usr/lib/systemd/system/{name}": UNIT_FILE.format(name="sysinit") for name in draw(st.sets(unit))}
+    return Drawn(resources, {**draw(files), **repository, **units}, draw(files))
 
 
 remote = st.sampled_from([REMOTE.format(name=name) for name in REMOTES])
@@ -112,4 +129,4 @@ def touched(with_: Mapping[str, Any]) -> set[str]:
     """The names, and the paths down to their third component, that a resource speaks of."""
     texts = [value for value in with_.values() if isinstance(value, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
-    return paths | {text for text in texts if text in REMOTES}
+    return paths | {text for text in texts if text in REMOTES or text in UNITS}
