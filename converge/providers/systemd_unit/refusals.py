@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from converge.diagnostics import did_you_mean
+from converge.diagnostics import nearest
 from converge.errors import ProviderError
 from converge.providers.base import ABSENT
 from converge.providers.systemd_unit.base import Spec
@@ -84,8 +84,15 @@ def _refuse_masks(spec: Spec, sight: Sight) -> None:
 def _refuse_absence(spec: Spec, sight: Sight, known: Known) -> None:
     asked = spec.enabled or spec.running or (spec.preset and sight.mask is None)
     if asked and not spec.brings_file:
-        hint = did_you_mean(spec.name, known()) or "install what brings it, or give its `content`"
+        hint = _alike(spec.name, known()) or "install what brings it, or give its `content`"
         raise ProviderError(f"there is no unit {spec.name}", hint=hint)
+
+
+def _alike(name: str, known: list[str]) -> str | None:
+    """A hint at a unit of the same kind; the suffix that they share makes none alike."""
+    stem, _, suffix = name.rpartition(".")
+    near = nearest(stem, [each.removesuffix(f".{suffix}") for each in known if each.endswith(f".{suffix}")])
+    return f"did you mean '{near}.{suffix}'?" if near else None
 
 
 def _refuse_other_kinds(spec: Spec, unit: UnitFile) -> None:
