@@ -148,3 +148,42 @@ def test_a_preset_decides_as_systemctl_preset_does(name: str, before: str, has_p
     converge(systemd_unit, System(str(ours)), name=name, preset=True)
     systemctl(theirs, "preset", name)
     assert snapshot(ours / "etc") == snapshot(theirs / "etc")
+
+
+VERIFIED = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze here")
+TARGETS = ("sysinit", "basic", "shutdown", "multi-user", "timers")
+CLEANUP = {
+    "cleanup.service": "[Unit]\nDescription=Clean up\n\n[Service]\nType=oneshot\nExecStart=/usr/bin/true\n",
+    "cleanup.timer": "[Timer]\nOnCalendar=daily\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
+}
+READER = "[Service]\nExecStart=/usr/bin/true\n\n[Install]\nWantedBy=multi-user.target\nAlias=lector.service\n"
+DROP_INS = {"limits": "[Service]\nMemoryMax=1G\nNice=5\n", "after": "[Unit]\nAfter=cleanup.service\n"}
+
+
+def verify(root: Path, *names: str) -> str:
+    """What systemd-analyze(1) finds wrong with units, their drop-ins and what they need."""
+    for target in TARGETS:
+        (root / f"usr/lib/systemd/system/{target}.target").write_text(f"[Unit]\nDescription={target}\n")
+    (root / "usr/bin").mkdir(exist_ok=True)
+    (root / "usr/bin/true").touch(0o755)
+    words = ["systemd-analyze", f"--root={root}", "--man=no", "--recursive-errors=yes", "verify", *names]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    return done.stderr.strip() or ("" if done.returncode == 0 else f"exit code {done.returncode}")
+
+
+@VERIFIED
+def test_systemd_finds_nothing_wrong_with_what_is_written(tmp_path: Path) -> None:
+    system = build(tmp_path)
+    for name, text in CLEANUP.items():
+        converge(systemd_unit, system, name=name, content=text)
+    converge(systemd_unit, system, name="cleanup.timer", enabled=True)
+    converge(systemd_unit, system, name="reader.service", content=READER, enabled=True, drop_ins=DROP_INS)
+    converge(systemd_unit, system, name="plain.service", enabled=True, drop_ins=DROP_INS)
+    assert verify(tmp_path, "reader.service", "lector.service", "cleanup.timer", "plain.service") == ""
+
+
+@VERIFIED
+def test_systemd_sees_the_drop_in_that_is_written(tmp_path: Path) -> None:
+    """Without this the test above could pass because nothing was read."""
+    converge(systemd_unit, build(tmp_path), name="plain.service", drop_ins={"x": "[Service]\nNoSuchKey=1\n"})
+    assert "/plain.service.d/x.conf:2: Unknown key" in verify(tmp_path, "plain.service")

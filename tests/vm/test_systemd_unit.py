@@ -1,6 +1,7 @@
 """Units on a machine that runs: what is declared of them comes about, once, and is still so after a reboot."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.vm.conftest import Boot
 pytestmark = pytest.mark.vm
 
 FOLDER = "usr/lib/systemd/system"
+PRINTERS = Path(__file__).parents[1] / "cases/systemd-unit/printer-leftovers/manifest.yaml"
 CLASSROOM = """\
 [Service]
 Environment=NAME=plain
@@ -135,6 +137,25 @@ def test_what_reloads_is_reloaded_and_what_is_to_be_left_alone_is(boot: Boot) ->
     declare(machine, a=changed, classroom=reloaded, library={"drop_ins": drop_in("x"), "on_change": "none"})
     assert effects(apply(machine)) == ["daemon-reload", "reload classroom.service"]
     assert (told(machine), told(machine, "library")) == (["started plain", "reloaded plain"], ["started plain"])
+
+
+def test_cups_is_restarted_once_after_its_leftovers_are_gone(boot: Boot) -> None:
+    leftovers = {"var/lib/eos-config-printer/marker": "done\n", "var/cache/cups/job.cache": "job 7\n"}
+    machine = boot({f"{FOLDER}/cups.service": CLASSROOM, "root/test.yaml": PRINTERS.read_text(), **leftovers})
+    machine.systemctl("enable", "--now", "cups")
+    run = apply(machine)
+    assert (decisions(run), effects(run)) == (
+        {"set-up": "apply", "cache": "apply", "cups": "apply"},
+        ["daemon-reload", "restart cups.service"],
+    )
+    assert machine.run(["find", "/var/lib/eos-config-printer", "/var/cache/cups"]).stdout == "/var/cache/cups\n"
+    assert told(machine, "cups") == ["started plain"] * 2
+
+    machine.write("/var/cache/cups/job.cache", "job 8\n")
+    assert effects(apply(machine)) == []
+    machine.write("/etc/os-release", 'ID=test\nVERSION_ID="3.9.0"\n')
+    assert effects(apply(machine)) == []
+    assert (machine.read("/var/cache/cups/job.cache"), told(machine, "cups")) == ("job 8\n", ["started plain"] * 2)
 
 
 def test_a_unit_is_masked_and_unmasked(boot: Boot) -> None:

@@ -69,7 +69,7 @@ def _systemctl(system: System, verb: str, spec: Spec) -> None:
 
 
 def effects(spec: Spec, after: Mapping[str, Any]) -> Iterator[Effect]:
-    if after.keys() - {"running"}:
+    if after.keys() - {"running"}:  # what it follows may be a drop-in that `file` has written
         yield Effect(EffectKind.DAEMON_RELOAD)
     if after.get("ensure") == ABSENT:
         yield Effect(EffectKind.STOP, spec.name)
