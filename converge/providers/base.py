@@ -113,8 +113,11 @@ def group_of(provider: AnyProvider, name: str) -> tuple[str, ...]:
 
 
 def parts_of(field: str, value: Value) -> tuple[tuple[str, Value], ...]:
-    """A field with its value; of a map each part by itself, since several resources may each own some of them."""
-    if not isinstance(value, Mapping):
+    """A field with its value; of a map each part by itself, since several resources may each own some of them.
+
+    An empty map says that there is to be none at all, and is a value like any other.
+    """
+    if not isinstance(value, Mapping) or not value:
         return ((field, value),)
     return tuple((f"{field}[{name}]", part) for name, part in value.items())
 
