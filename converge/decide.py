@@ -122,7 +122,7 @@ def _is_open(step: Step, waits: Collection[Step]) -> bool:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether two things are paths of which one is the other, or lies below it."""
+    """Whether two things are paths of which one is the other, or lies below it; ` (…)` behind one says what of it."""
     paths = [thing.partition(":")[2].partition(" (")[0] for thing in (one, other)]
     shorter, longer = sorted(paths, key=len)
     return shorter.startswith("/") and f"{longer}/".startswith(f"{shorter.rstrip('/')}/")

@@ -26,6 +26,10 @@ class Mark:
         return f"{self.filename}:{self.line}:{self.column}"
 
 
+LAST_LINE = 1 << 31
+"""Beyond any line of a file."""
+
+
 class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
@@ -62,6 +66,13 @@ class Report:
     def hide(self, mark: Mark) -> None:
         self.hidden.append(mark)
 
+    def hide_file(self, filename: str) -> None:
+        """Show nothing of a file: where it cannot be read, nobody knows where in it the secrets are."""
+        self.hide(_whole(filename))
+
+    def hides_file(self, filename: str) -> bool:
+        return _whole(filename) in self.hidden
+
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self.diagnostics)
 
@@ -91,6 +102,10 @@ class Report:
         """Raise InvalidManifest if there is an error among the findings."""
         if self.errors:
             raise InvalidManifest(self)
+
+
+def _whole(filename: str) -> Mark:
+    return Mark(filename, 1, 1, LAST_LINE, 1)
 
 
 class InvalidManifest(ConvergeError):

@@ -66,3 +66,13 @@ class Later(ConvergeError):
     def __init__(self, reason: str, until: Until) -> None:
         super().__init__(reason)
         self.until: Until = until
+
+
+def bug(error: Exception) -> str:
+    """An exception that nobody expected, by its kind and place: its message may quote anything, a secret as well."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+    return f"{type(error).__name__}{place}{reason}"

@@ -222,7 +222,10 @@ class Product:
 
 @frozen
 class Claim:
-    """What a resource owns, one field of one thing, and the value it wants there (None: it depends on the machine)."""
+    """What a resource owns, one field of one thing, and the value it wants there (None: it depends on the machine).
+
+    A thing that is a part of what is at a path is the path, and in parentheses the part: `/etc/hosts (127.0.0.1)`.
+    """
 
     kind: str
     thing: str

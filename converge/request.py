@@ -1,7 +1,7 @@
 """What a run is asked for, from product to phase, and the plan that comes of it. Reads only."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -9,12 +9,12 @@ from attrs import field, frozen
 
 from converge import product as products
 from converge.check import check as check_product
-from converge.diagnostics import Mark, Report
+from converge.diagnostics import Diagnostic, Mark, Report, Severity
 from converge.errors import ConvergeError, UsageError
 from converge.expressions import check, parameter_value, parse_expression
 from converge.facts import FACTS, Facts, Origin, deployment_identity, scope
 from converge.ledger import Deployment, Ledgers
-from converge.model import Event, Phase, Product, Value
+from converge.model import Event, Parameter, Phase, Product, Secret, Value
 from converge.occasion import detect
 from converge.plan import Plan
 from converge.planner import Planner
@@ -33,7 +33,7 @@ class Request:
     products: tuple[str, ...] = ()
     event: Event | None = None
     phase: Phase = Phase.ONLINE
-    settings: Mapping[str, str] = field(factory=dict)
+    settings: Mapping[str, str] = field(factory=dict, repr=False)
     given: Mapping[str, Value] = field(factory=dict)
     this_hardware: bool = False
 
@@ -115,8 +115,28 @@ def planner_for(product: Product, system: ReadOnlySystem, request: Request) -> P
 def prepare(request: Request, system: ReadOnlySystem) -> tuple[Plan, Planner]:
     """The plan that comes of a request, and what it was made with."""
     product = load_product(request, system)
+    for _, secret in _secrets(product):
+        system.meet(secret)
     planner = planner_for(product, system, request)
-    return planner.plan(product), planner
+    plan = planner.plan(product)
+    return attrs.evolve(plan, diagnostics=(*plan.diagnostics, *_exposed(product, system))), planner
+
+
+def _secrets(product: Product) -> Iterator[tuple[Parameter, Secret]]:
+    for parameter in product.parameters.values():
+        if isinstance(parameter.value, Secret):
+            yield parameter, parameter.value
+
+
+def _exposed(product: Product, system: ReadOnlySystem) -> Iterator[Diagnostic]:
+    """A warning where a site.yaml with secrets can be read by others than root."""
+    path, found = _site_path(system), system.stat(products.SITE)
+    if os.geteuid() != 0 or found is None or (found.uid == 0 and not found.mode & 0o077):
+        return
+    if any(parameter.mark.filename == path for parameter, _ in _secrets(product)):
+        message = f"{path} holds secrets, and others than root can read it"
+        hint = f"chmod 0600 {path}" if found.uid == 0 else f"chown root {path}; chmod 0600 {path}"
+        yield Diagnostic(Severity.WARNING, "exposed-secret", message, hint)
 
 
 def gather_facts(

@@ -14,6 +14,8 @@ FORMAT = 1
 NAMED = 5
 """How many resources are named that a stale plan no longer fits."""
 _KEY = "converge_plan"
+_SAID: Mapping[str, Any] = {"diagnostics": []}
+"""What was only said to whoever read the plan."""
 
 
 @frozen
@@ -62,7 +64,7 @@ def load(path: str) -> SavedPlan | None:
 def require_fit(saved: SavedPlan, plan: Mapping[str, Any]) -> None:
     """Raise StalePlan unless the request still comes to the plan that was saved."""
     now = json.loads(json.dumps(plan))
-    if now == saved.plan:
+    if {**now, **_SAID} == {**saved.plan, **_SAID}:
         return
     before = {step["id"]: step for step in saved.plan["steps"]}
     after = {step["id"]: step for step in now["steps"]}

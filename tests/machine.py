@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 
 from converge.engine import Run, carry_out
 from converge.model import Decision, Event, Phase, Value
@@ -22,6 +22,8 @@ GROUP = "root:x:0:\nalice:x:1000:\nscanner:x:117:\n"
 class Machine:
     root: Path
     manifest: Path
+    settings: Mapping[str, str] = field(factory=dict)
+    """Those of --set."""
 
     @classmethod
     def make(cls, folder: Path, version: str = "3.7.4") -> "Machine":
@@ -47,7 +49,10 @@ class Machine:
     def request(
         self, event: Event | None = None, phase: Phase = Phase.ONLINE, facts: Mapping[str, Value] | None = None
     ) -> Request:
-        return Request(str(self.manifest), str(self.root), event=event, phase=phase, given=facts or {})
+        given = facts or {}
+        return Request(
+            str(self.manifest), str(self.root), event=event, phase=phase, settings=self.settings, given=given
+        )
 
     def plan(self, event: Event | None = None, **options: Any) -> Plan:
         return prepare(self.request(event, **options), ReadOnlySystem(str(self.root)))[0]

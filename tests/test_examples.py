@@ -8,7 +8,7 @@ import pytest
 
 from converge.check import validate
 from converge.diagnostics import Report
-from converge.model import Event
+from converge.model import Event, Phase
 from tests.machine import Machine, decisions, outcomes
 
 TOP = Path(__file__).parent.parent
@@ -41,6 +41,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "mend-at-upgrade": {"private-homes": "baseline"},
     "merge": {"editor": "apply"},
     "move": {"defaults": "in-place", "notes": "in-place"},
+    "network-connection": {"guests": "apply", "desks": "apply", "lab": "apply", "tunnel": "apply"},
     "ostree-remote": {"one-place": "baseline", "os": "apply"},
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
@@ -57,9 +58,16 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
 }
 """What is decided for each example's resources on a new machine."""
 
+SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "network-connection": {"guest_password": "open sesame", "desk_password": "hunter2"},
+    "site": {"guest_password": "open sesame", "school_password": "hunter2", "room": "R1"},
+}
+"""What a manifest needs to be given."""
+
 SHIPPED: Mapping[str, Mapping[str, str]] = {
     "base": {"issue": "apply", "meadow-apps": "apply", "apps-collection-id": "apply", "saned-permissions": "baseline"},
     "desktop": {"games[org.meadow.Chess]": "apply", "maps": "owed", "paint": "baseline", "welcome": "apply"},
+    "site": {"school-network": "apply", "guest-network": "apply", "cable": "apply", "bookmarks[library]": "apply"},
     "school": {"apps[org.meadow.Classroom]": "apply", "school-filter": "apply", "bookmarks[library]": "apply"},
 }
 """Some of what is decided for each product's resources on a new machine."""
@@ -67,7 +75,8 @@ SHIPPED: Mapping[str, Mapping[str, str]] = {
 
 def manifests(folder: str) -> dict[str, Path]:
     """Per product its manifest."""
-    return {path.stem: path for path in sorted((TOP / folder).glob("*.yaml")) if path.name != "site.yaml"}
+    paths = sorted((TOP / folder).glob("*.yaml"))
+    return {path.stem: path for path in paths if "\nconverge: 1\n" in path.read_text()}
 
 
 @pytest.fixture
@@ -97,15 +106,21 @@ def test_they_are_valid(folder: str) -> None:
     assert list(report) == []
 
 
+def test_the_files_of_administrators_are_valid() -> None:
+    report = Report()
+    validate([str(TOP / "products/site/site.yaml"), str(TOP / "examples/site.yaml")], [], report)
+    assert list(report) == []
+
+
 @pytest.mark.parametrize("name", EXPECTED)
 def test_an_example_is_planned_as_its_comment_says(name: str, machine: Machine) -> None:
-    machine.manifest = manifests("examples")[name]
+    machine.manifest, machine.settings = manifests("examples")[name], SETTINGS.get(name, {})
     assert decisions(machine.plan(Event.INSTALL)) == EXPECTED[name]
 
 
 @pytest.mark.parametrize("name", sorted(set(EXPECTED) - {"compare-and-set", "remote-and-app"}))
 def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
-    machine.manifest = manifests("examples")[name]
+    machine.manifest, machine.settings = manifests("examples")[name], SETTINGS.get(name, {})
     assert "failed" not in outcomes(machine.apply(Event.INSTALL)).values()
     assert "changed" not in outcomes(machine.apply(Event.INSTALL)).values()
 
@@ -121,9 +136,35 @@ def test_the_site_decides_what_its_example_says(machine: Machine) -> None:
     assert issue.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_site_of_a_school_is_set_up_as_its_administrator_says(machine: Machine) -> None:
+    """As early in the boot: what needs a network waits for one."""
+    machine.manifest = manifests("products")["site"]
+    site = machine.path("/etc/converge/site.yaml")
+    site.parent.mkdir()
+    site.write_bytes((TOP / "products/site/site.yaml").read_bytes())
+    site.chmod(0o600)
+    assert machine.plan(Event.INSTALL).diagnostics == ()
+    found = outcomes(machine.apply(Event.INSTALL, phase=Phase.BOOT))
+    names = ("network-authority", "school-network", "guest-network", "cable")
+    assert {id_: found[id_] for id_ in names} == dict.fromkeys(names, "changed")
+    assert "commons" not in found
+    assert "failed" not in found.values()
+    profiles = machine.path("/etc/NetworkManager/system-connections")
+    wanted = {
+        "School": ("ssid=Hillside School", "identity=r12-07", "password=not-the-real-one", "method=1"),
+        "Visitors": ("ssid=Meadow Visitors", "psk=ask at the desk", "autoconnect-priority=-1"),
+        "Cable": ("type=ethernet", "dns=10.12.0.53;", "dns-search=hillside.example.org;"),
+    }
+    for name, lines in wanted.items():
+        profile = profiles / f"{name}.nmconnection"
+        assert set(lines) <= set(profile.read_text().splitlines())
+        assert profile.stat().st_mode & 0o7777 == 0o600
+    assert "changed" not in outcomes(machine.apply(phase=Phase.BOOT)).values()
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_product_is_planned(name: str, machine: Machine) -> None:
-    machine.manifest = manifests("products")[name]
+    machine.manifest, machine.settings = manifests("products")[name], SETTINGS.get(name, {})
     found = decisions(machine.plan(Event.INSTALL))
     assert {id_: found.get(id_) for id_ in SHIPPED[name]} == SHIPPED[name]
     assert "failed" not in found.values()

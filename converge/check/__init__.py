@@ -1,8 +1,9 @@
 """Everything that can be known of a product without a machine: what `converge validate` says."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from converge import document
 from converge.check import literals, words
 from converge.diagnostics import Diagnostic, Mark, Report
 from converge.model import Product
@@ -21,13 +22,14 @@ def validate(paths: Sequence[str], search: Sequence[str], report: Report) -> lis
     """Compose and check the products of files and folders, all errors in one run, none of them twice.
 
     A folder stands for the manifests right in it. `search` are the layers in which products to extend are looked up,
-    besides each manifest's own folder. A file called site.yaml is an administrator's; it is held against its schema.
+    besides each manifest's own folder. A file called site.yaml is an administrator's, and held against the
+    schema for those, unless it is the manifest of a product `site`.
     """
     library = Library(search, report)
     products: list[Product] = []
     used: set[Mark] = set()
     for path in _manifests(paths, report):
-        if os.path.basename(path) == SITE:
+        if os.path.basename(path) == SITE and not _is_manifest(path):
             read_site(path, report)
         elif (product := resolve(path, library)) is not None:
             products.append(product)
@@ -66,6 +68,15 @@ def _report_misnamed(products: Iterable[Product], report: Report) -> None:
         if file != product.name + SUFFIX:
             message = f"the product '{product.name}' is in a file called {file}, where its name does not find it"
             report.warning("misnamed-product", message, product.mark, hint=f"call the file {product.name}{SUFFIX}")
+
+
+def _is_manifest(path: str) -> bool:
+    """Whether a file declares parameters, as a manifest does, rather than set them: what is set may be a secret."""
+    found = document.load(path, Report(), confidential=True) if os.path.isfile(path) else None
+    data = found.data if found and isinstance(found.data, Mapping) else {}
+    parameters = data.get("parameters", {})
+    declares = isinstance(parameters, Mapping) and all(isinstance(each, Mapping) for each in parameters.values())
+    return "converge" in data and declares
 
 
 def _manifests(paths: Iterable[str], report: Report) -> Iterator[str]:

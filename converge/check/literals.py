@@ -12,10 +12,23 @@ from converge.check.base import variants
 from converge.diagnostics import Related, Report
 from converge.errors import ConvergeError
 from converge.expressions import ExpressionError, evaluate_within, parameter_value, unknown_within
-from converge.model import Asset, Claim, OnUserChange, Policy, Product, Resource, Secret, Unknown, Value, Version
+from converge.model import (
+    Asset,
+    Claim,
+    OnUserChange,
+    Parameter,
+    Policy,
+    Product,
+    Resource,
+    Secret,
+    Unknown,
+    Value,
+    Version,
+)
 from converge.providers.base import ABSENT, AnyProvider, optional, parts_of
 
 _ON_THE_MACHINE = Unknown("it depends on the machine")
+_STAND_IN = Secret("stand-in")
 
 
 @frozen
@@ -49,11 +62,17 @@ class _Literal:
 
 
 def check(product: Product, report: Report) -> None:
-    known = _Known({name: parameter_value(parameter) for name, parameter in product.parameters.items()})
+    given = {name: _value(parameter) for name, parameter in product.parameters.items()}
+    known = _Known({name: value for name, value in given.items() if value is not None})
     for resource in variants(product):
         _check_absence(resource, report)
     found = [_literal(*instance, report) for instance in _instances(product, known, report)]
     _check_claims([literal for literal in found if literal is not None], report)
+
+
+def _value(parameter: Parameter) -> "Value | Secret | Version":
+    """Of a secret that awaits its value a stand-in: that there is one may count, what it is may not."""
+    return _STAND_IN if parameter.type == "secret" and parameter.value is None else parameter_value(parameter)
 
 
 def _instances(product: Product, known: _Known, report: Report) -> Iterator[tuple[str, Resource, _Known]]:

@@ -146,6 +146,7 @@ class _Reader:
             self.report.error("secret-in-the-open", message, self.resource.mark_of(*path), hint=hint)
             return False
         if takes is True and type_.kind not in ("secret", "any"):
+            self.report.hide(self.resource.mark_of(*path))
             self._wrong_type(path, f"'{path[-1]}' takes a secret", "declare the parameter with `type: secret`")
             return False
         return True

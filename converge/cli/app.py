@@ -9,7 +9,7 @@ import typer
 from converge import __version__
 from converge.cli import apply, explain, facts, ledger, plan, status, validate
 from converge.cli.base import ColorChoice, Output, columns
-from converge.errors import ConvergeError, ExitCode
+from converge.errors import ConvergeError, ExitCode, bug
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
@@ -90,6 +90,6 @@ def _tell_usage(error: typer.TyperException) -> int:
 def _tell_bug(error: Exception) -> int:
     if os.environ.get("CONVERGE_DEBUG"):
         raise error
-    typer.echo(f"error: this is a bug in converge, please report it: {type(error).__name__}: {error}", err=True)
-    typer.echo("hint: CONVERGE_DEBUG=1 shows where it happened", err=True)
+    typer.echo(f"error: this is a bug in converge, please report it: {bug(error)}", err=True)
+    typer.echo("hint: CONVERGE_DEBUG=1 shows how it came about, and may show secrets", err=True)
     return ExitCode.ERROR

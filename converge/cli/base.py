@@ -92,10 +92,10 @@ VerboseOption = Annotated[
 def parse_settings(settings: Iterable[str]) -> dict[str, str]:
     """The values of `--set NAME=VALUE`; the last one of a name counts."""
     pairs = [setting.partition("=") for setting in settings]
-    for name, equals, _ in pairs:
-        if not name or not equals:
+    for number, (name, equals, _) in enumerate(pairs, 1):
+        if not name or not equals:  # what stands there alone may be a secret
             lacking = "value" if name else "name"
-            raise UsageError(f"--set {name}{equals} has no {lacking}", hint="write --set NAME=VALUE")
+            raise UsageError(f"--set number {number} has no {lacking}", hint="write --set NAME=VALUE")
     return {name: value for name, _, value in pairs}
 
 

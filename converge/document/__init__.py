@@ -12,6 +12,7 @@ from converge.diagnostics import Mark, Report
 from converge.document.base import MAX_BYTES, Document, Float, GiveUp, Source, Unquoted, mark_at, quoted, stretch
 from converge.document.build import Builder
 from converge.document.events import COLON, events, pure_events, watched
+from converge.document.quiet import quiet
 from converge.document.repair import quote, repair
 from converge.errors import ConvergeError
 
@@ -21,8 +22,11 @@ MAX_REPAIRS: Final = 100
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
-def load(path: str, report: Report) -> Document | None:
-    """Read a file; None where its faults leave nothing to go on with. ConvergeError when it cannot be read."""
+def load(path: str, report: Report, *, confidential: bool = False) -> Document | None:
+    """Read a file; None where its faults leave nothing to go on with. ConvergeError when it cannot be read.
+
+    Of a `confidential` one no finding quotes anything, and no excerpt is shown.
+    """
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -35,10 +39,12 @@ def load(path: str, report: Report) -> Document | None:
         mark = mark_at(path, before, len(before))
         report.error("syntax", "the file is not UTF-8", mark, hint="save it in the encoding UTF-8")
         return None
-    return parse(text, path, report)
+    if confidential:
+        report.hide_file(path)
+    return parse(text, path, report, confidential=confidential)
 
 
-def parse(text: str, filename: str, report: Report) -> Document | None:
+def parse(text: str, filename: str, report: Report, *, confidential: bool = False) -> Document | None:
     """Read a text; None where its faults leave nothing to go on with."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     start = Mark(filename, 1, 1, 1, 1)
@@ -51,7 +57,8 @@ def parse(text: str, filename: str, report: Report) -> Document | None:
         return None
     findings = Report()
     document = _read(Source(filename, text, text), findings)
-    report.diagnostics.extend(sorted(findings, key=lambda finding: finding.mark or start))
+    found = sorted(findings, key=lambda finding: finding.mark or start)
+    report.diagnostics.extend(map(quiet, found) if confidential else found)
     return document
 
 

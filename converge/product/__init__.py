@@ -48,7 +48,7 @@ def read_site(path: str, report: Report) -> Document | None:
     """The administrator's site.yaml, checked against its schema; None where there is none or it cannot be read."""
     if not os.path.exists(path):
         return None
-    found = document.load(path, report)
+    found = document.load(path, report, confidential=True)
     if found is not None:
         schema.check_site(found, report)
     return found

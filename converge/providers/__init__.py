@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import ParamSpec, TypeVar
 
 from converge.diagnostics import did_you_mean
-from converge.errors import ConvergeError, ProviderError
+from converge.errors import ConvergeError, ProviderError, bug
 from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
@@ -22,6 +22,7 @@ BUILTIN = {
     "line": "converge.providers.line",
     "locale": "converge.providers.locale",
     "move": "converge.providers.move",
+    "network-connection": "converge.providers.network_connection",
     "ostree-remote": "converge.providers.ostree_remote",
     "permissions": "converge.providers.permissions",
     "symlink": "converge.providers.symlink",
@@ -67,7 +68,6 @@ def _telling(function: Callable[_P, _T]) -> Callable[_P, _T]:
         except ConvergeError:
             raise
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            raise ProviderError(message, hint="this is a bug of the provider: report it") from error
+            raise ProviderError(bug(error), hint="this is a bug of the provider: report it") from error
 
     return call

@@ -57,7 +57,10 @@ class Provider(Protocol[Spec, State]):
     TYPE: str
 
     def parse(self, params: Params) -> Spec:
-        """Make the spec of parameters that the schema has passed; ProviderError where they contradict each other."""
+        """Make the spec of parameters that the schema has passed; ProviderError where they contradict each other.
+
+        A secret is not looked into: where no machine is at hand, another one stands in for it.
+        """
 
     def claims(self, spec: Spec) -> tuple[Claim, ...]:
         """One claim per field of `State` that the spec sets."""

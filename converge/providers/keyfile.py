@@ -76,8 +76,8 @@ def claims(spec: Spec) -> tuple[Claim, ...]:
     wanted: dict[str, Value] = {"ensure": spec.ensure}
     if spec.ensure == PRESENT:
         wanted["value"] = told(spec.value or "")
-    place = spec.path if spec.group is None else f"{spec.path} [{spec.group}]"
-    return tuple(Claim("path", f"{place} {spec.key}", name, value) for name, value in wanted.items())
+    key = spec.key if spec.group is None else f"[{spec.group}] {spec.key}"
+    return tuple(Claim("path", f"{spec.path} ({key})", name, value) for name, value in wanted.items())
 
 
 def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:

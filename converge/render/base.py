@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from attrs import define, field
 
@@ -67,6 +67,15 @@ def brief(value: object, cells: int = VALUE_WIDTH) -> str:
     if isinstance(value, str):
         return LEFT_OUT if is_digest(value) else _brief_text(value, cells)
     return shorten(_literal(value), cells)
+
+
+def shown(value: Any) -> Any:  # noqa: ANN401  (whatever JSON holds)
+    """A value as it may be seen: digests of secrets are of no use to anyone, and differ where no key is saved yet."""
+    if isinstance(value, Mapping):
+        return {key: shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(item) for item in value]
+    return LEFT_OUT if is_digest(value) else value
 
 
 _ADDRESS = re.compile(r"(?P<kind>sha256|tree):(?P<digits>[0-9a-f]{64})(?: \((?P<words>.*)\))?", re.DOTALL)
@@ -140,28 +149,25 @@ class Sources:
     _files: dict[str, list[str]] = field(factory=dict)
 
     def line(self, filename: str, number: int) -> str | None:
-        """A line by its number from 1, or None where it cannot be read (any more), or may hold secrets."""
+        """A line by its number from 1, or None where it cannot be read (any more), or is hidden altogether."""
         lines = self._files.get(filename)
         if lines is None:
             lines = self._files[filename] = _read_lines(filename)
         return self._without_secrets(filename, number, lines[number - 1]) if 0 < number <= len(lines) else None
 
-    def _without_secrets(self, filename: str, number: int, line: str) -> str:
+    def _without_secrets(self, filename: str, number: int, line: str) -> str | None:
         for mark in self.hidden:
             if mark.filename == filename and mark.line <= number <= mark.end_line:
                 start = mark.column - 1 if number == mark.line else 0
                 end = mark.end_column - 1 if number == mark.end_line else len(line)
+                if (start, end) == (0, len(line)):
+                    return None
                 line = line[:start] + "•" * (end - start) + line[end:]
         return line
 
 
-_WITH_SECRETS = "site.yaml"
-"""Where administrators set secrets; no line of it is shown, since one that cannot be parsed may hold one as well."""
-
-
 def _read_lines(filename: str) -> list[str]:
-    # A pipe, such as a shell's <(…), can be read once only.
-    if not os.path.isfile(filename) or os.path.basename(filename) == _WITH_SECRETS:
+    if not os.path.isfile(filename):  # a pipe, such as a shell's <(…), can be read once only
         return []
     try:
         with open(filename, encoding="utf-8-sig", errors="replace") as file:

@@ -8,7 +8,7 @@ from converge.diagnostics import Diagnostic, InvalidManifest, Mark, Report, Seve
 from converge.errors import ConvergeError
 from converge.model import Change, Effect
 from converge.plan import Plan, Step, summary
-from converge.system.secrets import LEFT_OUT, is_digest
+from converge.render.base import shown
 
 if TYPE_CHECKING:  # the engine is heavy, and errors are told by verbs without it
     from converge.engine import Run, StepResult
@@ -120,24 +120,15 @@ def _result(result: "StepResult") -> dict[str, Any]:
     return {
         **_step(result.step),
         "outcome": str(result.outcome),
-        "before_state": _shown(result.before_state),
-        "after_state": _shown(result.after_state),
+        "before_state": shown(result.before_state),
+        "after_state": shown(result.after_state),
         "error": result.error,
         "seconds": round(result.seconds, 3),
     }
 
 
 def _change(change: Change) -> dict[str, Any]:
-    return {"field": change.field, "before": _shown(change.before), "after": _shown(change.after)}
-
-
-def _shown(value: Any) -> Any:  # noqa: ANN401  (whatever JSON holds)
-    """A value as it may be seen: digests of secrets are of no use to anyone, and differ where no key is saved yet."""
-    if isinstance(value, Mapping):
-        return {key: _shown(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_shown(item) for item in value]
-    return LEFT_OUT if is_digest(value) else value
+    return {"field": change.field, "before": shown(change.before), "after": shown(change.after)}
 
 
 def _effect(effect: Effect) -> dict[str, str]:

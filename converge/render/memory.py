@@ -7,7 +7,7 @@ from converge.ledger import Ledger, Ledgers, Memory
 from converge.model import Entry
 from converge.model import Status as EntryStatus
 from converge.plan import Step
-from converge.render.base import Line, brief, pad, plural, safe, width
+from converge.render.base import Line, brief, pad, plural, safe, shown, width
 from converge.status import Remembered, Status
 
 STYLES = {EntryStatus.FAILED: "bold red", EntryStatus.BLOCKED: "bold red", EntryStatus.OWED: "yellow"}
@@ -39,7 +39,7 @@ def status_document(found: Status, ledgers: Ledgers) -> dict[str, Any]:
         {
             "id": step.id,
             "type": step.type,
-            "changes": [{"field": c.field, "before": c.before, "after": c.after} for c in step.changes],
+            "changes": [{"field": c.field, "before": shown(c.before), "after": shown(c.after)} for c in step.changes],
         }
         for step in found.drifted
     ]
@@ -170,6 +170,6 @@ def _ledger_document(ledger: Ledger) -> dict[str, Any]:
         **_beginning(memory),
         "entries": [_entry_document(entry) for entry in memory.entries.values()],
         "intents": list(memory.intents),
-        "runs": list(memory.runs),
+        "runs": shown(memory.runs),
         "audit": list(memory.audit),
     }

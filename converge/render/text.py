@@ -154,6 +154,7 @@ def plan(plan: Plan, *, columns: int | None, verbose: bool = False) -> Iterator[
     """A plan for a terminal of so many columns (None: for a file or pipe); the last line counts."""
     yield from _head(plan)
     yield from _steps([(step, ()) for step in plan.steps], columns, verbose=verbose)
+    yield from diagnostics(plan.diagnostics, Sources(), columns=columns)
     counts = summary(plan.steps)
     doing = f"{counts['add']} to add, {counts['change']} to change, {counts['remove']} to remove"
     trouble = "".join(f", {counts[name]} {name}" for name in ("blocked", "failed") if counts[name])
@@ -165,6 +166,7 @@ def run(run: "Run", *, columns: int | None, verbose: bool = False) -> Iterator[L
     yield from _head(run.plan)
     yield from _steps([(result.step, _aftermath(result)) for result in run.results], columns, verbose=verbose)
     yield from _effects(run)
+    yield from diagnostics(run.plan.diagnostics, Sources(), columns=columns)
     counts = summary(result.step for result in run.results)
     done = f"{counts['add']} added, {counts['change']} changed, {counts['remove']} removed"
     blocked = f", {counts['blocked']} blocked" if counts["blocked"] else ""

@@ -43,7 +43,8 @@ def check_site(document: Document, report: Report) -> None:
     if document.data is None:
         return
     places = _Places(document.marks, document.key_marks, document.mark(()))
-    _report(_findings("site.json", _of(document, "site.yaml"), document.unread), places, report)
+    subject = Subject(document.data, "site.yaml", document.source, is_confidential=lambda _: True)
+    _report(_findings("site.json", subject, document.unread), places, report)
 
 
 def check_resource(
@@ -53,8 +54,13 @@ def check_resource(
 
     Paths are relative to the resource, `mark` is the resource's own. What has been reported already is not said again.
     """
-    subject = Subject(data, "a resource", lambda path: _shown(data, path))
-    _report(_findings(_RESOURCE, subject, frozenset()), _Places(marks, key_marks, mark), report)
+    places = _Places(marks, key_marks, mark)
+
+    def is_confidential(path: Path) -> bool:
+        return report.hides_file(places.of_value(path).filename)
+
+    subject = Subject(data, "a resource", lambda path: _shown(data, path), is_confidential)
+    _report(_findings(_RESOURCE, subject, frozenset()), places, report)
 
 
 def _of(document: Document, name: str) -> Subject:
@@ -76,9 +82,11 @@ class _Places:
     own: Mark
 
     def of(self, finding: Finding) -> Mark:
-        path = finding.path
-        if finding.on_key and path in self.key_marks:
-            return self.key_marks[path]
+        if finding.on_key and finding.path in self.key_marks:
+            return self.key_marks[finding.path]
+        return self.of_value(finding.path)
+
+    def of_value(self, path: Path) -> Mark:
         while path and path not in self.marks:
             path = path[:-1]
         return self.marks.get(path, self.own)
@@ -91,7 +99,7 @@ def _report(findings: Iterator[Finding], places: _Places, report: Report) -> Non
         if (mark, finding.code) not in known and (mark, finding.message) not in said:
             said.add((mark, finding.message))
             if finding.hides:
-                report.hide(mark)
+                report.hide(places.of_value(finding.path))
             report.error(finding.code, finding.message, mark, hint=finding.hint)
 
 

@@ -30,6 +30,8 @@ class Subject:
     data: Value
     name: str
     source: Callable[[Path], str]
+    is_confidential: Callable[[Path], bool] = lambda _: False
+    """Whether no finding may repeat the value at a path: it may be a secret, or hold one."""
 
     def split(self, path: Path) -> tuple[Path, Path]:
         """A path as that of the resource or override it leads into, and the rest; where it leads into none, itself."""
@@ -71,7 +73,7 @@ class Refusal:
 
 @frozen
 class Finding:
-    """One thing to report. `on_key`: the key at `path` is at fault, not its value. `hides`: no excerpt may show it."""
+    """One thing to report. `on_key`: the key at `path` is at fault, not its value. `hides`: none may show the value."""
 
     code: str
     message: str
@@ -83,8 +85,13 @@ class Finding:
 
 def explain(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     """The findings that a refusal amounts to."""
-    if refusal.schema.get("x-secret"):
+    if _is_default_of_secret(refusal, subject):
+        return iter(())  # which it cannot have, as the product says
+    if refusal.schema.get("x-secret") is True:
         return _written_out(refusal, subject)
+    is_confidential = refusal.schema.get("x-secret") or subject.is_confidential(refusal.path)
+    if is_confidential and refusal.keyword in _QUOTING:
+        return _without_value(refusal, subject)
     if refusal.keyword == "pattern" and "propertyNames" in refusal.steps:
         return _name(refusal, subject)
     return EXPLANATIONS.get(refusal.keyword, _other)(refusal, subject)
@@ -97,6 +104,29 @@ def _written_out(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
     yield Finding("written-out-secret", message, refusal.path, hint, hides=True)
 
 
+def _is_default_of_secret(refusal: Refusal, subject: Subject) -> bool:
+    path = refusal.path
+    if len(path) < 3 or path[0] != "parameters" or path[2] != "default":
+        return False
+    declaration = subject.at(path[:2])
+    return isinstance(declaration, Mapping) and declaration.get("type") == "secret"
+
+
+_QUOTING = ("enum", "minimum", "pattern", "type", "uniqueItems")
+"""The keywords whose findings quote the value."""
+
+
+def _without_value(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
+    """What is refused where a value may be a secret."""
+    code, wanted = "bad-value", str(refusal.schema.get("x-expected", "as its schema says"))
+    if refusal.keyword == "type":
+        code, wanted = "wrong-type", _listed([KINDS[kind] for kind in _wanted(refusal)], "or", mark="")
+    elif refusal.keyword == "enum":
+        wanted = _listed([_shown(item) for item in refusal.wants], "or", mark="")
+    hint = refusal.schema.get("x-hint", "quote what is text")
+    yield Finding(code, f"{_label(refusal.path)} must be {wanted}", refusal.path, hint, hides=True)
+
+
 def _unknown_keys(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     known = list(refusal.schema["properties"])
     place, rest = subject.split(refusal.path)
@@ -106,7 +136,9 @@ def _unknown_keys(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
         if key in known or (in_resource and key == "scope" and value == "user"):
             continue  # `scope: user` is reserved rather than unknown, which the product says
         hint = did_you_mean(key, known) or _misplaced(key, place, rest, subject) or f"it has {_listed(known, 'and')}"
-        yield Finding(code, f"{owner} '{key}'", (*refusal.path, key), hint, on_key=True)
+        meant = refusal.schema["properties"].get(nearest(key, known), {})
+        hides = bool(meant.get("x-secret"))
+        yield Finding(code, f"{owner} '{key}'", (*refusal.path, key), hint, on_key=True, hides=hides)
 
 
 def _owner(path: Path, subject: Subject) -> tuple[str, str]:

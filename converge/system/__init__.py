@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from converge.errors import ProviderError
 from converge.model import Secret
 from converge.system import accounts, files, kernel, locking, looking, moving, secrets, store, sysroot, trees
-from converge.system.base import READ_LIMIT, CommandResult, CommandTimeout, FileStat, OtherFileSystem, Root
+from converge.system.base import (
+    READ_LIMIT,
+    CommandMissing,
+    CommandResult,
+    CommandTimeout,
+    FileStat,
+    OtherFileSystem,
+    Root,
+)
 from converge.system.keyfile import Keyfile
 from converge.system.secrets import Secrets
 from converge.system.trees import Found
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from converge.system.commands.sandbox import View
 
 __all__ = [
+    "CommandMissing",
     "CommandResult",
     "CommandTimeout",
     "FileStat",
@@ -121,6 +131,10 @@ class ReadOnlySystem:
         """What may be remembered of a secret; the same for the same one on this machine, and nowhere else."""
         return self._secrets.digest(secret)
 
+    def meet(self, secret: Secret) -> None:
+        """Leave a secret out of everything that programs say in this run."""
+        self._secrets.meet(secret)
+
     def query(
         self,
         argv: Sequence[str],
@@ -154,16 +168,19 @@ class ReadOnlySystem:
             if on_output:
                 on_output(self._secrets.left_out(line))
 
-        done = commands.run(
-            self._root,
-            argv,
-            timeout=timeout,
-            writes=writes,
-            on_output=tell if on_output else None,
-            view=view,
-            environment={name: self._revealed(value) for name, value in (environment or {}).items()},
-            stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
-        )
+        try:
+            done = commands.run(
+                self._root,
+                argv,
+                timeout=timeout,
+                writes=writes,
+                on_output=tell if on_output else None,
+                view=view,
+                environment={name: self._revealed(value) for name, value in (environment or {}).items()},
+                stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
+            )
+        except ProviderError as error:
+            raise type(error)(self._secrets.left_out(error.message), hint=error.hint) from None
         said = map(self._secrets.left_out, (*done.argv, done.stdout, done.stderr))
         *words, stdout, stderr = said
         return evolve(done, argv=tuple(words), stdout=stdout, stderr=stderr)
@@ -171,7 +188,7 @@ class ReadOnlySystem:
     def _revealed(self, value: "str | Secret") -> str:
         if isinstance(value, str):
             return value
-        self._secrets.meet(value)
+        self.meet(value)
         return value.reveal()
 
 

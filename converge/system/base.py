@@ -41,6 +41,10 @@ class OtherFileSystem(ProviderError):
     """Two places are on different file systems, so that nothing can be moved from one to the other at once."""
 
 
+class CommandMissing(ProviderError):
+    """The program that was to be run is not installed."""
+
+
 @frozen
 class FileStat:
     """What stat(2) says; `mode` holds the permission bits (07777), `size` is in bytes, `links` counts hard links."""

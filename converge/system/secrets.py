@@ -6,8 +6,11 @@ it. What a run knows of secrets is also what it leaves out of everything that pr
 
 import hashlib
 import hmac
+import json
 import os
 import re
+from base64 import b64encode
+from collections.abc import Iterator
 
 from attrs import define, field
 
@@ -17,8 +20,8 @@ from converge.system.base import Root
 KEY = "/var/lib/converge/secret.key"
 KEY_SIZE = 32  # bytes
 LEFT_OUT = "(secret)"
-_SHORTEST_LINE = 8
-"""Characters; a line of a longer secret that is shorter than this, such as a bracket, is no secret by itself."""
+_LONG = 8
+"""Characters; a line of a secret that is shorter, such as a bracket, is none by itself, and has no code of its own."""
 
 _DIGEST = re.compile(r"secret:[0-9a-f]{64}")
 
@@ -35,17 +38,25 @@ class Secrets:
     def digest(self, secret: Secret) -> str:
         """`secret:` and 64 hexadecimal digits: the same for the same secret on this machine, and nowhere else."""
         self.meet(secret)
-        return f"secret:{hmac.new(self._load(), secret.reveal().encode(), hashlib.sha256).hexdigest()}"
+        data = secret.reveal().encode("utf-8", "surrogateescape")
+        return f"secret:{hmac.new(self._load(), data, hashlib.sha256).hexdigest()}"
 
     def meet(self, secret: Secret) -> None:
+        """From now on, leave this one out of what programs say."""
         text = secret.reveal()
-        self._met |= {part for part in (text, *text.splitlines()) if part == text or len(part) >= _SHORTEST_LINE}
+        if text and text not in self._met:
+            parts = {part for part in text.splitlines() if len(part) >= _LONG}
+            self._met |= {form for part in (text, *parts) for form in _forms(part)}
 
     def left_out(self, text: str) -> str:
-        """The text without any secret that this run has met."""
-        for secret in sorted(filter(None, self._met), key=len, reverse=True):
-            text = text.replace(secret, LEFT_OUT)
-        return text
+        """The text without any secret that this run has met, as it is or in one of the forms that programs give it."""
+        pieces: list[str] = []
+        end = 0
+        for start, stop in sorted(place for secret in self._met for place in _places(secret, text)):
+            if not pieces or start > end:
+                pieces += (text[end:start], LEFT_OUT)
+            end = max(end, stop)
+        return "".join((*pieces, text[end:]))
 
     def unsaved_key(self) -> bytes | None:
         """The key, if it is in use and not on the disk yet; asked once."""
@@ -58,6 +69,27 @@ class Secrets:
             self._is_new = not self._key
             self._key = self._key or os.urandom(KEY_SIZE)
         return self._key
+
+
+def _forms(text: str) -> set[str]:
+    """A secret as programs write it: as it is, in JSON, and a longer one in hexadecimal digits and in base64."""
+    in_json = {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    data = text.encode("utf-8", "surrogateescape") if len(text) >= _LONG else b""
+    encoded = {data.hex(), data.hex().upper(), b64encode(data).decode().rstrip("=")}
+    return {text, *in_json, *filter(None, encoded)}
+
+
+def _places(secret: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a secret stands, its first and last; where it overlaps with itself or follows itself, as one stretch."""
+    start = text.find(secret)
+    while start >= 0:
+        stop = start + len(secret)
+        following = text.find(secret, start + 1)
+        while 0 <= following <= stop:
+            stop = following + len(secret)
+            following = text.find(secret, following + 1)
+        yield start, stop
+        start = following
 
 
 def is_digest(value: object) -> bool:

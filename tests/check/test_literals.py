@@ -116,3 +116,33 @@ def test_an_absence_that_keep_would_never_bring_about(desk: Desk, keys: str, cod
     desk.validate()
     assert [code for code, _ in desk.found()] == codes
     assert desk.report.errors == ()
+
+
+def test_what_a_site_has_still_to_say_is_no_fault(desk: Desk) -> None:
+    desk.put(
+        "base",
+        """
+        parameters: {room: {type: text}, psk: {type: secret}}
+        resources:
+          a: {type: file, apply: always, with: {path: "/{{ room | lower }}", content: "{{ room }}"}}
+          b:
+            type: network-connection
+            apply: always
+            with: {name: B, type: wifi, ssid: B, security: wpa2-psk, psk: "{{ psk }}"}
+        """,
+    )
+    desk.validate()
+    assert desk.found() == []
+
+
+def test_a_resource_with_a_secret_is_still_shown_to_its_provider(desk: Desk) -> None:
+    desk.put(
+        "base",
+        """
+        parameters: {psk: {type: secret}}
+        resources:
+          a: {type: network-connection, apply: always, with: {name: A, type: ethernet, psk: "{{ psk }}"}}
+        """,
+    )
+    desk.validate()
+    assert [code for code, _ in desk.found()] == ["bad-parameters"]

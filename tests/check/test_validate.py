@@ -93,3 +93,17 @@ def test_a_site_file_is_held_against_its_own_schema(desk: Desk) -> None:
     (desk.folder / "site.yaml").write_text("product: school\nresources: {}\n")
     assert desk.validate() == []
     assert desk.found() == [("unknown-key", "resources")]
+
+
+def test_a_product_may_be_called_site(desk: Desk) -> None:
+    desk.put("base", "parameters: {psk: {type: secret}}")
+    desk.put("site", "extends: [base]\nparameters: {room: {type: text, default: R1}}\ntittle: x")
+    assert [product.name for product in desk.validate()] == ["base", "site"]
+    assert desk.found() == [("unknown-key", "tittle")]
+
+
+def test_a_site_file_that_only_looks_like_a_manifest_is_none(desk: Desk) -> None:
+    (desk.folder / "site.yaml").write_text("converge: 1\nproduct: site\nparameters: {psk: hunter2}\n")
+    assert desk.validate() == []
+    assert desk.found() == [("unknown-key", "converge")]
+    assert "hunter2" not in repr(list(desk.report))

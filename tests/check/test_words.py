@@ -2,6 +2,8 @@
 
 import pytest
 
+from converge.render import text
+from converge.render.base import Sources, plain
 from tests.manifests import Desk
 
 PARAMETERS = """
@@ -96,3 +98,103 @@ def test_a_parameter_that_nothing_uses(desk: Desk) -> None:
     )
     desk.validate()
     assert desk.found() == [("unused-parameter", "idle")]
+
+
+SECRETS = """
+parameters:
+  psk: {type: secret}
+  name: {type: text, default: Wifi}
+"""
+WIFI = "name: W, type: wifi, ssid: W, security: wpa2-psk"
+
+
+def wifi(with_: str, keys: str = "") -> str:
+    resource = f"  thing: {{type: network-connection, apply: once, {keys} with: {{{WIFI}, {with_}}}}}"
+    return f"{SECRETS.strip()}\nresources:\n{resource}\n"
+
+
+@pytest.mark.parametrize(
+    ("with_", "keys"),
+    [
+        ("psk: '{{ psk }}'", ""),
+        ("psk: '{{psk}}'", "when: machine.live,"),
+        ("psk: '{{ psk }}', groups: {vpn-secrets: {password: '{{ psk }}', other: written}}", ""),
+        ("psk: '{{ psk }}', interface: '{{ item }}'", "for_each: [a, b],"),
+    ],
+)
+def test_a_secret_where_one_is_due_is_fine(desk: Desk, with_: str, keys: str) -> None:
+    desk.put("base", wifi(with_, keys))
+    desk.validate()
+    assert desk.report.errors == ()
+
+
+@pytest.mark.parametrize(
+    ("with_", "keys", "underlined"),
+    [
+        ("identity: '{{ psk }}'", "", "{{ psk }}"),
+        ("psk: '{{ psk }}x'", "", "psk"),
+        ("psk: '{{ psk | upper }}'", "", "psk"),
+        ("psk: '{{ psk ~ name }}'", "", "psk"),
+        ("psk: '{{ psk if machine.live else psk }}'", "", "psk"),
+        ("ipv4: {search: ['{{ psk }}']}", "", "{{ psk }}"),
+        ("ipv4: {gateway: '{{ psk }}'}", "", "{{ psk }}"),
+        ("psk: '{{ psk }}'", "when: psk == 'a',", "psk"),
+        ("psk: '{{ psk }}'", "when: psk,", "psk"),
+        ("psk: '{{ psk }}', interface: '{{ item }}'", "for_each: ['{{ psk }}'],", "{{ psk }}"),
+        ("psk: '{{ psk }}', interface: '{{ item.value }}'", "for_each: {a: '{{ psk }}'},", "{{ psk }}"),
+        ("psk: '{{ psk }}', interface: '{{ item }}'", "for_each: '{{ [psk] }}',", "psk"),
+    ],
+)
+def test_a_secret_stands_alone_and_only_where_one_is_due(desk: Desk, with_: str, keys: str, underlined: str) -> None:
+    desk.put("base", wifi(with_, keys))
+    desk.validate()
+    assert ("secret-in-the-open", underlined) in desk.found()
+    assert {code for code, _ in desk.found()} <= {
+        "secret-in-the-open",
+        "unused-parameter",
+        "wrong-arguments",
+        "wrong-type",
+    }
+
+
+def test_only_a_secret_will_do_where_one_is_due(desk: Desk) -> None:
+    desk.put("base", wifi("psk: '{{ name }}'"))
+    desk.validate()
+    assert desk.found() == [("wrong-type", "{{ name }}")]
+
+
+WRITTEN_OUT = [
+    ("psk: hunter2-hunter2", "written-out-secret"),
+    ("psk: 12345678", "written-out-secret"),
+    ("psk: 1234.5678", "written-out-secret"),
+    ("psk: [hunter2-hunter2]", "written-out-secret"),
+    ("psk: {a: hunter2-hunter2}", "written-out-secret"),
+    ("psk: 'hunter2-hunter2{{ name }}'", "wrong-type"),
+    ("pks: hunter2-hunter2", "unknown-parameter"),
+    ("pks: 12345678, ssidd: x", "unknown-parameter"),
+    ("groups: {vpn-secrets: {password: [hunter2-hunter2]}}", "wrong-type"),
+    ("groups: {vpn-secrets: {password: 1234.5678}}", "wrong-type"),
+]
+
+
+@pytest.mark.parametrize(("with_", "code"), WRITTEN_OUT)
+def test_a_secret_that_is_written_out_is_refused_and_not_repeated(desk: Desk, with_: str, code: str) -> None:
+    desk.put("base", wifi(with_))
+    desk.validate()
+    assert code in [found.code for found in desk.report.errors]
+    shown = [plain(line) for line in text.diagnostics(desk.report, Sources(desk.report.hidden))]
+    said = "".join((*shown, *map(repr, desk.report)))
+    assert "hunter2" not in said
+    assert "1234" not in said
+    assert any("•" in line for line in shown)
+
+
+def test_nor_is_one_in_an_override(desk: Desk) -> None:
+    desk.put("base", wifi("psk: '{{ psk }}'"))
+    desk.put(
+        "school", "extends: [base]\noverride:\n  thing:\n    with:\n      psk: |\n        hunter2\n        hunter2\n"
+    )
+    desk.validate()
+    assert [code for code, _ in desk.found()] == ["written-out-secret"]
+    shown = [plain(line) for line in text.diagnostics(desk.report, Sources(desk.report.hidden))]
+    assert "hunter2" not in "".join(shown)

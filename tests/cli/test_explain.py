@@ -25,6 +25,8 @@ def test_every_type_is_listed_and_explained(type_: str, capsys: pytest.CaptureFi
         ("permissions.match.mode", "permissions.match.mode  text"),
         ("resource.apply", "resource.apply  install-only | once | always, required"),
         ("manifest.extends", "manifest.extends  list of text"),
+        ("network-connection.psk", "network-connection.psk  secret"),
+        ("network-connection.ipv4.routes", "network-connection.ipv4.routes  list of text"),
     ],
 )
 def test_a_field_is_explained(topic: str, first: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from converge.model import Value
-from tests.manifests import Shelf
+from converge.model import Secret, Value
+from converge.render import text
+from converge.render.base import Sources, plain
+from tests.manifests import Shelf, place
 
 GIB = 1 << 30
 
@@ -91,3 +93,52 @@ def test_settings_of_parameters_that_do_not_exist(shelf: Shelf) -> None:
     shelf.load("base", {"uri": "x"})
     assert shelf.findings() == [("unknown-parameter-setting", "site.yaml:1"), ("unknown-parameter-setting", "")]
     assert [error.hint for error in shelf.report.errors] == ["did you mean 'url'?"] * 2
+
+
+SECRET = "parameters: {psk: {type: secret}}"
+
+
+def test_a_secret_is_set_by_the_site_or_on_the_command_line(shelf: Shelf) -> None:
+    shelf.put("base", SECRET)
+    shelf.put_site("parameters: {psk: hunter2}")
+    assert shelf.product("base").parameters["psk"].value == Secret("hunter2")
+    product = shelf.product("base", {"psk": "{{ 1234 }}"})
+    assert product.parameters["psk"].value == Secret("{{ 1234 }}")  # whatever it is, it is no expression
+    assert "1234" not in repr(product)
+
+
+@pytest.mark.parametrize("written", ["12345678", "1234.5678", "true", "[hunter2]", "''", "null"])
+def test_a_secret_is_text(shelf: Shelf, written: str) -> None:
+    shelf.put("base", SECRET)
+    shelf.put_site(f"parameters: {{psk: {written}}}")
+    assert shelf.load("base") is None
+    assert {code for code, _ in shelf.findings()} == {"wrong-type"}
+    said = "".join(f"{error.message} {error.hint}" for error in shelf.report.errors)
+    assert "1234" not in said
+    assert "hunter2" not in said
+
+
+def test_a_secret_without_a_value_is_missing(shelf: Shelf) -> None:
+    shelf.put("base", SECRET)
+    assert shelf.load("base", {"psk": ""}) is None
+    assert shelf.load("base") is None
+    assert [code for code, _ in shelf.findings()] == ["wrong-type", "missing-value"]
+
+
+@pytest.mark.parametrize("written", ["hunter2", "12345678", "1234.5678", "[hunter2]", "{a: hunter2}"])
+def test_a_secret_has_no_default(shelf: Shelf, written: str) -> None:
+    shelf.put("base", f"parameters:\n  psk: {{type: secret, default: {written}}}")
+    shelf.load("base")
+    (found,) = shelf.report.errors
+    assert (found.code, place(found.mark)) == ("written-out-secret", "base.yaml:5")
+    lines = "".join(map(plain, text.diagnostics([found], Sources(shelf.report.hidden))))
+    assert "psk: {type: secret, default: •" in lines
+    assert "hunter2" not in lines
+    assert "1234" not in lines
+
+
+def test_a_child_cannot_make_a_secret_of_what_is_shown(shelf: Shelf) -> None:
+    shelf.put("base", "parameters: {psk: {type: text, default: hunter2}}")
+    shelf.put("school", "extends: [base]\nparameters: {psk: {type: secret}}")
+    shelf.load("school")
+    assert [code for code, _ in shelf.findings()] == ["type-changed"]

@@ -1,8 +1,10 @@
 import io
 import os
+from pathlib import Path
 
 import pytest
 
+from converge.diagnostics import Mark, Report
 from converge.render.base import Sources, brief, safe, shorten, width, write
 
 
@@ -74,3 +76,26 @@ def test_a_pipe_is_not_read_again() -> None:
     os.close(writing)
     assert os.read(reading, 10) == b"first\n"
     os.close(reading)
+
+
+def test_what_is_hidden_of_a_source_is_dots(tmp_path: Path) -> None:
+    path = tmp_path / "base.yaml"
+    path.write_text("psk: hunter2, ssid: x\npsk: |\n  hunter2\n  hunter2\nssid: x\n")
+    inline, block = Mark(str(path), 1, 6, 1, 13), Mark(str(path), 2, 6, 5, 1)
+    sources = Sources([inline, block, Mark("other.yaml", 5, 1, 5, 9)])
+    assert [sources.line(str(path), number) for number in range(1, 6)] == [
+        "psk: •••••••, ssid: x",
+        "psk: •",
+        None,
+        None,
+        "ssid: x",
+    ]
+
+
+def test_of_a_file_that_is_hidden_no_line_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "any.yaml"
+    path.write_text("psk: hunter2\n\nssid: x")
+    report = Report()
+    report.hide_file(str(path))
+    assert [Sources(report.hidden).line(str(path), number) for number in range(1, 4)] == [None, None, None]
+    assert report.hides_file(str(path))

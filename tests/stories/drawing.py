@@ -14,8 +14,10 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 PATHS = tuple(f"{folder}/{name}" for folder in ("/etc/app", "/var/lib/app") for name in ("one", "two"))
 REMOTES = ("apps", "more")
+CONNECTIONS = ("desk", "lab")
 CONTENTS = ("", "first\n", "second\n", "key=value\n[group]\nkey=other\n")
 MODES = ("0600", "0644", "u=rwX,go=rX")
+ZONES = ("Europe/Vienna", "Europe/Lisbon", "UTC")
 ACCOUNTS = ("root", "alice", "scanner")
 
 UNITS = ("reader.service", "scanner.service")
@@ -62,6 +64,47 @@ flatpak_remote = joined(
 )
 collection_id = joined({"flatpak": st.sampled_from(REMOTES), "collection_id": st.sampled_from(("org.a", "org.b"))})
 
+folder = st.sampled_from(("/var/lib/app", "/var/lib/cache", "/etc/app/folder"))
+directory = joined({"path": folder}, mode=st.just("0750"), owner=account, empty=st.booleans()) | st.fixed_dictionaries(
+    {"path": folder, "ensure": st.just("absent"), "recursive": st.just(True)}
+)
+symlink = joined({"path": st.sampled_from((*PATHS, "/etc/app/link")), "target": path}) | st.fixed_dictionaries(
+    {"path": st.just("/etc/app/link"), "ensure": st.just("absent")}
+)
+move = joined(
+    {"from": path, "to": st.sampled_from(("/var/lib/new/one", "/var/lib/new/two"))},
+    leave_link=st.booleans(),
+    if_target_exists=st.just("keep"),
+)
+word = st.sampled_from(("first", "key=value", "other line"))
+line = joined({"path": path, "line": word, "create": st.booleans()}, pattern=st.just("^key"), ensure=ensure)
+keyfile = joined({"path": path, "key": st.just("key"), "value": word}, group=st.just("group"), create=st.booleans())
+hostname = joined({"name": st.sampled_from(("desk-1", "desk-2"))}, pretty=st.just("A desk"))
+locale = joined({"lang": st.just("C.UTF-8")}, variables=st.just({"LC_TIME": "C.UTF-8"}))
+timezone = st.fixed_dictionaries({"zone": st.sampled_from(ZONES)})
+sysctl = st.fixed_dictionaries(
+    {"key": st.sampled_from(("net.ipv4.ip_forward", "vm.swappiness")), "value": st.integers(0, 1)}
+)
+ostree_remote = (
+    joined(
+        {"name": st.sampled_from(REMOTES), "url": st.just("https://os.example.org/")},
+        stored_in=st.sampled_from(("repo", "remotes.d")),
+        branches=st.just(["stable"]),
+        gpg_verify=st.booleans(),
+    )
+    | st.fixed_dictionaries({"name": st.sampled_from(REMOTES), "ensure": st.just("absent")})
+    | st.just({"gather": True})
+)
+
+network_connection = joined(
+    {"name": st.sampled_from(CONNECTIONS), "type": st.just("ethernet")},
+    ensure=ensure,
+    interface=st.sampled_from(("enp1s0", "enp2s0")),
+    autoconnect=st.booleans(),
+    ipv4=st.just({"method": "manual", "addresses": ["10.0.0.2/24"], "dns": ["10.0.0.53"]}),
+    groups=st.just({"ethernet": {"mtu": 1400}, "user-secrets": {"pin": "1234"}}),
+)
+
 unit, drop_in = st.sampled_from(UNITS), st.sampled_from(("one", "two"))
 unit_file = st.sampled_from(("multi-user", "graphical")).map(lambda name: UNIT_FILE.format(name=name))
 drop_ins = st.dictionaries(drop_in, st.sampled_from(DROP_INS), min_size=1)
@@ -75,10 +118,21 @@ systemd_unit = (
 
 TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "collection-id": collection_id,
+    "directory": directory,
     "file": file,
     "flatpak-remote": flatpak_remote,
+    "hostname": hostname,
+    "keyfile": keyfile,
+    "line": line,
+    "locale": locale,
+    "move": move,
+    "network-connection": network_connection,
+    "ostree-remote": ostree_remote,
     "permissions": permissions,
+    "symlink": symlink,
+    "sysctl": sysctl,
     "systemd-unit": systemd_unit,
+    "timezone": timezone,
 }
 """Per type its parameters."""
 
@@ -91,11 +145,22 @@ def products(draw: Draw) -> Drawn:
     types = draw(st.lists(st.sampled_from(sorted(TYPES)), min_size=2, max_size=8))
     resources: dict[str, Resource] = {}
     for number, type_ in enumerate(types):
-        resources[f"r{number}"] = draw(resource(type_, resources))
+        made = draw(resource(type_, resources))
+        if not any(contradicts(made, other) for other in resources.values()):
+            resources[f"r{number}"] = made
     files = st.dictionaries(path, content, max_size=3)
-    repository = {"/var/lib/flatpak/repo/config": REPOSITORY + "".join(draw(st.sets(remote)))}
-    units = {f"/usr/lib/systemd/system/{name}": UNIT_FILE.format(name="sysinit") for name in draw(st.sets(unit))}
-    return Drawn(resources, {**draw(files), **repository, **units}, draw(files))
+    flatpaks, ostrees = draw(st.sets(remote)), draw(st.sets(remote))
+    repositories = {
+        "/var/lib/flatpak/repo/config": REPOSITORY + "".join(sorted(flatpaks)),
+        "/ostree/repo/config": REPOSITORY + "".join(sorted(ostrees)),
+    }
+    zones = dict.fromkeys(
+        (f"/usr/share/zoneinfo/{zone}" for zone in ("Europe/Vienna", "Europe/Lisbon", "UTC")), "TZif2"
+    )
+    units = {
+        f"/usr/lib/systemd/system/{name}": UNIT_FILE.format(name="sysinit") for name in sorted(draw(st.sets(unit)))
+    }
+    return Drawn(resources, {**draw(files), **repositories, **zones, **units}, draw(files))
 
 
 remote = st.sampled_from([REMOTE.format(name=name) for name in REMOTES])
@@ -125,8 +190,19 @@ def resource(draw: Draw, type_: str, before: Mapping[str, Resource]) -> Resource
     return {"type": type_, "apply": policy, "needs": list(needs), "with": with_, **envelope}
 
 
+def contradicts(one: Resource, other: Resource) -> bool:
+    """One takes away what the other one is about: in which order that comes about is no question for a law."""
+    meet = touched(one["with"]) & touched(other["with"])
+    return bool(meet) and (takes_away(one) or takes_away(other))
+
+
+def takes_away(resource: Resource) -> bool:
+    asked = resource["with"]
+    return bool(resource["type"] == "move" or asked.get("ensure") == "absent" or asked.get("empty"))
+
+
 def touched(with_: Mapping[str, Any]) -> set[str]:
     """The names, and the paths down to their third component, that a resource speaks of."""
     texts = [value for value in with_.values() if isinstance(value, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
-    return paths | {text for text in texts if text in REMOTES or text in UNITS}
+    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS, *UNITS)}

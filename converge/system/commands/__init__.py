@@ -16,8 +16,7 @@ from contextlib import contextmanager, suppress
 
 from attrs import define, field
 
-from converge.errors import ProviderError
-from converge.system.base import MIB, CommandResult, CommandTimeout, Root, shown
+from converge.system.base import MIB, CommandMissing, CommandResult, CommandTimeout, Root, shown
 from converge.system.commands.sandbox import BESIDE, HOME, View, sandbox
 
 OUTPUT_LIMIT = 4 * MIB
@@ -80,7 +79,7 @@ def _require_program(name: str, root: Root | None = None) -> None:
         paths = [name] if "/" in name else [f"{folder}/{name}" for folder in PATH.split(":")]
         found = next((path for path in paths if root.stat(path, follow=True)), None)
     if found is None:
-        raise ProviderError(f"the program '{shown(name)}' is not there", hint="install the package that has it")
+        raise CommandMissing(f"the program '{shown(name)}' is not there", hint="install the package that has it")
 
 
 def _tied_to(parent: int) -> Callable[[], None]:

@@ -1,0 +1,75 @@
+"""A NetworkManager that runs hears of every profile that is written or removed, and nothing is activated."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.real import livebox, networkmanager
+
+START = """
+cp -a %s/usr/. /usr/
+mkdir -p /etc/NetworkManager /run/dbus /run/udev
+dbus-daemon --system --fork
+NetworkManager
+for second in $(seq 30); do nmcli general >/dev/null 2>&1 && exit; sleep 1; done
+exit 1
+"""
+DECLARED = """
+converge: 1
+product: test
+parameters: {psk: {type: secret}}
+resources:
+  guests:
+    type: network-connection
+    apply: always
+    with: {name: Guests, type: wifi, ssid: Guests, security: wpa2-psk, psk: "{{ psk }}"}
+  lab:
+    type: network-connection
+    apply: always
+    with: {name: Lab, type: ethernet, interface: lab0}
+"""
+OTHERWISE = """
+converge: 1
+product: test
+resources:
+  guests: {type: network-connection, apply: always, with: {name: Guests, ensure: absent}}
+  lab: {type: network-connection, apply: always, with: {name: Lab, type: ethernet, interface: lab1}}
+"""
+SECRET = "correct horse"
+
+
+@pytest.fixture
+def box() -> Iterator[Any]:
+    if not livebox.available() or not networkmanager.UNPACKED.is_dir() or not shutil.which("dbus-daemon"):
+        pytest.skip("a machine with NetworkManager cannot be made here")
+    with livebox.livebox() as made:
+        yield made
+
+
+def converge(box: Any, folder: Path, text: str, *words: str) -> str:
+    manifest = folder / "test.yaml"
+    manifest.write_text(text)
+    done = box.converge("apply", str(manifest), *words)
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout + done.stderr)
+
+
+def test_a_running_networkmanager_has_what_is_declared(box: Any, tmp_path: Path) -> None:
+    started = box.run(["sh", "-ec", START % networkmanager.UNPACKED])
+    assert started.returncode == 0, started.stderr
+    assert SECRET not in converge(box, tmp_path, DECLARED, "--set", f"psk={SECRET}")
+    shown = box.run(["nmcli", "--get-values", "802-11-wireless-security.psk", "-s", "connection", "show", "Guests"])
+    assert shown.stdout == f"{SECRET}\n"
+    converge(box, tmp_path, OTHERWISE)
+    assert box.run(["nmcli", "-g", "connection.interface-name", "connection", "show", "Lab"]).stdout == "lab1\n"
+    assert "Guests" not in box.run(["nmcli", "-g", "name", "connection", "show"]).stdout
+
+
+def test_without_a_bus_the_file_is_enough(box: Any, tmp_path: Path) -> None:
+    """As early in the boot."""
+    assert box.run(["cp", "-a", f"{networkmanager.UNPACKED}/usr/.", "/usr/"]).returncode == 0
+    converge(box, tmp_path, DECLARED, "--set", f"psk={SECRET}")
+    assert (box.root / "etc/NetworkManager/system-connections/Guests.nmconnection").stat().st_mode & 0o777 == 0o600

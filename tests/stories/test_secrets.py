@@ -1,0 +1,340 @@
+"""A secret is shown by no verb in no format, and is left nowhere but where it is needed, whatever goes wrong."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from converge import providers, schema
+from converge.cli import app
+from converge.cli import apply as apply_verb
+from converge.errors import ExitCode
+from converge.planner import Planner
+from tests.machine import Machine
+from tests.stories import killing
+from tests.stories.hunting import Hunt, forms
+
+ENTRY_POINTS = "[converge.providers]\nwhisper = tests.stories.third_party.whisper\n"
+FORMATS = ("text", "json", "github", "sarif", "junit")
+PROFILE = "/etc/NetworkManager/system-connections/Desk.nmconnection"
+
+PSK, TOLD, THEIRS = "correct horse+battery/1", 'f1rst "quoted" \\ told', "what its user typed in"
+"""In the network's profile, in what a program says, and what a user puts in place of the first."""
+
+WIFI = """
+    desk:
+      type: network-connection
+      apply: always
+      with: {name: Desk, type: wifi, ssid: Desk, security: wpa2-psk, psk: "{{ psk }}"}
+"""
+TALKATIVE: Mapping[str, str] = {
+    "whisper": """
+    whisper:
+      type: whisper
+      apply: once
+      with: {secret: "{{ told }}", fault: "FAULT"}
+""",
+}
+"""Resources that give a secret to a program which repeats it; with a FAULT of `program` that program fails."""
+
+Converge = Callable[..., int]
+
+
+@pytest.fixture(params=TALKATIVE)
+def talkative(request: pytest.FixtureRequest) -> str:
+    return TALKATIVE[request.param]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    package = tmp_path / "packages" / "whisper-1.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: whisper\nVersion: 1\n")
+    (package / "entry_points.txt").write_text(ENTRY_POINTS)
+    monkeypatch.syspath_prepend(str(package.parent))
+    monkeypatch.delenv("CONVERGE_DEBUG", raising=False)
+    providers.load.cache_clear()
+    schema.find.cache_clear()
+    yield Machine.make(tmp_path)
+    providers.load.cache_clear()
+    schema.find.cache_clear()
+
+
+@pytest.fixture
+def hunt(machine: Machine, tmp_path: Path) -> Hunt:
+    out = tmp_path / "out"
+    out.mkdir()
+    return Hunt((PSK, TOLD), [machine.root, out])
+
+
+@pytest.fixture
+def converge(machine: Machine, hunt: Hunt, capfd: pytest.CaptureFixture[str]) -> Converge:
+    """Run a verb, on the machine unless it is one for manifests; the hunt hears what it says."""
+
+    def run(*words: str) -> int:
+        on_machine = () if words[0] in ("validate", "explain") else ("--root", str(machine.root))
+        code = app.run([*words, *on_machine])
+        said = capfd.readouterr()
+        hunt.heard(" ".join(words[:2]), said.out + said.err)
+        return code
+
+    return run
+
+
+def declare(machine: Machine, resources: str, **faults: str) -> None:
+    text = resources.replace("FAULT", faults.get("fault", ""))
+    machine.declare(text, parameters="psk: {type: secret}\ntold: {type: secret}")
+
+
+def put_site(machine: Machine, psk: str = PSK) -> None:
+    write_site(machine, f"parameters: {{psk: {json.dumps(psk)}, told: {json.dumps(TOLD)}}}\n")
+
+
+def write_site(machine: Machine, text: str) -> None:
+    site = machine.path("/etc/converge/site.yaml")
+    site.parent.mkdir(exist_ok=True)
+    site.write_text(text)
+    site.chmod(0o600)
+
+
+def holds_psk(machine: Machine, psk: str = PSK) -> bool:
+    return f"psk={psk}\n" in machine.path(PROFILE).read_text()
+
+
+def test_the_hunt_would_find_a_secret(tmp_path: Path) -> None:
+    """In any of the places and forms where it is looked for."""
+    (tmp_path / "folder").mkdir()
+    for number, form in enumerate(forms(PSK)):
+        (tmp_path / "folder" / str(number)).write_bytes(b"\x00before " + form + b" after")
+    hunt = Hunt((PSK, TOLD), [tmp_path])
+    hunt.heard("a verb", f"  psk: {PSK}")
+    hunt.heard("another", json.dumps({"told": TOLD}))
+    assert len(hunt.found()) == 2 + len(forms(PSK))
+
+
+def test_no_verb_and_no_format_tells_one(
+    machine: Machine, hunt: Hunt, converge: Converge, talkative: str, tmp_path: Path
+) -> None:
+    declare(machine, WIFI + talkative)
+    put_site(machine)
+    manifest, out = str(machine.manifest), tmp_path / "out"
+    for form in FORMATS:
+        assert converge("validate", manifest, "--format", form, "--json-into", str(out / "validated")) == ExitCode.OK
+    for form in ("text", "json"):
+        assert converge("plan", manifest, "--format", form, "--verbose", "--color", "always") == ExitCode.OK
+    assert converge("plan", manifest, "--out", str(out / "plan"), "--json-into", str(out / "planned")) == ExitCode.OK
+    assert converge("apply", str(out / "plan"), "--verbose", "--json-into", str(out / "applied")) == ExitCode.OK
+    assert holds_psk(machine)
+    for form in ("text", "json"):
+        for words in (
+            ("apply", manifest, "--verbose"),
+            ("plan", manifest, "--verbose"),
+            ("status", manifest, "--verbose"),
+            ("facts",),
+            ("explain", "network-connection"),
+            ("explain", "network-connection.psk"),
+            ("ledger", "show"),
+        ):
+            assert converge(*words, "--format", form) == ExitCode.OK
+    for id_ in [id_ for id_ in ("desk", *TALKATIVE) if f"{id_}:" in machine.manifest.read_text()]:
+        assert converge("ledger", "forget", id_) == ExitCode.OK
+        converge("ledger", "baseline", id_, manifest)
+    converge("ledger", "show", "--format", "json")
+    assert hunt.found() == []
+
+
+def test_one_that_is_set_on_the_command_line_is_told_no_more_than_one_of_the_site(
+    machine: Machine, hunt: Hunt, converge: Converge, talkative: str, tmp_path: Path
+) -> None:
+    declare(machine, WIFI + talkative)
+    manifest, set_ = str(machine.manifest), ("--set", f"psk={PSK}", "--set", f"told={TOLD}")
+    for form in ("text", "json"):
+        for verb in ("plan", "apply", "status"):
+            assert converge(verb, manifest, "--format", form, "--verbose", *set_) == ExitCode.OK
+    assert holds_psk(machine)
+    assert converge("plan", manifest, "--out", str(tmp_path / "out/plan"), *set_) == ExitCode.USAGE
+    assert converge("ledger", "baseline", "desk", manifest, *set_) == ExitCode.ERROR
+    assert converge("plan", manifest, "--set", PSK) == ExitCode.USAGE
+    assert converge("plan", manifest, "--set", f"={PSK}") == ExitCode.USAGE
+    assert converge("plan", manifest, "--set", f"pks={PSK}") == ExitCode.INVALID
+    assert hunt.found() == []
+
+
+def test_neither_the_one_before_nor_the_one_of_a_user_is_told_or_kept(
+    machine: Machine, hunt: Hunt, converge: Converge
+) -> None:
+    declare(machine, WIFI)
+    write_site(machine, f"parameters: {{psk: {json.dumps('the former one')}, told: x}}\n")
+    hunt.secrets = (*hunt.secrets, "the former one", THEIRS)
+    manifest = str(machine.manifest)
+    assert converge("apply", manifest) == ExitCode.OK
+    profile = machine.path(PROFILE)
+    profile.write_text(profile.read_text().replace("the former one", THEIRS))
+    for form in ("text", "json"):
+        assert converge("status", manifest, "--format", form) == ExitCode.DRIFT
+        assert converge("plan", manifest, "--format", form) == ExitCode.OK
+    write_site(machine, f"parameters: {{psk: {json.dumps(PSK)}, told: x}}\n")
+    for form in ("text", "json"):
+        assert converge("apply", manifest, "--format", form, "--verbose") == ExitCode.OK
+        assert converge("ledger", "show", "--format", form) == ExitCode.OK
+    assert holds_psk(machine)
+    assert not machine.path("/var/lib/converge/store").exists()
+    assert hunt.found() == []
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_program_that_fails_and_repeats_it_tells_nobody(
+    machine: Machine, hunt: Hunt, converge: Converge, talkative: str, form: str, tmp_path: Path
+) -> None:
+    declare(machine, WIFI + talkative, fault="program")
+    put_site(machine)
+    manifest, into = str(machine.manifest), str(tmp_path / "out/applied")
+    assert converge("apply", manifest, "--format", form, "--json-into", into, "--verbose") == ExitCode.FAILED
+    assert "(secret)" in hunt.said[-1][1]
+    for words in (("status", manifest, "--verbose"), ("ledger", "show"), ("plan", manifest, "--verbose")):
+        assert converge(*words, "--format", form) == ExitCode.OK
+    assert hunt.found() == []
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_progress_tells_none(
+    machine: Machine,
+    hunt: Hunt,
+    converge: Converge,
+    talkative: str,
+    terminal: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    declare(machine, talkative)
+    put_site(machine)
+    monkeypatch.setattr(apply_verb, "SLOW", 0)
+    monkeypatch.setattr(apply_verb, "TELL_AGAIN", 0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    assert converge("apply", str(machine.manifest)) == ExitCode.OK
+    assert "on stdout: (secret), and so on" in hunt.said[-1][1]
+    assert hunt.found() == []
+
+
+def test_a_bug_of_a_provider_tells_none(machine: Machine, hunt: Hunt, converge: Converge) -> None:
+    declare(machine, TALKATIVE["whisper"], fault="provider")
+    put_site(machine)
+    for form in ("text", "json"):
+        assert converge("apply", str(machine.manifest), "--format", form) == ExitCode.FAILED
+        assert "KeyError at " in hunt.said[-1][1]
+    assert converge("ledger", "show") == ExitCode.OK
+    assert hunt.found() == []
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "status"])
+def test_a_bug_of_converge_itself_tells_none(
+    machine: Machine, hunt: Hunt, converge: Converge, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(machine, WIFI)
+    put_site(machine)
+
+    def plan(planner: Planner, product: object) -> None:
+        raise KeyError(planner, product, PSK)
+
+    monkeypatch.setattr(Planner, "plan", plan)
+    assert converge(verb, str(machine.manifest)) == ExitCode.ERROR
+    assert "this is a bug in converge, please report it: KeyError at " in hunt.said[-1][1]
+    assert hunt.found() == []
+
+
+BROKEN = [
+    "parameters: {psk: SECRET",
+    'parameters: {psk: "SECRET\\q", told: x}',
+    "parameters:\n  psk: !SECRET x",
+    "parameters:\n  psk: {{ SECRET }}",
+    "parameters:\n  psk: [SECRET]",
+    "parameters:\n  psk: 12345678.25",
+    "parameters:\n  psk: 1234567825",
+    "parameters:\n  psk SECRET",
+    "parameters: {psk: SECRET, told: x}\nresources: {}",
+    "parameters: {psk: SECRET, told: x, tolld: SECRET}",
+    "parameters: {psk: SECRET, told: x}\noverride: {desk: {with: {psk: SECRET, identity: SECRET}}}",
+]
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_fault_on_the_very_line_of_a_site_tells_none(
+    machine: Machine, hunt: Hunt, converge: Converge, text: str, tmp_path: Path
+) -> None:
+    declare(machine, WIFI)
+    write_site(machine, text.replace("SECRET", "hunter2-hunter2") + "\n")
+    hunt.secrets = ("hunter2-hunter2", "1234567")
+    for form in ("text", "json"):
+        for verb in ("plan", "apply", "status"):
+            into = str(tmp_path / "out/into")
+            words = (str(machine.manifest), "--format", form, "--json-into", into)
+            assert converge(verb, *words) == ExitCode.INVALID
+    for form in FORMATS:
+        converge("validate", str(machine.path("/etc/converge/site.yaml")), "--format", form)
+    assert hunt.found() == []
+
+
+WRITTEN_OUT = ["psk: hunter2-hunter2", "psk: 1234567825", "psk: [hunter2-hunter2]", "pks: hunter2-hunter2"]
+
+
+@pytest.mark.parametrize("written", WRITTEN_OUT)
+def test_one_that_a_manifest_writes_out_is_not_shown_again(
+    machine: Machine, hunt: Hunt, converge: Converge, written: str
+) -> None:
+    machine.declare(
+        f"desk: {{type: network-connection, apply: always, with: {{name: D, type: wifi, ssid: D, {written}}}}}"
+    )
+    hunt.secrets = ("hunter2-hunter2", "1234567")
+    for form in FORMATS:
+        assert converge("validate", str(machine.manifest), "--format", form) == ExitCode.INVALID
+    for verb in ("plan", "apply", "status"):
+        assert converge(verb, str(machine.manifest)) == ExitCode.INVALID
+    assert hunt.found() == []
+
+
+def test_a_site_that_others_can_read_is_warned_of(machine: Machine, hunt: Hunt, converge: Converge) -> None:
+    declare(machine, WIFI)
+    put_site(machine)
+    site = machine.path("/etc/converge/site.yaml")
+    warning = f"warning[exposed-secret]: {site} holds secrets, and others than root can read it"
+    assert converge("plan", str(machine.manifest)) == ExitCode.OK
+    assert "warning" not in hunt.said[-1][1]
+    site.chmod(0o640)
+    for verb in ("plan", "apply"):
+        assert converge(verb, str(machine.manifest)) == ExitCode.OK
+        assert warning in hunt.said[-1][1]
+        assert f"chmod 0600 {site}" in hunt.said[-1][1]
+    write_site(machine, "parameters: {told: x}\n")
+    site.chmod(0o640)
+    assert converge("plan", str(machine.manifest), "--set", f"psk={PSK}") == ExitCode.OK
+    assert warning in hunt.said[-1][1]
+    write_site(machine, "")
+    site.chmod(0o644)
+    assert converge("plan", str(machine.manifest), "--set", f"psk={PSK}", "--set", "told=x") == ExitCode.OK
+    assert "warning" not in hunt.said[-1][1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("strace"), reason="needs root and strace")
+def test_a_run_that_is_killed_leaves_none_behind(machine: Machine, hunt: Hunt, tmp_path: Path) -> None:
+    """At any of its system calls; what it leaves beside a profile is as private as that (`ALLOWED` has the folder)."""
+    declare(machine, WIFI + TALKATIVE["whisper"])
+    put_site(machine)
+    words = ("apply", str(machine.manifest), "--event", "upgrade", "--root")
+    scratch = tmp_path / "killed" / "root"
+
+    def renewed() -> Path:
+        shutil.rmtree(scratch.parent, ignore_errors=True)
+        shutil.copytree(machine.root, scratch, symlinks=True)
+        return scratch
+
+    calls = killing.trace([*words, str(renewed())], scratch)
+    assert len(calls) > 20
+    for call in killing.evenly(calls, 24):
+        killing.kill([*words, str(renewed())], scratch, call)
+        for left in (scratch / PROFILE.lstrip("/")).parent.glob(".*"):
+            assert left.stat().st_mode & 0o777 == 0o600
+        hunt.places = [scratch, scratch.with_name("said")]
+        assert hunt.found() == [], call
