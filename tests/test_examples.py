@@ -49,6 +49,13 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "user": {"audio": "apply", "radio": "apply", "stations": "apply"},
     "symlink": {"localtime": "apply"},
     "sysctl": {"forwarding": "apply", "strict-vlan": "apply", "no-old-swappiness": "in-place"},
+    "systemd-unit": {
+        "classroom": "apply",
+        "little-memory": "owed",
+        "telemetry": "apply",
+        "journal-size": "apply",
+        "journal": "not-applicable",
+    },
     "timezone": {"zone": "apply"},
 }
 """What is decided for each example's resources on a new machine."""

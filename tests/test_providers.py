@@ -25,6 +25,7 @@ from converge.providers import (
     permissions,
     symlink,
     sysctl,
+    systemd_unit,
     timezone,
     user,
 )
@@ -48,6 +49,7 @@ TYPED: tuple[AnyProvider, ...] = (
     permissions,
     symlink,
     sysctl,
+    systemd_unit,
     timezone,
     user,
 )

@@ -28,6 +28,7 @@ BUILTIN = {
     "permissions": "converge.providers.permissions",
     "symlink": "converge.providers.symlink",
     "sysctl": "converge.providers.sysctl",
+    "systemd-unit": "converge.providers.systemd_unit",
     "timezone": "converge.providers.timezone",
     "user": "converge.providers.user",
 }

@@ -6,6 +6,7 @@ A provider is a module with the names of `Provider` below. Optional names, each 
                       `Asset`; an absolute path is on the machine and stays text
 `GROUPS`              tuples of fields that must move together; any other field is a group of its own
 `OURS`                fields that `on_user_change` does not protect, since the manifest names outright what they change
+`DEFERRED`            fields that the effects bring about at the end of a run, and `apply` does not
 `OPAQUE`              True where the state cannot be known without acting; what is done has no way back
 `phase(spec, changes) -> Phase`          the earliest phase in which these changes can be made (default: boot)
 `implied_only_if(spec) -> Mapping`       a condition on the state that the parameters imply
@@ -112,6 +113,16 @@ def group_of(provider: AnyProvider, name: str) -> tuple[str, ...]:
     """The fields that must move together with the field `name`, itself included."""
     groups: tuple[tuple[str, ...], ...] = optional(provider, "GROUPS", ())
     return next((group for group in groups if name in group), (name,))
+
+
+def parts_of(field: str, value: Value) -> tuple[tuple[str, Value], ...]:
+    """A field with its value; of a map each part by itself, since several resources may each own some of them.
+
+    An empty map says that there is to be none at all, and is a value like any other.
+    """
+    if not isinstance(value, Mapping) or not value:
+        return ((field, value),)
+    return tuple((f"{field}[{name}]", part) for name, part in value.items())
 
 
 def is_absent(provider: AnyProvider, spec: object, state: object) -> bool:
