@@ -5,10 +5,10 @@ READY  := .venv/.ready
 DEMO   := tests.stories.demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test test-vm lint format clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
 setup: $(READY) ## the virtual environment, and the Debian packages that are absent
 
@@ -20,6 +20,9 @@ demo: $(READY) ## the main job on real input: install, upgrade and what a user d
 
 test: lint ## ruff, mypy and pytest
 	$(PYTHON) -m pytest
+
+test-vm: $(READY) ## the tests that boot a small Debian system in a container; the first time builds it, with mmdebstrap
+	timeout --foreground --signal=INT --kill-after=30 9m $(PYTHON) -m pytest -m vm tests/vm
 
 lint: $(READY) ## ruff and mypy
 	$(PYTHON) -m ruff check .

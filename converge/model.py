@@ -258,12 +258,17 @@ class EffectKind(StrEnum):
     NOTICE = "notice"
     DAEMON_RELOAD = "daemon-reload"
     RESTART = "restart"
+    RELOAD = "reload"
+    START = "start"
+    BOOT_START = "boot-start"
+    """Starting what the boot would have started, had it been enabled before."""
+    STOP = "stop"
     REBOOT = "reboot"
 
 
 @frozen
 class Effect:
-    """A deferred effect; `unit` names what to restart, or the resource that is told of a change of `cause`."""
+    """A deferred effect; `unit` is what to start, stop or restart, or the resource told of a change of `cause`."""
 
     kind: EffectKind
     unit: str = ""

@@ -11,10 +11,10 @@ from converge.errors import ConvergeError
 from converge.expand import Instance, expand
 from converge.facts import Facts
 from converge.ledger import Ledgers
-from converge.model import Action, Change, Decision, Phase, Product, Resource, Value
+from converge.model import Action, Claim, Decision, Phase, Product, Resource, Value
 from converge.occasion import Occasion
 from converge.plan import Plan, Step, in_order
-from converge.providers.base import optional
+from converge.providers.base import optional, parts_of
 from converge.system import ReadOnlySystem
 
 UNSATISFIED = (Decision.FAILED, Decision.BLOCKED, Decision.OWED)
@@ -116,8 +116,8 @@ def _met(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     for step in steps:
         for key, value in _claimed(step):
             wanted[key][step.id] = value
-        for key, change in _changed(step):
-            wanted[key][step.id] = changed[key][step.id] = change.after
+        for key, value in _changed(step):
+            wanted[key][step.id] = changed[key][step.id] = value
     quarrels = {id_: (key, rest) for key, values in wanted.items() for id_, rest in _disagreeing(values)}
     repeats = {id_: next(iter(values)) for values in changed.values() for id_ in list(values)[1:]}
     decided: dict[str, Step] = {}
@@ -131,7 +131,7 @@ def _met(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 _Field: TypeAlias = tuple[str, str, str]
-"""A claim's kind, thing and field."""
+"""A claim's kind, thing and field, or part of one."""
 
 
 def _claimed(step: Step) -> list[tuple[_Field, Value]]:
@@ -140,16 +140,21 @@ def _claimed(step: Step) -> list[tuple[_Field, Value]]:
         return []
     kept = {change.field for change in step.kept}
     claims = [claim for claim in step.work.instance.claims if claim.value is not None and claim.field not in kept]
-    return [((claim.kind, claim.thing, claim.field), claim.value) for claim in claims]
+    return [part for claim in claims for part in _valued(claim, claim.value)]
 
 
-def _changed(step: Step) -> list[tuple[_Field, Change]]:
+def _changed(step: Step) -> list[tuple[_Field, Value]]:
     """What a step changes; two opaque ones do different things, however much they look alike."""
     if step.decision is not Decision.APPLY or optional(step.work.instance.provider, "OPAQUE", False):
         return []
     claims = {claim.field: claim for claim in step.work.instance.claims}
-    found = [(claims[change.field], change) for change in step.changes if change.field in claims]
-    return [((claim.kind, claim.thing, claim.field), change) for claim, change in found]
+    changes = [change for change in step.changes if change.field in claims]
+    return [part for change in changes for part in _valued(claims[change.field], change.after)]
+
+
+def _valued(claim: Claim, value: Value) -> list[tuple[_Field, Value]]:
+    """What a claim is on, with the value it is to have; of a map each part by itself."""
+    return [((claim.kind, claim.thing, name), part) for name, part in parts_of(claim.field, value)]
 
 
 def _disagreeing(values: Mapping[str, Value]) -> list[tuple[str, list[str]]]:

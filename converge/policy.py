@@ -132,11 +132,26 @@ def merge(base: "Value | Missing", live: "Value | Missing", desired: Value, on_u
     """
     if live == desired:
         return Verdict.IN_PLACE
+    if isinstance(live, Mapping) and isinstance(desired, Mapping):
+        return _merge_parts(base if isinstance(base, Mapping) else {}, live, desired, on_user_change)
     if live is Missing.THING and base is Missing.BASE:
         return Verdict.OURS
     if live == base:
         return Verdict.OURS
     return Verdict.KEEP if on_user_change is OnUserChange.KEEP else Verdict.OVERWRITE
+
+
+def _merge_parts(
+    base: Mapping[str, Value], live: Mapping[str, Value], desired: Mapping[str, Value], on_user_change: OnUserChange
+) -> Verdict:
+    """Judge a map, such as that of drop-ins, by its parts that would change; one that is unset is not there."""
+    verdicts = set()
+    for name in desired:
+        there = live.get(name)
+        base_of_part = base.get(name, Missing.BASE)
+        live_of_part = Missing.THING if there is None and base_of_part is Missing.BASE else there
+        verdicts.add(merge(base_of_part, live_of_part, desired[name], on_user_change))
+    return next((each for each in (Verdict.KEEP, Verdict.OVERWRITE) if each in verdicts), Verdict.OURS)
 
 
 @frozen
@@ -165,10 +180,11 @@ def judge(
     while the thing is there, not even in a group that is kept: the manifest names outright what they change. A raised
     revision forgets a tombstone.
     """
+    has_a_say = "ensure" in base  # for what has none in whether the thing is there, its absence is nobody's act
     tombstone = base.get("ensure") == "present" and not revision_raised
 
     def verdict(change: Change) -> Verdict:
-        if absent:
+        if absent and (has_a_say or change.field not in base):
             known: Value | Missing = base.get(change.field) if tombstone else Missing.BASE
             return merge(known, Missing.THING, change.after, on_user_change)
         if change.field in ours:

@@ -31,6 +31,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
         "bookmarks[timetable]": "apply",
         "drop-ins[/etc/sudoers.d/wheel]": "apply",
     },
+    "group": {"turntable": "apply", "phono": "baseline"},
     "hostname": {"name": "apply"},
     "inherited": {"reader-settings": "apply", "welcome": "apply"},
     "keyfile": {
@@ -48,8 +49,16 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "ostree-remote": {"one-place": "baseline", "os": "apply"},
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
+    "user": {"audio": "apply", "radio": "apply", "stations": "apply"},
     "symlink": {"localtime": "apply"},
     "sysctl": {"forwarding": "apply", "strict-vlan": "apply", "no-old-swappiness": "in-place"},
+    "systemd-unit": {
+        "classroom": "apply",
+        "little-memory": "owed",
+        "telemetry": "apply",
+        "journal-size": "apply",
+        "journal": "not-applicable",
+    },
     "timezone": {"zone": "apply"},
 }
 """What is decided for each example's resources on a new machine."""

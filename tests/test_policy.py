@@ -251,10 +251,33 @@ def test_a_field_that_is_unset_is_a_value_and_no_missing_one() -> None:
     assert merge(Missing.BASE, None, "a", OnUserChange.KEEP) is Verdict.KEEP
 
 
+@pytest.mark.parametrize(
+    ("base", "live", "verdict"),
+    [
+        (Missing.BASE, {"a": None, "b": None}, "ours"),
+        (Missing.BASE, {"a": "theirs", "b": None}, "keep"),
+        ({"a": "x"}, {"a": "x", "b": None}, "ours"),
+        ({"a": "x"}, {"a": "x", "b": "theirs"}, "keep"),
+        ({"a": "x", "b": "x"}, {"a": "x", "b": None}, "keep"),
+        ({"a": "x", "b": None}, {"a": "x", "b": None}, "ours"),
+        ({"a": "x", "c": "x"}, {"a": "x", "b": "new", "c": "theirs"}, "ours"),
+        ({"a": "x"}, {"a": "new", "b": "new", "c": "theirs"}, "in-place"),
+    ],
+)
+def test_a_map_is_judged_by_the_parts_that_would_change(
+    base: Mapping[str, Value] | Missing, live: Mapping[str, Value], verdict: str
+) -> None:
+    desired = {**live, "a": "new", "b": "new"}
+    assert merge(base, live, desired, OnUserChange.KEEP) == verdict
+    overwritten = "overwrite" if verdict == "keep" else verdict
+    assert merge(base, live, desired, OnUserChange.OVERWRITE) == overwritten
+
+
 ADD = (Change("ensure", "absent", "present"), Change("url", None, "u"), Change("title", None, "t"))
 EDIT = (Change("url", "theirs", "u"), Change("title", "theirs", "t"))
 REMOVE = (Change("ensure", "present", "absent"),)
 MADE = {"ensure": "present", "url": "u", "title": "t"}
+MASK = (Change("masked", False, True),)
 
 
 def names(judgement: Judgement) -> tuple[str, str, str]:
@@ -281,6 +304,8 @@ def names(judgement: Judgement) -> tuple[str, str, str]:
         pytest.param(REMOVE, {}, False, "overwrite", ("ensure", "", "ensure"), id="found-and-removed"),
         pytest.param(REMOVE, MADE, False, "keep", ("ensure", "", ""), id="what-we-made-is-ours-to-remove"),
         pytest.param(REMOVE, {"ensure": "absent"}, False, "keep", ("", "ensure", ""), id="added-back-by-the-user"),
+        pytest.param(MASK, {}, True, "keep", ("masked", "", ""), id="ours-although-we-do-not-make-the-thing"),
+        pytest.param(MASK, {"masked": True}, True, "keep", ("", "masked", ""), id="the-users-although-we-do-not"),
         pytest.param((), MADE, False, "keep", ("", "", ""), id="nothing-to-judge"),
     ],
 )

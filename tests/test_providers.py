@@ -16,6 +16,7 @@ from converge.providers import (
     file,
     flatpak_app,
     flatpak_remote,
+    group,
     hostname,
     keyfile,
     line,
@@ -26,7 +27,9 @@ from converge.providers import (
     permissions,
     symlink,
     sysctl,
+    systemd_unit,
     timezone,
+    user,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
 
@@ -39,6 +42,7 @@ TYPED: tuple[AnyProvider, ...] = (
     file,
     flatpak_app,
     flatpak_remote,
+    group,
     hostname,
     keyfile,
     line,
@@ -49,7 +53,9 @@ TYPED: tuple[AnyProvider, ...] = (
     permissions,
     symlink,
     sysctl,
+    systemd_unit,
     timezone,
+    user,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]

@@ -1,6 +1,7 @@
 """What the schemas refuse is told in words of our own, with the place and the remedy; and they fit the providers."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -283,21 +284,41 @@ def test_a_fault_of_a_manifest_is_not_told_again_once_it_is_composed() -> None:
     assert [found.code for found in report] == ["not-text", "unknown-parameter"]
 
 
-def test_a_type_of_a_third_party_has_its_schema_beside_its_module(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    info = tmp_path / "shelf-1.dist-info"
+def install_shelf(folder: Path, monkeypatch: pytest.MonkeyPatch, schema_text: str, code: str = "") -> None:
+    """A package of a third party, in a folder that Python looks in."""
+    info = folder / "shelf-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[converge.providers]\nshelf = shelf.provider\n")
-    (tmp_path / "shelf").mkdir()
-    (tmp_path / "shelf" / "__init__.py").touch()
-    (tmp_path / "shelf" / "provider.py").touch()
+    (folder / "shelf").mkdir()
+    (folder / "shelf" / "__init__.py").write_text(code)
+    (folder / "shelf" / "provider.py").touch()
+    (folder / "shelf" / "shelf.json").write_text(schema_text)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "shelf", raising=False)
+
+
+@pytest.fixture
+def forgetful() -> Iterator[None]:
+    """What is known of third parties is forgotten before and afterwards."""
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    schema.find.cache_clear()
+    schema._validator.cache_clear()
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_a_type_of_a_third_party_has_its_schema_beside_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     level = {"type": "integer", "multipleOf": 2}
     parts = {"type": "object", "additionalProperties": False, "properties": {"level": level}}
     third = {"x-converge": {"on_user_change": "keep"}, "definitions": {"with": parts, "state": parts}}
-    (tmp_path / "shelf" / "shelf.json").write_text(json.dumps(third))
-    monkeypatch.syspath_prepend(str(tmp_path))
+    install_shelf(tmp_path, monkeypatch, json.dumps(third))
 
     found = check(resource("shelf", "level: 3, leevl: 2", "only_if: [{level: 2}, {level: a}]"))
     assert [(finding.code, finding.message) for finding in found] == [
@@ -306,6 +327,34 @@ def test_a_type_of_a_third_party_has_its_schema_beside_its_module(
         ("wrong-type", "'level' must be a whole number, not the text 'a'"),
     ]
     assert schema.defaults("shelf") == (OnUserChange.KEEP, OnAdopt.APPLY)
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize(
+    ("schema_text", "code", "message"),
+    [
+        ("{", "", "cannot read the schema"),
+        ("[]", "", "does not describe 'shelf'"),
+        ('{"definitions": {"with": {"properties": {}}}}', "", "does not describe 'shelf'"),
+        ("{}", "raise RuntimeError('too old')", "cannot import shelf.provider: too old"),
+        (
+            '{"definitions": {"with": {"type": "text", "properties": {}}, "state": {"properties": {}}}}',
+            "",
+            "the schema of 'shelf' is no JSON schema: 'text' is not valid",
+        ),
+    ],
+)
+def test_a_type_of_a_third_party_that_cannot_be_used_is_told_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema_text: str, code: str, message: str
+) -> None:
+    install_shelf(tmp_path, monkeypatch, schema_text, code)
+    text = resource("shelf", "level: 1") + "  y: {type: file, apply: onec, with: {path: /x}}\n"
+    found = {diagnostic.code: diagnostic for diagnostic in check(text)}
+    assert found.keys() == {"unusable-type", "unknown-policy"}
+    assert underlined(text, found["unusable-type"]) == (5, "shelf")
+    assert message in found["unusable-type"].message
+    assert found["unusable-type"].hint
+    assert schema.defaults("shelf") == (OnUserChange.OVERWRITE, OnAdopt.APPLY)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,14 @@
 """Everything that can be known of a product without a machine: what `converge validate` says."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from converge import document
 from converge.check import literals, words
 from converge.diagnostics import Diagnostic, Mark, Report
 from converge.model import Product
-from converge.product import Library, read_site, resolve
+from converge.product import Library, is_site, read_site, resolve
 
 SUFFIX = ".yaml"
-SITE = "site.yaml"
 
 
 def check(product: Product, report: Report) -> None:
@@ -29,7 +27,7 @@ def validate(paths: Sequence[str], search: Sequence[str], report: Report) -> lis
     products: list[Product] = []
     used: set[Mark] = set()
     for path in _manifests(paths, report):
-        if os.path.basename(path) == SITE and not _is_manifest(path):
+        if is_site(path):
             read_site(path, report)
         elif (product := resolve(path, library)) is not None:
             products.append(product)
@@ -68,15 +66,6 @@ def _report_misnamed(products: Iterable[Product], report: Report) -> None:
         if file != product.name + SUFFIX:
             message = f"the product '{product.name}' is in a file called {file}, where its name does not find it"
             report.warning("misnamed-product", message, product.mark, hint=f"call the file {product.name}{SUFFIX}")
-
-
-def _is_manifest(path: str) -> bool:
-    """Whether a file declares parameters, as a manifest does, rather than set them: what is set may be a secret."""
-    found = document.load(path, Report(), confidential=True) if os.path.isfile(path) else None
-    data = found.data if found and isinstance(found.data, Mapping) else {}
-    parameters = data.get("parameters", {})
-    declares = isinstance(parameters, Mapping) and all(isinstance(each, Mapping) for each in parameters.values())
-    return "converge" in data and declares
 
 
 def _manifests(paths: Iterable[str], report: Report) -> Iterator[str]:

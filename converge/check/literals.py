@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from converge import providers
 from converge.check.base import variants
@@ -25,7 +25,7 @@ from converge.model import (
     Value,
     Version,
 )
-from converge.providers.base import ABSENT, AnyProvider, optional
+from converge.providers.base import ABSENT, AnyProvider, optional, parts_of
 
 _ON_THE_MACHINE = Unknown("it depends on the machine")
 _STAND_IN = Secret("stand-in")
@@ -154,11 +154,16 @@ def _check_claims(literals: Sequence[_Literal], report: Report) -> None:
     """Report pairs of resources that always apply, whatever the machine, and want different values for one field."""
     owners: dict[tuple[str, str, str], tuple[_Literal, Claim]] = {}
     for literal in filter(_is_unconditional, literals):
-        for claim in literal.claims:
+        for claim in _parts(literal.claims):
             owner, owned = owners.setdefault((claim.kind, claim.thing, claim.field), (literal, claim))
             meet = not owner.resource.events.isdisjoint(literal.resource.events)
             if meet and claim.value != owned.value and None not in (claim.value, owned.value):
                 _report_conflict(literal, claim, owner, report)
+
+
+def _parts(claims: Sequence[Claim]) -> Iterator[Claim]:
+    for claim in claims:
+        yield from (evolve(claim, field=part, value=value) for part, value in parts_of(claim.field, claim.value))
 
 
 def _is_unconditional(literal: _Literal) -> bool:
@@ -170,10 +175,11 @@ def _is_unconditional(literal: _Literal) -> bool:
 
 
 def _report_conflict(literal: _Literal, claim: Claim, owner: _Literal, report: Report) -> None:
+    field = claim.field.partition("[")[0]
     report.error(
         "claim-conflict",
         f"'{literal.id}' and '{owner.id}' want different values for {claim.field} of {claim.kind} {claim.thing}",
-        literal.resource.mark_of("with", claim.field),
+        literal.resource.mark_of("with", field),
         hint="both always apply: leave the field to one of them, or give them conditions that exclude each other",
-        related=(Related(f"'{owner.id}' is here", owner.resource.mark_of("with", claim.field)),),
+        related=(Related(f"'{owner.id}' is here", owner.resource.mark_of("with", field)),),
     )

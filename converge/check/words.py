@@ -1,5 +1,6 @@
 """Every expression of a product, parsed and typed against what it may name and where it stands."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -53,6 +54,9 @@ _JSON_WORDS = {
     "object": "a map",
     "string": "text",
 }
+
+_NAME_ALONE = re.compile(r"\{\{[\w\s.]*\}\}")
+"""What else stands where a secret is due may be one, written out."""
 
 
 def check(product: Product, report: Report) -> frozenset[str]:
@@ -127,6 +131,8 @@ class _Reader:
     def _value(self, text: str, path: Path, wanted: Mapping[str, Any]) -> set[str]:
         if "{{" not in text:
             return set()
+        if wanted.get("x-secret") and not _NAME_ALONE.fullmatch(text):
+            self.report.hide(self.resource.mark_of(*path))
         used, type_ = self._tree(text, path, template=True)
         if not self._is_in_place(type_, path, wanted):
             return used
@@ -146,7 +152,6 @@ class _Reader:
             self.report.error("secret-in-the-open", message, self.resource.mark_of(*path), hint=hint)
             return False
         if takes is True and type_.kind not in ("secret", "any"):
-            self.report.hide(self.resource.mark_of(*path))
             self._wrong_type(path, f"'{path[-1]}' takes a secret", "declare the parameter with `type: secret`")
             return False
         return True

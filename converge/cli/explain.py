@@ -71,14 +71,25 @@ def _overview() -> "tuple[Mapping[str, Any], Iterable[Line]]":
     from converge.render import manual
 
     types = {type_: str(schema.load(type_)["description"]) for type_ in schema.types()}
+    others = {type_: _described(type_) for type_ in schema.third_party_types()}
+    tables = {"Resource types": types, "Resource types of other packages": others, "And": TOPICS}
     lines = [
-        manual.heading("Resource types"),
-        *manual.overview(types),
-        (),
-        manual.heading("And"),
-        *manual.overview(TOPICS),
+        line
+        for title, table in tables.items()
+        if table
+        for line in (manual.heading(title), *manual.overview(table), ())
     ]
-    return {"types": types, "topics": TOPICS}, lines
+    return {"types": {**types, **others}, "topics": TOPICS}, lines[:-1]
+
+
+def _described(type_: str) -> str:
+    """What a third party's type is, or why that cannot be said: the others are listed all the same."""
+    from converge import schema
+
+    try:
+        return str(schema.load(type_)["description"])
+    except ConvergeError as error:
+        return error.explained
 
 
 def _type(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[Line]]":
@@ -88,7 +99,8 @@ def _type(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[Line
 
     found = schema.find(name)
     if found is None:
-        hint = did_you_mean(name, [*schema.types(), *TOPICS]) or f"there are {', '.join((*schema.types(), *TOPICS))}"
+        known = [*schema.types(), *schema.third_party_types(), *TOPICS]
+        hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
         raise ConvergeError(f"there is nothing to explain under '{name}'", hint=hint)
     if not path:
         return {"schema": found}, manual.resource_type(found)

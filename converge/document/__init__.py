@@ -27,6 +27,8 @@ def load(path: str, report: Report, *, confidential: bool = False) -> Document |
 
     Of a `confidential` one no finding quotes anything, and no excerpt is shown.
     """
+    if confidential:
+        report.hide_file(path)
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -39,8 +41,6 @@ def load(path: str, report: Report, *, confidential: bool = False) -> Document |
         mark = mark_at(path, before, len(before))
         report.error("syntax", "the file is not UTF-8", mark, hint="save it in the encoding UTF-8")
         return None
-    if confidential:
-        report.hide_file(path)
     return parse(text, path, report, confidential=confidential)
 
 

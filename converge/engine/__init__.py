@@ -2,12 +2,11 @@
 
 from typing import Protocol
 
-from converge.engine import loops
+from converge.engine import effects, loops
 from converge.engine.base import Run, StepResult
 from converge.engine.steps import Execution
-from converge.errors import ConvergeError
-from converge.ledger import Ledger, Ledgers
-from converge.model import Effect, EffectKind, Event
+from converge.ledger import Ledgers
+from converge.model import EffectKind, Event
 from converge.occasion import Occasion
 from converge.plan import Plan, Step
 from converge.planner import Planner
@@ -41,9 +40,9 @@ def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer |
     results = tuple(execution.results.values())
     _drop_stale_notices(results, ledgers, system)
     loops.settle(plan.product, results, planner)
-    effects, errors = _run_effects(ledgers, system)
+    done, errors = effects.run(ledgers, system)
     _close(ledgers, occasion, product, system)
-    return Run(plan, results, effects, errors)
+    return Run(plan, results, done, errors)
 
 
 def _followers(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -81,34 +80,3 @@ def _close(ledgers: Ledgers, occasion: Occasion, product: str, system: System) -
         if not occasion.stays_open:
             ledger.close(occasion.deployment, product)
         ledger.fold(system)
-
-
-def _run_effects(ledgers: Ledgers, system: System) -> tuple[tuple[Effect, ...], tuple[str, ...]]:
-    """Run what the changes of this run, and of one that was killed, call for: each once, in the order of kinds."""
-    every = {effect for ledger in ledgers for effect in ledger.memory.effects}
-    found = {effect for effect in every if effect.kind is not EffectKind.NOTICE}
-    pending = sorted(found, key=lambda effect: (list(EffectKind).index(effect.kind), effect.unit))
-    errors = []
-    for effect in pending:
-        try:
-            if system.live:  # a machine that does not run will start with what was changed
-                _run_effect(effect, system)
-        except ConvergeError as error:
-            errors.append(f"{effect.kind} {effect.unit}".strip() + f": {error.message}")
-            continue
-        for ledger in ledgers:
-            _forget_effect(ledger, effect, system)
-    return tuple(pending) if system.live else (), tuple(errors)
-
-
-def _run_effect(effect: Effect, system: System) -> None:
-    """systemctl(1); jobs are queued, since a run that is itself part of the boot would wait for itself."""
-    if effect.kind is EffectKind.DAEMON_RELOAD:
-        system.run(["systemctl", "daemon-reload"]).require()
-    elif effect.kind is EffectKind.RESTART:
-        system.run(["systemctl", "--no-block", "try-restart", effect.unit]).require()
-
-
-def _forget_effect(ledger: Ledger, effect: Effect, system: System) -> None:
-    if effect in ledger.memory.effects:
-        ledger.effect_done(system, effect)

@@ -94,9 +94,13 @@ class Execution:
             step.decision is not Decision.APPLY or (step.certain and not changed)
         ):
             return step
-        done = (*step.needs, *step.work.follows)
-        in_place = {id_: evolve(self.results[id_].step, decision=Decision.IN_PLACE) for id_ in done}
-        return self.planner.step(step.work.instance, step.needs, step.work.follows, in_place)
+        before = {id_: self._as_it_ended(id_) for id_ in (*step.needs, *step.work.follows)}
+        return self.planner.step(step.work.instance, step.needs, step.work.follows, before)
+
+    def _as_it_ended(self, id_: str) -> Step:
+        """A step whose change is no longer to come: it is in place, or it blocks what needs it."""
+        step = self.results[id_].step
+        return step if step.decision in UNSATISFIED else evolve(step, decision=Decision.IN_PLACE)
 
     def _note(self, step: Step) -> StepResult:
         """Remember a decision that changes nothing on the machine."""
@@ -148,7 +152,7 @@ class Execution:
             intent = Intent(step.id, own, _entry(step, half, Status.OWED, half.base), before)
             self._ledger(half.domain).intend(self.system, intent)
         effects, problem = self._attempt(work, changes)
-        state, problem = self._verified(step, problem)
+        state, problem = self._verified(step, changes, problem)
         turned_out = _turned_out(step, problem)
         notices = tuple(Effect(EffectKind.NOTICE, each, step.id) for each in self.followers.get(step.id, ()))
         self._commit(turned_out, state, changes, effects if problem else (*effects, *notices))
@@ -164,12 +168,19 @@ class Execution:
             return (), error
         return (effects if self.system.live else ()), None
 
-    def _verified(self, step: Step, problem: ConvergeError | None) -> tuple[Any, ConvergeError | None]:
-        """The state afterwards, and what went wrong, be it only that a difference is left."""
+    def _verified(
+        self, step: Step, changes: tuple[Change, ...], problem: ConvergeError | None
+    ) -> tuple[Any, ConvergeError | None]:
+        """The state afterwards, and what went wrong, be it only that a difference is left.
+
+        What effects will bring about at the end of the run counts as brought about: they are not lost.
+        """
         work: Work = step.work
         provider = provider_of(work.instance)
+        deferred: tuple[str, ...] = optional(provider, "DEFERRED", ()) if problem is None else ()
+        promised = {change.field: change.after for change in changes if change.field in deferred}
         try:
-            state = provider.inspect(self.system, work.instance.spec)
+            state = evolve(provider.inspect(self.system, work.instance.spec), **promised)
             left = provider.diff(work.instance.spec, state)
         except ConvergeError as error:
             return None, problem or error

@@ -14,9 +14,9 @@ from converge.model import Parameter, Product, Resource
 from converge.product import parameters, references, resources
 from converge.product.base import SUFFIX, Draft, Lineage, section
 from converge.product.compose import Composition, compose, site_words
-from converge.product.sources import Library
+from converge.product.sources import Library, is_site
 
-__all__ = ["SITE", "Library", "load", "read_site", "resolve"]
+__all__ = ["SITE", "Library", "is_site", "load", "read_site", "resolve"]
 
 SITE = "/etc/converge/site.yaml"
 

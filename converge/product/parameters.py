@@ -191,6 +191,8 @@ def _set(
     result = dict(known)
     for name, value in values.items():
         key_mark, mark = places.get(name, (None, None))
+        if name not in known and value is None:
+            continue  # as its schema has told; where a space was lost, the name has a secret in it
         if name not in known:
             hint = did_you_mean(name, list(known)) or f"the product has {_listed(known)}"
             message = f"{source} sets '{name}', which is no parameter"

@@ -1,7 +1,7 @@
 """Which manifests a product is made of: finding them in their layers and putting them in order."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field, frozen
 
@@ -10,6 +10,22 @@ from converge.diagnostics import Mark, Related, Report, did_you_mean
 from converge.document import Document
 from converge.errors import ConvergeError
 from converge.product.base import SUFFIX, Lineage, Source, section, stem, texts
+
+SITE_NAME = "site.yaml"
+
+
+def is_site(path: str) -> bool:
+    """Whether a file is an administrator's site.yaml, and not the manifest of a product `site`.
+
+    A manifest declares parameters, where a site sets them: what is set may be a secret.
+    """
+    if os.path.basename(path) != SITE_NAME or not os.path.isfile(path):
+        return False
+    found = document.load(path, Report(), confidential=True)
+    data = found.data if found and isinstance(found.data, Mapping) else {}
+    parameters = data.get("parameters", {})
+    declares = isinstance(parameters, Mapping) and all(isinstance(each, Mapping) for each in parameters.values())
+    return not ("converge" in data and declares)
 
 
 @define
@@ -49,6 +65,10 @@ class Library:
 
     def _read(self, path: str) -> Document | None:
         try:
+            if is_site(path):
+                hint = "name the product, not what its site decides"
+                self.report.error("not-a-manifest", f"{path} is an administrator's, and no manifest", hint=hint)
+                return None
             found = document.load(path, self.report)
         except ConvergeError as error:
             self.report.error("unreadable", error.message, hint=error.hint)

@@ -19,6 +19,7 @@ BUILTIN = {
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",
     "flatpak-remote": "converge.providers.flatpak_remote",
+    "group": "converge.providers.group",
     "hostname": "converge.providers.hostname",
     "keyfile": "converge.providers.keyfile",
     "line": "converge.providers.line",
@@ -29,7 +30,9 @@ BUILTIN = {
     "permissions": "converge.providers.permissions",
     "symlink": "converge.providers.symlink",
     "sysctl": "converge.providers.sysctl",
+    "systemd-unit": "converge.providers.systemd_unit",
     "timezone": "converge.providers.timezone",
+    "user": "converge.providers.user",
 }
 ENTRY_POINTS = "converge.providers"
 
@@ -48,9 +51,11 @@ def load(type_: str) -> AnyProvider:
         return as_module(_guarded(import_module(BUILTIN[type_])))
     from importlib.metadata import entry_points
 
-    for point in entry_points(group=ENTRY_POINTS, name=type_):
+    points = entry_points(group=ENTRY_POINTS)
+    for point in points.select(name=type_):
         return as_module(_guarded(_telling(point.load)()))
-    raise ConvergeError(f"there is no resource type '{type_}'", hint=did_you_mean(type_, list(BUILTIN)))
+    hint = did_you_mean(type_, [*BUILTIN, *sorted(points.names)])
+    raise ConvergeError(f"there is no resource type '{type_}'", hint=hint)
 
 
 def _guarded(module: ModuleType) -> ModuleType:

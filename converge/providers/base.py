@@ -8,6 +8,7 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 `GROUPS`              tuples of fields that must move together; any other field is a group of its own
 `OURS`                fields that `on_user_change` does not protect, since the manifest names outright what they change
 `UNSEEN`              those of them whose change leaves nothing that `inspect` could find: applied is done
+`DEFERRED`            fields that the effects bring about at the end of a run, and `apply` does not
 `OPAQUE`              True where the state cannot be known without acting; what is done has no way back
 `phase(spec, changes) -> Phase`          the earliest phase in which these changes can be made (default: boot)
 `implied_only_if(spec) -> Mapping`       a condition on the state that the parameters imply
@@ -114,6 +115,16 @@ def group_of(provider: AnyProvider, name: str) -> tuple[str, ...]:
     """The fields that must move together with the field `name`, itself included."""
     groups: tuple[tuple[str, ...], ...] = optional(provider, "GROUPS", ())
     return next((group for group in groups if name in group), (name,))
+
+
+def parts_of(field: str, value: Value) -> tuple[tuple[str, Value], ...]:
+    """A field with its value; of a map each part by itself, since several resources may each own some of them.
+
+    An empty map says that there is to be none at all, and is a value like any other.
+    """
+    if not isinstance(value, Mapping) or not value:
+        return ((field, value),)
+    return tuple((f"{field}[{name}]", part) for name, part in value.items())
 
 
 def is_absent(provider: AnyProvider, spec: object, state: object) -> bool:
@@ -254,6 +265,14 @@ def checked_path(path: str) -> str:
     if not path.startswith("/") or ".." in names:
         raise ProviderError(f"'{path}' is no absolute path", hint="write it from the root on, without '..'")
     return "/" + "/".join(names)
+
+
+def account_name(name: str) -> str:
+    """The name of a user or group that may be made, as sysusers.d(5) has them; ProviderError for any other."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,30}", name):
+        hint = "write a letter or '_', then letters, digits, '_' and '-', no more than 31 in all"
+        raise ProviderError(f"'{shown(name)}' is no name for a system account", hint=hint)
+    return name
 
 
 def outside_own_folders(path: str) -> str:

@@ -83,10 +83,16 @@ _ADDRESS = re.compile(r"(?P<kind>sha256|tree):(?P<digits>[0-9a-f]{64})(?: \((?P<
 
 
 def _brief_text(text: str, cells: int) -> str:
-    if address := _ADDRESS.fullmatch(text):
-        short = f"{address['kind']}:{address['digits'][:ADDRESS_DIGITS]}"
-        return shorten(safe(address["words"] or short), cells)
-    return f'"{shorten(safe(text), cells - 2)}"'
+    address = _brief_address(text)
+    return f'"{shorten(safe(text), cells - 2)}"' if address is None else shorten(address, cells)
+
+
+def _brief_address(text: str) -> str | None:
+    """The first digits of an address, or the words that come with it; None for any other text."""
+    address = _ADDRESS.fullmatch(text)
+    if address is None:
+        return None
+    return safe(address["words"] or f"{address['kind']}:{address['digits'][:ADDRESS_DIGITS]}")
 
 
 def _literal(value: object) -> str:
@@ -95,7 +101,7 @@ def _literal(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return LEFT_OUT if is_digest(value) else f'"{safe(value)}"'
+        return LEFT_OUT if is_digest(value) else _brief_address(value) or f'"{safe(value)}"'
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{safe(str(key))}: {_literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence):

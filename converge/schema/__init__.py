@@ -4,13 +4,25 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from converge.diagnostics import Mark, Path, Report
 from converge.document import Document, Float
+from converge.errors import ConvergeError
 from converge.model import Value
-from converge.schema.base import Schema, defaults, find, folder, load, named, read, references, types
-from converge.schema.explain import Finding, Refusal, Subject, explain
+from converge.schema.base import (
+    Schema,
+    defaults,
+    find,
+    folder,
+    load,
+    named,
+    read,
+    references,
+    third_party_types,
+    types,
+)
+from converge.schema.explain import UNUSABLE, Finding, Refusal, Subject, explain
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -26,6 +38,7 @@ __all__ = [
     "named",
     "read",
     "references",
+    "third_party_types",
     "types",
 ]
 
@@ -126,10 +139,16 @@ def _refusals(reference: str, subject: Subject) -> Iterator[Refusal]:
     """What the schema refuses; a resource of a third party's type is held against that type's own schema."""
     for refusal in _refused(reference, subject.data, ()):
         is_type = refusal.keyword == "enum" and subject.split(refusal.path)[1] == ("type",)
-        if is_type and find(str(refusal.value)) is not None:
-            yield from _refused_by_third_party(refusal.path[:-1], subject)
-        else:
-            yield refusal
+        yield from _unless_third_partys(refusal, subject) if is_type else (refusal,)
+
+
+def _unless_third_partys(refusal: Refusal, subject: Subject) -> Iterator[Refusal]:
+    """The type that our schema refuses; where a third party brings it, what that party's refuses instead."""
+    try:
+        known = find(str(refusal.value)) is not None
+        yield from _refused_by_third_party(refusal.path[:-1], subject) if known else (refusal,)
+    except ConvergeError as error:
+        yield evolve(refusal, keyword=UNUSABLE, wants=error)
 
 
 def _refused_by_third_party(path: Path, subject: Subject) -> Iterator[Refusal]:
@@ -160,12 +179,27 @@ def _validator(reference: str) -> "Validator":
 
     names = ["manifest.json", "site.json", *(f"resources/{type_}.json" for type_ in types())]
     owner = reference.partition("#")[0]
-    contents = {name: read(name) for name in names} | ({} if owner in names else {owner: load(owner)})
+    contents = {name: read(name) for name in names} | ({} if owner in names else {owner: _sound(owner)})
     registry = Registry().with_resources((name, DRAFT7.create_resource(_nameless(s))) for name, s in contents.items())
     checker = Draft7Validator.TYPE_CHECKER.redefine("string", lambda _checker, value: _is_text(value))
     kind = validators.extend(Draft7Validator, type_checker=checker)  # type: ignore[no-untyped-call]  # it has no types
     validator: Validator = kind({"$ref": reference}, registry=registry)
     return validator
+
+
+def _sound(type_: str) -> Schema:
+    """The schema of a third party's type; ConvergeError where it is no JSON schema."""
+    from jsonschema import Draft7Validator, SchemaError
+
+    schema = load(type_)
+    try:
+        Draft7Validator.check_schema(schema)
+    except SchemaError as error:
+        place = ".".join(map(str, error.absolute_path)) or "its top"
+        raise ConvergeError(
+            f"the schema of '{type_}' is no JSON schema: {error.message}", hint=f"mend {place}"
+        ) from error
+    return schema
 
 
 def _nameless(schema: Schema) -> Schema:

@@ -50,32 +50,73 @@ def types() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".json") for name in files if name.endswith(".json")))
 
 
+def third_party_types() -> tuple[str, ...]:
+    """The resource types that other installed packages bring, sorted. Looking for them reads what pip knows of each."""
+    from importlib.metadata import entry_points
+
+    return tuple(sorted({point.name for point in entry_points(group=ENTRY_POINTS)}.difference(types())))
+
+
 @cache
 def find(type_: str) -> Schema | None:
-    """The schema of a resource type; a third party's stands beside the module of its entry point, as `<type>.json`."""
+    """The schema of a resource type; a third party's stands beside the module of its entry point, as `<type>.json`.
+
+    ConvergeError where a third party's type has no schema that can be used.
+    """
     if type_ in types():
         return read(f"resources/{type_}.json")
     from importlib.metadata import entry_points
-    from importlib.util import find_spec
 
     for point in entry_points(group=ENTRY_POINTS, name=type_):
-        module = find_spec(point.module)
-        if module is not None and module.origin is not None:
-            return _read(os.path.join(os.path.dirname(module.origin), f"{type_}.json"))
+        path = os.path.join(_folder_of(point.module), f"{type_}.json")
+        return _completed(type_, _read(path), path)
     return None
+
+
+def _folder_of(module: str) -> str:
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec(module)
+    except Exception as error:  # what a third party's package does when it is imported is its own
+        raise ConvergeError(f"cannot import {module}: {error}", hint="install its package again") from error
+    if spec is None or spec.origin is None:
+        raise ConvergeError(f"there is no module {module}", hint="install the package that names it again")
+    return os.path.dirname(spec.origin)
+
+
+def _completed(type_: str, schema: Schema, path: str) -> Schema:
+    """A third party's schema with all that ours have; ConvergeError where it leaves out what nobody else can know."""
+    definitions = schema.get("definitions") if isinstance(schema, Mapping) else None
+    parts = [definitions.get(name) for name in ("with", "state")] if isinstance(definitions, Mapping) else [None]
+    if not all(isinstance(part, Mapping) and isinstance(part.get("properties"), Mapping) for part in parts):
+        hint = "it needs `definitions.with` and `definitions.state`, each with `properties`"
+        raise ConvergeError(f"the schema {path} does not describe '{type_}'", hint=hint)
+    policies = {"on_user_change": "overwrite", "on_adopt": "apply", **schema.get("x-converge", {})}
+    return {"title": type_, "description": "", **schema, "x-converge": policies}
 
 
 def load(type_: str) -> Schema:
     """The schema of a resource type; ConvergeError where there is no such type."""
     schema = find(type_)
     if schema is None:
-        raise ConvergeError(f"there is no resource type '{type_}'", hint=did_you_mean(type_, list(types())))
+        raise ConvergeError(
+            f"there is no resource type '{type_}'", hint=did_you_mean(type_, [*types(), *third_party_types()])
+        )
     return schema
+
+
+def usable(type_: str) -> Schema | None:
+    """The schema of a resource type; None where there is no such type, or a third party's cannot be used."""
+    try:
+        return find(type_)
+    except ConvergeError:
+        return None
 
 
 def defaults(type_: str) -> tuple[OnUserChange, OnAdopt]:
     """A type's `on_user_change` and `on_adopt`; those of most types where there is no such type."""
-    says = (find(type_) or {}).get("x-converge", {})
+    says = (usable(type_) or {}).get("x-converge", {})
     return OnUserChange(says.get("on_user_change", "overwrite")), OnAdopt(says.get("on_adopt", "apply"))
 
 

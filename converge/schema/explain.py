@@ -11,9 +11,11 @@ from attrs import frozen
 from converge.diagnostics import Path, did_you_mean, nearest
 from converge.document import Float
 from converge.model import Value
-from converge.schema.base import EXPRESSION, Schema, find, read
+from converge.schema.base import EXPRESSION, Schema, read, third_party_types, usable
 
 LONGEST_QUOTE = 40
+UNUSABLE = "x-unusable"
+"""Stands for a keyword where a third party's type has no schema that can be used; the error is what it wants."""
 KINDS: Mapping[str, str] = {
     "string": "text",
     "integer": "a whole number",
@@ -89,7 +91,7 @@ def explain(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
         return iter(())  # which it cannot have, as the product says
     if refusal.schema.get("x-secret") is True:
         return _written_out(refusal, subject)
-    is_confidential = refusal.schema.get("x-secret") or subject.is_confidential(refusal.path)
+    is_confidential = _may_be_secret(refusal) or subject.is_confidential(refusal.path)
     if is_confidential and refusal.keyword in _QUOTING:
         return _without_value(refusal, subject)
     if refusal.keyword == "pattern" and "propertyNames" in refusal.steps:
@@ -116,15 +118,22 @@ _QUOTING = ("enum", "minimum", "pattern", "type", "uniqueItems")
 """The keywords whose findings quote the value."""
 
 
+def _may_be_secret(refusal: Refusal) -> bool:
+    """Where the schema says so, and where a manifest has a parameter's value in place of its declaration."""
+    is_declaration = len(refusal.path) == len(("parameters", "its name")) and refusal.path[0] == "parameters"
+    return bool(refusal.schema.get("x-secret")) or is_declaration
+
+
 def _without_value(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
-    """What is refused where a value may be a secret."""
+    """What is refused where a value may be a secret, or a part of the key: `{NAME:VALUE}` is one without a value."""
     code, wanted = "bad-value", str(refusal.schema.get("x-expected", "as its schema says"))
     if refusal.keyword == "type":
         code, wanted = "wrong-type", _listed([KINDS[kind] for kind in _wanted(refusal)], "or", mark="")
     elif refusal.keyword == "enum":
         wanted = _listed([_shown(item) for item in refusal.wants], "or", mark="")
-    hint = refusal.schema.get("x-hint", "quote what is text")
-    yield Finding(code, f"{_label(refusal.path)} must be {wanted}", refusal.path, hint, hides=True)
+    hint = refusal.schema.get("x-hint", "write NAME: VALUE, and quote what is text")
+    label = "a value in 'parameters'" if refusal.path[:-1] == ("parameters",) else _label(refusal.path)
+    yield Finding(code, f"{label} must be {wanted}", refusal.path, hint, hides=True)
 
 
 def _unknown_keys(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
@@ -166,7 +175,7 @@ def _misplaced(key: str, place: Path, rest: Path, subject: Subject) -> str | Non
 
 def _parameters(place: Path, subject: Subject) -> Mapping[str, Any]:
     type_ = subject.type_of(place) if subject.is_resource(place) else None
-    schema = find(type_) if type_ else None
+    schema = usable(type_) if type_ else None
     parameters: Mapping[str, Any] = schema["definitions"]["with"]["properties"] if schema else {}
     return parameters
 
@@ -284,8 +293,10 @@ def _example_hint(refusal: Refusal) -> str | None:
 
 def _choice(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     value, known = refusal.value, [_shown(item) for item in refusal.wants]
-    hint = did_you_mean(str(value), known) or f"write {_listed(known, 'or', mark='')}"
     rest = subject.split(refusal.path)[1]
+    if rest == ("type",):
+        known = sorted((*known, *third_party_types()))
+    hint = did_you_mean(str(value), known) or f"write {_listed(known, 'or', mark='')}"
     if rest == ("type",):
         yield Finding("unknown-type", f"there is no resource type '{value}'", refusal.path, hint)
     elif rest == ("apply",):
@@ -293,6 +304,10 @@ def _choice(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     else:
         message = f"{_label(refusal.path)} must be {_listed(known, 'or', mark='')}, not {_quoted(value)}"
         yield Finding("bad-value", message, refusal.path, hint)
+
+
+def _unusable(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
+    yield Finding("unusable-type", refusal.wants.message, refusal.path, refusal.wants.hint)
 
 
 def _pattern(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
@@ -382,4 +397,5 @@ EXPLANATIONS: Mapping[str, Callable[[Refusal, Subject], Iterator[Finding]]] = {
     "required": _missing,
     "type": _type,
     "uniqueItems": _repeated,
+    UNUSABLE: _unusable,
 }

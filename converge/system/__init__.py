@@ -131,6 +131,10 @@ class ReadOnlySystem:
     def group_name(self, gid: int) -> str:
         return self._groups.name_of(gid)
 
+    def account_files(self, database: accounts.Database) -> tuple[str, ...]:
+        """The files of the users (`passwd`) or groups (`group`) that nsswitch.conf names; the first one wins."""
+        return (self._users if database == "passwd" else self._groups).files()
+
     def kept(self, address: str) -> bytes | None:
         """What the store keeps under an address, None where it does not, or no longer in one piece."""
         path = store.path_of(address)
@@ -316,6 +320,13 @@ class System(ReadOnlySystem):
             files.make_folder(self._root, store.FOLDER, 0o700, None, None)
             files.write(self._root, path, data, files.Attributes(mode=0o600), keep=None, folder_mode=0o700)
         return address
+
+    def lock_accounts(self) -> AbstractContextManager[None]:
+        """On the live root keep useradd(8), passwd(1) and the like off the account files for the time of a `with`.
+
+        Later where one of them is at work for longer than lckpwdf(3) would wait.
+        """
+        return locking.lock_accounts(self._root)
 
     def set_host_name(self, name: str) -> None:
         """Set the name that the running system goes by; ProviderError under a foreign root."""

@@ -1,9 +1,13 @@
 """Users and groups as the root's own files name them: never the host's, and nothing that needs a network or a bus."""
 
+from typing import Literal, TypeAlias
+
 from attrs import define, field
 
 from converge.errors import ProviderError
 from converge.system.base import FileStat, Root, shown
+
+Database: TypeAlias = Literal["passwd", "group"]
 
 NSSWITCH = "/etc/nsswitch.conf"
 HIGHEST_ID = 2**32 - 2
@@ -12,10 +16,10 @@ HIGHEST_ID = 2**32 - 2
 
 @define
 class Names:
-    """One database, `passwd` or `group`, read anew when a file of it has changed."""
+    """One database, read anew when a file of it has changed."""
 
     root: Root
-    database: str
+    database: Database
     _seen: tuple[FileStat | None, ...] = ()
     _ids: dict[str, int] = field(factory=dict)
     _names: dict[int, str] = field(factory=dict)
@@ -38,6 +42,12 @@ class Names:
         self._refresh()
         return self._names.get(id_, str(id_))
 
+    def files(self) -> tuple[str, ...]:
+        """In the order of precedence; /usr/lib counts only where nsswitch.conf(5) names altfiles."""
+        etc = f"/etc/{self.database}"
+        files = {"files": etc, "compat": etc, "altfiles": f"/usr/lib/{self.database}"}
+        return tuple(files[service] for service in self._services() if service in files)
+
     def _refresh(self) -> None:
         etc, nsswitch = f"/etc/{self.database}", NSSWITCH
         seen = tuple(self.root.stat(path, follow=True) for path in (etc, nsswitch))
@@ -47,7 +57,7 @@ class Names:
 
     def _load(self) -> None:
         self._ids, self._names = {}, {}
-        for path in self._files():
+        for path in self.files():
             for line in (self.root.read(path) or b"").splitlines():
                 self._add(line.decode("utf-8", "surrogateescape").split(":"))
 
@@ -57,11 +67,6 @@ class Names:
             if name not in self._ids:
                 self._ids[name] = number
                 self._names.setdefault(number, name)
-
-    def _files(self) -> list[str]:
-        """In the order of precedence; /usr/lib counts only where nsswitch.conf(5) names altfiles."""
-        files = {"files": f"/etc/{self.database}", "altfiles": f"/usr/lib/{self.database}"}
-        return [files[service] for service in self._services() if service in files]
 
     def _services(self) -> list[str]:
         for line in (self.root.read(NSSWITCH) or b"").decode("utf-8", "replace").splitlines():

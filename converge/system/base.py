@@ -57,6 +57,8 @@ class FileStat:
     links: int
     device: int
     inode: int
+    changed: int
+    """The time of the last change of any kind, in nanoseconds: numbers of inodes are used again."""
 
     @classmethod
     def of(cls, found: os.stat_result) -> "FileStat":
@@ -69,6 +71,7 @@ class FileStat:
             found.st_nlink,
             found.st_dev,
             found.st_ino,
+            found.st_ctime_ns,
         )
 
 

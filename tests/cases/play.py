@@ -49,6 +49,7 @@ class Play:
             "expect": self.expect,
             "chmod": self.chmod,
             "write": self.write,
+            "hard_link": self.hard_link,
             "make_folder": self.make_folder,
             "remove": self.remove,
             "remove_folder": self.remove_folder,
@@ -89,6 +90,9 @@ class Play:
         expected = step["expect"]
         for path, mode in expected.get("modes", {}).items():
             assert f"{self.machine.path(path).stat().st_mode & 0o7777:04o}" == mode
+        for path, owner in expected.get("owners", {}).items():
+            stat = self.machine.path(path).lstat()
+            assert f"{stat.st_uid}:{stat.st_gid}" == owner
         if "apps" in expected:
             assert installed_apps(self.system) == expected["apps"]
         if "remotes" in expected:
@@ -111,6 +115,11 @@ class Play:
     def write(self, step: Step) -> None:
         for path, text in step["write"].items():
             self.machine.path(path).write_text(text)
+
+    def hard_link(self, step: Step) -> None:
+        """Give files another name, which git cannot do."""
+        for path, other in step["hard_link"].items():
+            self.machine.path(path).hardlink_to(self.machine.path(other))
 
     def make_folder(self, step: Step) -> None:
         for path, mode in step["make_folder"].items():

@@ -72,6 +72,20 @@ def test_the_same_value_wanted_twice_is_no_conflict(desk: Desk) -> None:
     assert desk.found() == []
 
 
+@pytest.mark.parametrize(("other", "found"), [("b: y", []), ("a: x", []), ("a: y", [("claim-conflict", "{a: y}")])])
+def test_of_a_map_each_part_is_wanted_by_itself(desk: Desk, other: str, found: list[tuple[str, str]]) -> None:
+    desk.put(
+        "base",
+        f"""
+        resources:
+          one: {{type: systemd-unit, apply: always, with: {{name: a.service, drop_ins: {{a: x}}}}}}
+          other: {{type: systemd-unit, apply: always, with: {{name: a.service, drop_ins: {{{other}}}}}}}
+        """,
+    )
+    desk.validate()
+    assert desk.found() == found
+
+
 def test_parameters_that_the_provider_refuses(desk: Desk) -> None:
     desk.put(
         "base",

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +52,19 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(capsys.readouterr().out)
     assert document["format_version"] == "1.0"
     assert "description" in document["schema"]
+
+
+def test_types_of_other_packages_are_listed_even_where_one_cannot_be_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = tmp_path / "shelf-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[converge.providers]\nshelf = no_such_module\nfile = theirs\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert app.run(["explain"]) == ExitCode.OK
+    told = capsys.readouterr().out
+    assert "Resource types of other packages\n  shelf  there is no module no_such_module (install" in told
+    assert told.count("  file  ") == 1
+    assert app.run(["explain", "shelf"]) == ExitCode.ERROR
+    assert "there is no module no_such_module" in capsys.readouterr().err

@@ -40,6 +40,9 @@ LINES = [
     ("parameters:\n  psk: {hunter2-hunter2: x}", "wrong-type"),
     ("parameters:\n  psk: {hunter2-hunter2, hunter2-hunter2}", "duplicate-key"),
     ("parameters:\n  psk: [hunter2-hunter2]", "wrong-type"),
+    ("parameters: {psk:hunter2-hunter2}", "wrong-type"),
+    ("parameters: {psk = hunter2-hunter2}", "wrong-type"),
+    ("parameters:\n  ? hunter2-hunter2\n  ? hunter2-hunter2", "duplicate-key"),
     ("parameters: hunter2-hunter2", "wrong-type"),
     ("parameters:\n  psk hunter2-hunter2", "wrong-type"),
     ("parameters: [psk, hunter2-hunter2]", "wrong-type"),
@@ -111,6 +114,23 @@ def test_a_link_to_a_site_under_another_name_is_no_way_around(shelf: Shelf, tmp_
     site.symlink_to("real.yaml")
     shelf.load("school")
     assert shelf.report.errors
+    assert SECRET not in told(shelf)
+
+
+def test_nor_of_one_that_is_not_utf8(shelf: Shelf) -> None:
+    shelf.put_site("")
+    (shelf.folder / "etc/site.yaml").write_bytes(f"parameters: {{psk: {SECRET}\xe9}}\n".encode("latin-1"))
+    assert shelf.load("school") is None
+    assert ("syntax", "site.yaml:1") in shelf.findings()
+    assert SECRET not in told(shelf)
+
+
+@pytest.mark.parametrize("text", [f"parameters: {{psk: {SECRET}}}\n", f"parameters: {{psk: [{SECRET}]}}\n"])
+@pytest.mark.parametrize(("name", "code"), [("site.yaml", "not-a-manifest"), ("mine.yaml", "wrong-type")])
+def test_one_that_is_taken_for_a_manifest(shelf: Shelf, name: str, code: str, text: str) -> None:
+    (shelf.folder / name).write_text(text)
+    assert shelf.load(str(shelf.folder / name)) is None
+    assert code in {code for code, _ in shelf.findings()}
     assert SECRET not in told(shelf)
 
 

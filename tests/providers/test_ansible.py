@@ -93,7 +93,7 @@ def test_what_a_plan_shows_is_bounded() -> None:
 
 
 def test_variables_are_data_and_keep_their_kinds() -> None:
-    given = {"a": "{{ b }} \"q\" \\ {root}\n", "b": [1, True, None, "no"], "c": {"d e": ""}}
+    given = {"a": '{{ b }} "q" \\ {root}\n', "b": [1, True, None, "no"], "c": {"d e": ""}}
     text = playbook._flow(given)
     assert "{{" not in text
     assert "{root}" not in text

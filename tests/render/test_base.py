@@ -47,6 +47,7 @@ def test_a_shortened_text_fits_and_keeps_its_ends(text: str, cells: int) -> None
         (("a", None), '["a", unset]'),
         ({"mode": "0755"}, '{mode: "0755"}'),
         ("sha256:" + "ab" * 32, "sha256:abababababab"),
+        ({"limits": "sha256:" + "ab" * 32}, "{limits: sha256:abababababab}"),
         ("tree:" + "ab" * 32 + " (2 entries, first a/b)", "2 entries, first a/b"),
     ],
 )

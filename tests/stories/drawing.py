@@ -20,6 +20,10 @@ MODES = ("0600", "0644", "u=rwX,go=rX")
 ZONES = ("Europe/Vienna", "Europe/Lisbon", "UTC")
 ACCOUNTS = ("root", "alice", "scanner")
 
+UNITS = ("reader.service", "scanner.service")
+DROP_INS = ("", "[Service]\nNice=5\n", "[Install]\nWantedBy=basic.target\n")
+UNIT_FILE = "[Service]\nExecStart=/usr/bin/{name}\n\n[Install]\nWantedBy={name}.target\nAlias={name}-alias.service\n"
+
 REPOSITORY = "[core]\nrepo_version=1\nmode=bare-user-only\n"
 REMOTE = '\n[remote "{name}"]\nurl=https://{name}.example.org/\ngpg-verify=true\n'
 
@@ -101,7 +105,6 @@ network_connection = joined(
     groups=st.just({"ethernet": {"mtu": 1400}, "user-secrets": {"pin": "1234"}}),
 )
 
-
 SCRIPT = 'mkdir -p "${1%/*}" && echo first >"$1"'
 guard = st.sampled_from(("creates", "unless"))
 
@@ -116,12 +119,28 @@ def command(draw: Draw) -> dict[str, Any]:
     return {"argv": ["sh", "-c", SCRIPT, "sh", at], "domain": domain, **asked}
 
 
+system_account = st.sampled_from(("radio", "lamp"))
+group = joined({"name": system_account}, gid=st.just(301), ensure=ensure)
+user = joined({"name": system_account}, uid=st.just(302), groups=st.just(["scanner"]), ensure=ensure)
+
+unit, drop_in = st.sampled_from(UNITS), st.sampled_from(("one", "two"))
+unit_file = st.sampled_from(("multi-user", "graphical")).map(lambda name: UNIT_FILE.format(name=name))
+drop_ins = st.dictionaries(drop_in, st.sampled_from(DROP_INS), min_size=1)
+systemd_unit = (
+    joined({"name": unit, "content": unit_file}, enabled=st.booleans(), masked=st.just(False), drop_ins=drop_ins)
+    | joined({"name": unit, "masked": st.booleans()}, running=st.just(False), drop_ins=drop_ins)
+    | joined({"name": unit, "preset": st.just(True)}, without_drop_ins=st.lists(drop_in, max_size=1))
+    | joined({"name": unit, "enabled": st.booleans()}, running=st.booleans())
+    | joined({"name": unit, "ensure": st.just("absent")})
+)
+
 TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "collection-id": collection_id,
     "command": command(),
     "directory": directory,
     "file": file,
     "flatpak-remote": flatpak_remote,
+    "group": group,
     "hostname": hostname,
     "keyfile": keyfile,
     "line": line,
@@ -132,11 +151,13 @@ TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "permissions": permissions,
     "symlink": symlink,
     "sysctl": sysctl,
+    "systemd-unit": systemd_unit,
     "timezone": timezone,
+    "user": user,
 }
 """Per type its parameters."""
 
-FOLLOWING = ("command",)
+FOLLOWING = ("command", "systemd-unit")
 """The types that follow others."""
 
 
@@ -157,7 +178,10 @@ def products(draw: Draw) -> Drawn:
     zones = dict.fromkeys(
         (f"/usr/share/zoneinfo/{zone}" for zone in ("Europe/Vienna", "Europe/Lisbon", "UTC")), "TZif2"
     )
-    return Drawn(resources, {**draw(files), **repositories, **zones}, draw(files))
+    units = {
+        f"/usr/lib/systemd/system/{name}": UNIT_FILE.format(name="sysinit") for name in sorted(draw(st.sets(unit)))
+    }
+    return Drawn(resources, {**draw(files), **repositories, **zones, **units}, draw(files))
 
 
 remote = st.sampled_from([REMOTE.format(name=name) for name in REMOTES])
@@ -203,4 +227,4 @@ def touched(with_: Mapping[str, Any]) -> set[str]:
     words = [value if isinstance(value, list) else [value] for value in with_.values()]
     texts = [text for each in words for text in each if isinstance(text, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
-    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS)}
+    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS, *UNITS, "radio", "lamp")}

@@ -160,6 +160,10 @@ AFTER = """
       type: collection-id
       apply: once
       with: {{ostree: os, collection_id: com.example.Os}}
+    radio:
+      type: user
+      apply: once
+      with: {{name: radio, groups: [scanner]}}
     defaults:
       type: move
       apply: once
@@ -197,6 +201,7 @@ def to_upgrade(folder: Path) -> Scene:
     )
     (machine.root / "var/lib/flatpak/repo/objects").mkdir()
     write(machine, "ostree/repo/config", OSTREE_CONFIG)
+    write(machine, "etc/shadow", "root:*::::::\nalice:$y$alice::::::\n")
     (machine.root / "etc/private").mkdir(0o755)
     scans(machine)
     paths(machine)

@@ -160,3 +160,30 @@ def test_an_unknown_id_and_a_circle_are_found_without_a_machine(machine: Machine
     found = [(error.code, error.message, error.hint) for error in caught.value.report.errors]
     assert ("unknown-id", "'c' follows 'bb', which does not exist", "did you mean 'b'?") in found
     assert "needs-cycle" in [code for code, _, _ in found]
+
+
+def test_what_is_blocked_stays_so_although_what_it_follows_has_changed(machine: Machine) -> None:
+    machine.declare("""
+    one:
+      type: file
+      apply: always
+      with: {path: /etc/one, content: "1"}
+    same:
+      type: file
+      apply: always
+      needs: [one]
+      with: {path: /etc/one, mode: "0644"}
+    missing:
+      type: file
+      apply: always
+      needs: [one]
+      with: {path: /etc/missing, source: /etc/nothing}
+    bell:
+      type: bell
+      apply: always
+      needs: [missing]
+      with: {after_change: [one, same], fault: ""}
+    """)
+    found = outcomes(machine.apply(Event.UPGRADE))
+    assert found == {"one": "changed", "same": "unchanged", "missing": "failed", "bell": "blocked"}
+    assert rung(machine) == []

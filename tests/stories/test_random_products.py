@@ -4,11 +4,11 @@ What a run is interrupted at here is anything that it asks of the machine to cha
 processes at system calls.
 """
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from json import dumps
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,10 @@ from converge.engine import Run, carry_out
 from converge.model import Decision, Event, Outcome
 from converge.plan import Plan
 from converge.providers import BUILTIN
+from converge.render import json
 from converge.request import prepare
 from converge.system import System, lock
+from converge.system.secrets import KEY, KEY_SIZE
 from tests.cases.roots import contents
 from tests.laws.interrupted import CutOffError, Interrupted
 from tests.machine import Machine
@@ -38,6 +40,9 @@ UNDRAWN = {
 EXAMPLES = int(os.environ.get("CONVERGE_EXAMPLES", "150"))
 """How many products each test draws; `make soak` draws thousands."""
 
+SECRET_KEY = "k" * KEY_SIZE
+"""A machine gets its key with the first run that remembers a secret; a plan before that has other digests."""
+
 EVENTS = st.sampled_from((Event.INSTALL, Event.UPGRADE, None))
 
 
@@ -50,9 +55,9 @@ def machine_of(drawn: Drawn) -> Iterator[Machine]:
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine.make(Path(folder))
         put_programs(machine.root)
-        put(machine, drawn.before)
+        put(machine, {**drawn.before, KEY: SECRET_KEY})
         machine.manifest.write_text(
-            json.dumps({"converge": 1, "product": "test", "title": "Test", "resources": drawn.resources})
+            dumps({"converge": 1, "product": "test", "title": "Test", "resources": drawn.resources})
         )
         yield machine
 
@@ -64,10 +69,10 @@ def put(machine: Machine, files: Mapping[str, str]) -> None:
             machine.path(path).write_text(content)
 
 
-def told(plan: Plan | Run) -> dict[str, object]:
-    """What is decided of the steps whose outcome can be known beforehand."""
-    steps = plan.steps if isinstance(plan, Plan) else [result.step for result in plan.results]
-    return {step.id: (step.decision, step.action, step.changes, step.kept) for step in steps}
+def told(done: Plan | Run) -> dict[str, list[object]]:
+    """What is said of each step, in which secrets are left out: another process has another key until one is saved."""
+    steps = (json.plan(done) if isinstance(done, Plan) else json.run(done))["steps"]
+    return {step["id"]: [step[name] for name in ("decision", "action", "changes", "kept")] for step in steps}
 
 
 def run_on(system: System, machine: Machine, why: Event | None) -> Run:

@@ -277,7 +277,14 @@ def test_a_fault_on_the_very_line_of_a_site_tells_none(
     assert hunt.found() == []
 
 
-WRITTEN_OUT = ["psk: hunter2-hunter2", "psk: 1234567825", "psk: [hunter2-hunter2]", "pks: hunter2-hunter2"]
+WRITTEN_OUT = [
+    "psk: hunter2-hunter2",
+    "psk: 1234567825",
+    "psk: [hunter2-hunter2]",
+    "pks: hunter2-hunter2",
+    'psk: "hunter2-hunter2{{ os.id }}"',
+    "psk: \"{{ 'hunter2-hunter2' }}\"",
+]
 
 
 @pytest.mark.parametrize("written", WRITTEN_OUT)

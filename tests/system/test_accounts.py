@@ -32,6 +32,8 @@ def test_a_name_that_the_root_lacks_is_an_error(root: Path, system: System, name
         (None, 1),
         ("passwd: files systemd\n", 1),
         ("passwd: files altfiles\n", 1),
+        ("passwd: compat altfiles\n", 1),
+        ("passwd: files [SUCCESS=merge] altfiles\n", 1),
         ("passwd: altfiles files\n", 2),
         ("# passwd: altfiles\ngroup: altfiles\n", 1),
         ("passwd: altfiles # files\n", 2),
@@ -59,3 +61,21 @@ def test_a_user_added_meanwhile_is_found(root: Path, system: System) -> None:
     (root / "etc/passwd").write_text(PASSWD + "late:x:500:1::/:\n")
     assert system.user_name(500) == "late"
     assert system.user_id("late") == 500
+
+
+def test_a_file_replaced_by_one_of_the_same_size_is_read_again(root: Path, system: System) -> None:
+    path = root / "etc/passwd"
+    path.write_text("one:x:500:1::/:\n")
+    assert system.user_name(500) == "one"
+    before = path.stat()
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of a file system is coarse
+        path.write_text("two:x:500:1::/:\n")
+    assert (path.stat().st_ino, path.stat().st_size) == (before.st_ino, before.st_size)
+    assert system.user_name(500) == "two"
+
+
+def test_the_files_that_count_are_in_the_order_of_nsswitch(root: Path, system: System) -> None:
+    assert system.account_files("group") == ("/etc/group",)
+    (root / "etc/nsswitch.conf").write_text("passwd: altfiles files\ngroup: sss files\n")
+    assert system.account_files("passwd") == ("/usr/lib/passwd", "/etc/passwd")
+    assert system.account_files("group") == ("/etc/group",)

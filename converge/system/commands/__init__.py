@@ -68,7 +68,13 @@ def run(
         stdout, stderr = _Stream(on_output), _Stream(on_output)
         if not _drain(process, stdout, stderr, time.monotonic() + timeout):
             raise CommandTimeout(f"'{shown(' '.join(argv))}' took longer than {timeout:g} seconds and was ended")
-        return CommandResult(tuple(argv), process.returncode, stdout.text(), stderr.text())
+        said = [_as_in_root(stream.text(), root, view) for stream in (stdout, stderr)]
+        return CommandResult(tuple(argv), process.returncode, *said)
+
+
+def _as_in_root(text: str, root: Root, view: View) -> str:
+    """What a program says that was given the root beside the host: with paths as they are inside the root."""
+    return text.replace(f"{BESIDE}/", "/") if view == "beside" and not root.live else text
 
 
 def _require_program(name: str, root: Root | None = None) -> None:

@@ -1,0 +1,177 @@
+"""The unit files of a root and the links between them.
+
+They are read as `systemctl --root` reads them (systemd.unit(5)), but without a process: `tests/real` holds the two
+against each other.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from attrs import frozen
+
+from converge.system import ReadOnlySystem
+
+CONFIG = "/etc/systemd/system"
+NOTHING = "/dev/null"
+"""What a link leads to that hides a file of the same name in another folder."""
+
+EARLY = "/run/systemd/generator.early"
+RUNTIME = ("/run/systemd/system", "/run/systemd/generator")
+VENDOR = ("/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+LATE = "/run/systemd/generator.late"
+
+_CONTINUED = re.compile(r"\\\n(?:[ \t]*[#;][^\n]*\n)*")
+_FOLDERS = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds"}
+_SPECIFIER = re.compile(r"%([%inpN])")
+_LINKING = tuple(f".{suffix}" for suffix in _FOLDERS.values())
+
+
+@frozen
+class UnitFile:
+    """A unit file where it was found; `of` is the unit that it describes, another one where the name is an alias."""
+
+    path: str
+    of: str
+    text: str
+
+
+@frozen
+class Sight:
+    """What the unit folders hold under a name: the first mask that hides it, and the unit file, if there is one."""
+
+    mask: str | None
+    unit: UnitFile | None
+
+
+def instance_of(name: str) -> str:
+    return name.rpartition(".")[0].partition("@")[2]
+
+
+def template_of(name: str) -> str | None:
+    """`getty@.service` for `getty@tty1.service`; None for a unit that is no instance (systemd.unit(5))."""
+    instance = instance_of(name)
+    return name.replace(f"@{instance}.", "@.") if instance else None
+
+
+def is_template(name: str) -> bool:
+    return name.rpartition(".")[0].endswith("@")
+
+
+def text_of(system: ReadOnlySystem, path: str) -> str | None:
+    """A file's text, None where it is absent or its link leads nowhere; empty for a link to /dev/null."""
+    if system.resolve(path) == NOTHING:
+        return ""
+    data = system.read(path)
+    return None if data is None else data.decode("utf-8", "surrogateescape")
+
+
+def folders(system: ReadOnlySystem) -> tuple[str, ...]:
+    """Where units are looked for, in order (systemd.unit(5)). What is in /run counts only where the machine runs."""
+    if not system.live:
+        return (CONFIG, *VENDOR)
+    return (EARLY, CONFIG, *RUNTIME, *VENDOR, LATE)
+
+
+def look(system: ReadOnlySystem, name: str) -> Sight:
+    """What there is of a unit. An alias is masked too where the unit is that it stands for."""
+    sight = _look(system, name)
+    if sight.unit is not None and sight.unit.of != name:
+        return Sight(sight.mask or _look(system, sight.unit.of).mask, sight.unit)
+    return sight
+
+
+def _look(system: ReadOnlySystem, name: str) -> Sight:
+    mask: str | None = None
+    for path in _places(system, name):
+        found = system.stat(path, follow=False)
+        if found is None:
+            continue
+        text = text_of(system, path)
+        if text:
+            return Sight(mask, UnitFile(path, _described(system, path, name), text))
+        if text == "":
+            mask = mask or path
+    return Sight(mask, None)
+
+
+def _places(system: ReadOnlySystem, name: str) -> Iterator[str]:
+    for each in _names(name):
+        yield from (f"{folder}/{each}" for folder in folders(system))
+
+
+def _names(name: str) -> tuple[str, ...]:
+    template = template_of(name)
+    return (name, template) if template else (name,)
+
+
+def _described(system: ReadOnlySystem, path: str, name: str) -> str:
+    """The unit that a file describes: the one it is called after, links resolved."""
+    called = system.resolve(path).rpartition("/")[2]
+    return name if called in _names(name) else called
+
+
+def texts(system: ReadOnlySystem, name: str, unit: str, leaving_out: Iterable[str] = ()) -> tuple[str, ...]:
+    """The text of a unit, followed by those of its drop-ins but for the paths left out."""
+    out = set(leaving_out)
+    found = [
+        path
+        for folder in folders(system)
+        for each in _names(name)
+        for path in system.glob(f"{folder}/{_literal(each)}.d/*.conf")
+    ]
+    return (unit, *(text_of(system, path) or "" for path in found if path not in out))
+
+
+def _literal(name: str) -> str:
+    """The name so that it matches only itself in a shell pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", name)
+
+
+def names(system: ReadOnlySystem) -> list[str]:
+    """The names of all unit files, for advice."""
+    return sorted({name for folder in folders(system) for name in system.list_folder(folder) if "." in name})
+
+
+def links_asked(name: str, unit_texts: Iterable[str]) -> dict[str, None]:
+    """The links that enabling the unit makes, as the [Install] sections say, in their order."""
+    found: dict[str, None] = {}
+    for key, values in _install(unit_texts):
+        words = [_meant(word, name) for word in values]
+        if key in _FOLDERS:
+            found |= dict.fromkeys(f"{CONFIG}/{word}.{_FOLDERS[key]}/{name}" for word in words)
+        elif key == "Alias":
+            found |= dict.fromkeys(f"{CONFIG}/{word}" for word in words)
+    return found
+
+
+def _meant(word: str, name: str) -> str:
+    """The word with what specifiers in it stand for, as far as the unit's name says it (systemd.unit(5))."""
+    stem = name.rpartition(".")[0]
+    meant = {"%": "%", "i": instance_of(name), "n": name, "N": stem, "p": stem.partition("@")[0]}
+    return _SPECIFIER.sub(lambda found: meant[found[1]], word)
+
+
+def _install(unit_texts: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """The settings in [Install]; comments and continued lines are as in systemd.syntax(7)."""
+    for text in unit_texts:
+        section = ""
+        for line in map(str.strip, _CONTINUED.sub(" ", text).splitlines()):
+            if line.startswith("["):
+                section = line
+            elif section == "[Install]" and not line.startswith(("#", ";")):
+                key, _, value = line.partition("=")
+                yield key.strip(), value.split()
+
+
+def is_linked(system: ReadOnlySystem, name: str, asked: Iterable[str]) -> bool:
+    """Whether a link in /etc has the unit started: one in another unit's folder, or an alias that [Install] names."""
+    for folder in (f"{CONFIG}/{entry}" for entry in system.list_folder(CONFIG) if entry.endswith(_LINKING)):
+        if system.read_link(f"{folder}/{name}") is not None:
+            return True
+    return any(leads_to(system, path, name) for path in asked if path.rpartition("/")[0] == CONFIG)
+
+
+def leads_to(system: ReadOnlySystem, path: str, name: str) -> bool:
+    """Whether there is a link at `path` to a file that is called like the unit; an instance's own template is not."""
+    target = system.read_link(path)
+    return target is not None and target.rpartition("/")[2] == name

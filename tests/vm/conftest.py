@@ -1,0 +1,24 @@
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.vm.booted import Booted, booted
+from tests.vm.tree import missing, tree
+
+Boot = Callable[[Mapping[str, str]], Booted]
+
+
+@pytest.fixture(scope="session")
+def debian() -> Path:
+    if why := missing():
+        pytest.skip(why)
+    return tree()
+
+
+@pytest.fixture
+def boot(debian: Path) -> Iterator[Boot]:
+    """Boot a machine that has these files in it from the start."""
+    with ExitStack() as machines:
+        yield lambda files: machines.enter_context(booted(debian, files))
