@@ -119,7 +119,7 @@ def test_a_root_without_a_python_is_told_of(system: System) -> None:
 
 
 def test_a_playbook_on_the_machine_has_to_be_there(system: System) -> None:
-    with pytest.raises(ProviderError, match="there is no /usr/share/site.yml on the machine"):
+    with pytest.raises(ProviderError, match=r"there is no /usr/share/site\.yml on the machine"):
         ansible.inspect(system, ansible.parse({"playbook": "/usr/share/site.yml", "domain": "machine"}))
 
 
