@@ -5,7 +5,7 @@ READY  := .venv/.ready
 DEMO   := tests.stories.demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-vm lint format clean
+.PHONY: help setup demo test test-vm soak lint format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -23,6 +23,9 @@ test: lint ## ruff, mypy and pytest
 
 test-vm: $(READY) ## the tests that boot a small Debian system in a container; the first time builds it, with mmdebstrap
 	timeout --foreground --signal=INT --kill-after=30 9m $(PYTHON) -m pytest -m vm tests/vm
+
+soak: $(READY) ## thousands of products drawn at random, under the laws
+	CONVERGE_EXAMPLES=5000 $(PYTHON) -m pytest tests/stories/test_random_products.py
 
 lint: $(READY) ## ruff and mypy
 	$(PYTHON) -m ruff check .
