@@ -83,7 +83,7 @@ def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     """Ask check mode. A task that fails there may only lack what the tasks before it were to make."""
     found = report.read(playbook.run(system, system.query, spec, "--check"))
-    pending, unknown = report.shown(found.changed), tuple(task.name for task in found.unknown)
+    pending, unknown = report.shown(found.changed), report.shown(found.unknown)
     if found.failed is None:
         return State(pending, unknown=unknown)
     if not pending and not unknown:
