@@ -82,9 +82,11 @@ def decide(
 ) -> Step:
     """Make the step of an instance.
 
-    It `waits` for the steps, of those that it needs, that are still to be done, and `follows` others.
+    It `waits` for the steps, of those that it needs, that are still to be done, and `follows` others. What is in place
+    before the change of one that it follows may not be so after it.
     """
     changing = [each for each in follows if each.decision is Decision.APPLY]
+    waits = [*waits, *changing]
     notices = dict.fromkeys((*pending_notices(instance, ledgers), *(each.id for each in changing)))
     work = Work(instance, follows=tuple(each.id for each in follows), notices=tuple(notices))
     step = _blank(work, occasion, needs)
@@ -97,11 +99,11 @@ def decide(
         if step.decision is not Decision.APPLY:
             return evolve(step, certain=True)
         inspected = _inspected(step, system)
-        return _uncertain(step) if waits and _is_open(inspected, waits) else inspected
+        return _foreseen(inspected, step, waits, bool(changing)) if waits else inspected
     except Later as later:
         return evolve(step, decision=Decision.OWED, reason=later.message, until=later.until)
     except ConvergeError as error:
-        return _uncertain(step) if waits and instance.error is None else _failed(step, error)
+        return _uncertain(step, waits) if waits and instance.error is None else _failed(step, error)
 
 
 def pending_notices(instance: Instance, ledgers: Ledgers) -> tuple[str, ...]:
@@ -110,11 +112,23 @@ def pending_notices(instance: Instance, ledgers: Ledgers) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.cause for each in found))
 
 
+def _foreseen(found: Step, undecided: Step, waits: Collection[Step], told: bool) -> Step:
+    """What was found, as far as the steps that it waits for leave it so; `told`: one that it follows is among them.
+
+    Nobody knows what an opaque one changes, or depends on.
+    """
+    opaque = any(optional(each.work.instance.provider, "OPAQUE", False) for each in (found, *waits))
+    asked_again = found.decision is Decision.IN_PLACE and (told or opaque)
+    if asked_again or _is_open(found, waits):
+        return _uncertain(undecided, waits)
+    return evolve(found, certain=found.certain and not opaque)
+
+
 def _is_open(step: Step, waits: Collection[Step]) -> bool:
     """What it needs makes the thing that is absent, or changes that on which `only_if` is not met, or what it found."""
     own = step.work.things
     if step.decision is Decision.NOT_APPLICABLE:
-        return any(not set(own).isdisjoint(each.work.things) for each in waits)
+        return not step.work.follows and any(not set(own).isdisjoint(each.work.things) for each in waits)
     if any(_overlap(one, other) for each in waits for one in own for other in each.work.things):
         return True
     absent = getattr(step.work.state, "ensure", None) == ABSENT
@@ -132,9 +146,9 @@ def _wants_absence(step: Step) -> bool:
     return any(claim.field == "ensure" and claim.value == ABSENT for claim in step.work.instance.claims)
 
 
-def _uncertain(step: Step) -> Step:
-    needs = " and ".join(f"'{id_}'" for id_ in step.needs)
-    reason = f"to be known once {needs} is in place"
+def _uncertain(step: Step, waits: Collection[Step]) -> Step:
+    names = " and ".join(f"'{id_}'" for id_ in dict.fromkeys(each.id for each in waits))
+    reason = f"to be known once {names} is in place"
     return evolve(step, decision=Decision.APPLY, action=Action.CHANGE, certain=False, reason=reason)
 
 

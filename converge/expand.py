@@ -118,7 +118,8 @@ def _condition(resource: Resource, facts: Facts) -> "bool | Unknown":
 
 def _param(resource: Resource, provider: AnyProvider, name: str, value: Value, facts: Facts) -> Any:  # noqa: ANN401  (a Value, an Asset or Unknown)
     found = evaluate_within(value, facts)
-    if name in optional(provider, "FILES", ()) and isinstance(found, str) and not found.startswith("/"):
+    named = (*optional(provider, "FILES", ()), *optional(provider, "FOLDERS", ()))
+    if name in named and isinstance(found, str) and not found.startswith("/"):
         return _asset(_beside(resource.mark_of("with", name).filename, found), facts.system)
     return found
 

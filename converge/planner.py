@@ -144,7 +144,8 @@ def _claimed(step: Step) -> list[tuple[_Field, Value]]:
 
 
 def _changed(step: Step) -> list[tuple[_Field, Value]]:
-    if step.decision is not Decision.APPLY:
+    """What a step changes; two opaque ones do different things, however much they look alike."""
+    if step.decision is not Decision.APPLY or optional(step.work.instance.provider, "OPAQUE", False):
         return []
     claims = {claim.field: claim for claim in step.work.instance.claims}
     changes = [change for change in step.changes if change.field in claims]

@@ -5,6 +5,7 @@ from attrs import frozen
 from converge.ledger import Ledgers, former_id
 from converge.model import Decision, Domain, Entry, Policy, Resource
 from converge.plan import Plan, Step
+from converge.providers.base import optional
 
 
 @frozen
@@ -56,5 +57,8 @@ def _is_rolled_up(step: Step) -> bool:
 
 
 def _drifted(step: Step) -> bool:
+    """What is done anew each time, and leaves nothing to be found, cannot be otherwise than it was."""
     settled = any(half.entry is not None and half.entry.status.settled for half in step.work.halves)
-    return step.policy is Policy.ALWAYS and step.decision is Decision.APPLY and settled
+    unseen = optional(step.work.instance.provider, "UNSEEN", ())
+    seen = not step.changes or any(change.field not in unseen for change in step.changes)
+    return step.policy is Policy.ALWAYS and step.decision is Decision.APPLY and settled and seen

@@ -30,6 +30,8 @@ SECRET_KEY = bytes(range(32))
 HOST_FOLDERS = ("/etc", "/var/lib/converge", "/var/lib/flatpak", "/run/converge.lock")
 STATE_SIZE = 4096
 SPECIMENS = specimens()
+ELSEWHERE = {"ansible": "takes seconds for each time that it is asked what it would do: tests/real/test_ansible.py"}
+"""The types that are held to the laws in tests of their own, and why."""
 
 
 @pytest.fixture(scope="session")
@@ -128,7 +130,7 @@ def snapshot(folder: str) -> dict[str, tuple[Any, ...]]:
 
 
 def test_every_type_has_specimens() -> None:
-    assert {specimen.type for specimen in SPECIMENS} == set(BUILTIN)
+    assert {specimen.type for specimen in SPECIMENS} | set(ELSEWHERE) == set(BUILTIN)
 
 
 def test_a_read_only_system_has_no_way_to_write(tmp_path: Path) -> None:
@@ -241,7 +243,8 @@ def test_the_host_is_untouched(case: Case) -> None:
     before = {folder: snapshot(folder) for folder in HOST_FOLDERS}
     state = case.state()
     case.apply(case.diff())
-    case.apply(leading(case.state(), still_known(state, case.state())))
+    if not optional(case.provider, "OPAQUE", False):
+        case.apply(leading(case.state(), still_known(state, case.state())))
     assert {folder: snapshot(folder) for folder in HOST_FOLDERS} == before
 
 

@@ -9,7 +9,9 @@ import pytest
 from converge import providers
 from converge.errors import ConvergeError
 from converge.providers import (
+    ansible,
     collection_id,
+    command,
     directory,
     file,
     flatpak_app,
@@ -33,7 +35,9 @@ from converge.providers.base import AnyProvider, Provider, field_names
 
 # mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
 TYPED: tuple[AnyProvider, ...] = (
+    ansible,
     collection_id,
+    command,
     directory,
     file,
     flatpak_app,

@@ -144,6 +144,13 @@ def test_a_key_of_a_resource_that_is_refused(key: str, at: str, code: str, messa
     assert hint in str(found.hint)
 
 
+def test_where_a_secret_may_stand_a_text_may_too() -> None:
+    text = resource("command", "argv: [a], domain: machine, creates: /x, stdin: 5")
+    assert [(found.code, found.hint) for found in check(text)] == [("wrong-type", "quote what is text")]
+    text = resource("command", "argv: [a], domain: machine, creates: /x, secrets: {A: b}")
+    assert [found.code for found in check(text)] == ["written-out-secret"]
+
+
 @pytest.mark.parametrize("keys", ["aply: once, with: {path: /x}", "apply: once, path: /x", "aplly: once, path: /x"])
 def test_what_is_only_misspelt_or_misplaced_is_not_called_missing(keys: str) -> None:
     found = check(f"{HEAD}resources: {{a: {{type: file, {keys}}}}}\n")

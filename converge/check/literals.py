@@ -95,7 +95,7 @@ def _literal(id_: str, resource: Resource, known: _Known, report: Report) -> _Li
     try:
         provider = providers.load(resource.type)
         values = {name: evaluate_within(value, known) for name, value in resource.with_.items()}
-        missing = _check_files(resource, values, optional(provider, "FILES", ()), report)
+        missing = _check_files(resource, values, provider, report)
         if missing or unknown_within(values) is not None:
             return None
         spec = provider.parse(values)
@@ -119,19 +119,21 @@ def _elements(resource: Resource, known: _Known, report: Report) -> list[tuple[s
     return [(item, item) for item in found] if isinstance(found, tuple) else []
 
 
-def _check_files(resource: Resource, values: dict[str, Any], names: Sequence[str], report: Report) -> bool:
-    """Turn paths beside the manifest into assets; returns whether a file is missing."""
+def _check_files(resource: Resource, values: dict[str, Any], provider: AnyProvider, report: Report) -> bool:
+    """Turn paths beside the manifest into assets; returns whether a file or a folder is missing."""
     missing = False
-    for name in names:
+    files, folders = (optional(provider, name, ()) for name in ("FILES", "FOLDERS"))
+    for name in (*files, *folders):
         path = values.get(name)
         if not isinstance(path, str) or os.path.isabs(path):
             continue
         mark = resource.mark_of("with", name)
         asset = Asset(os.path.join(os.path.dirname(mark.filename), path))
         values[name] = asset
-        if not os.path.isfile(asset.path):
+        if not (os.path.isdir if name in folders else os.path.isfile)(asset.path):
             missing = True
-            message = f"'{path}' is a folder" if os.path.isdir(asset.path) else f"there is no file '{path}'"
+            kind, other = ("folder", "file") if name in folders else ("file", "folder")
+            message = f"'{path}' is a {other}" if os.path.exists(asset.path) else f"there is no {kind} '{path}'"
             hint = f"files are looked for beside {os.path.basename(mark.filename)}; a machine's path begins with '/'"
             report.error("missing-file", message, mark, hint=hint)
     return missing

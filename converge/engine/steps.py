@@ -184,9 +184,9 @@ class Execution:
             left = provider.diff(work.instance.spec, state)
         except ConvergeError as error:
             return None, problem or error
-        kept = {change.field for change in step.kept}
+        settled = {change.field for change in step.kept} | set(optional(provider, "UNSEEN", ()))
         due = [change.field for change in left if work.where[change.field] in work.applying]
-        names = [name for name in due if name not in kept]
+        names = [name for name in due if name not in settled]
         if names and problem is None:
             problem = ProviderError(f"applied, but still different: {', '.join(names)}")
         return state, problem

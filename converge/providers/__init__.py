@@ -12,7 +12,9 @@ from converge.errors import ConvergeError, ProviderError, bug
 from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
+    "ansible": "converge.providers.ansible",
     "collection-id": "converge.providers.collection_id",
+    "command": "converge.providers.command",
     "directory": "converge.providers.directory",
     "file": "converge.providers.file",
     "flatpak-app": "converge.providers.flatpak_app",

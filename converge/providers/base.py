@@ -4,8 +4,10 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 
 `FILES`               parameters that name a file: a relative path is beside the manifest and reaches `parse` as an
                       `Asset`; an absolute path is on the machine and stays text
+`FOLDERS`             the same for parameters that name a folder
 `GROUPS`              tuples of fields that must move together; any other field is a group of its own
 `OURS`                fields that `on_user_change` does not protect, since the manifest names outright what they change
+`UNSEEN`              those of them whose change leaves nothing that `inspect` could find: applied is done
 `DEFERRED`            fields that the effects bring about at the end of a run, and `apply` does not
 `OPAQUE`              True where the state cannot be known without acting; what is done has no way back
 `phase(spec, changes) -> Phase`          the earliest phase in which these changes can be made (default: boot)

@@ -131,8 +131,10 @@ def _without_value(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
         code, wanted = "wrong-type", _listed([KINDS[kind] for kind in _wanted(refusal)], "or", mark="")
     elif refusal.keyword == "enum":
         wanted = _listed([_shown(item) for item in refusal.wants], "or", mark="")
-    hint = refusal.schema.get("x-hint", "write NAME: VALUE, and quote what is text")
-    label = "a value in 'parameters'" if refusal.path[:-1] == ("parameters",) else _label(refusal.path)
+    hint = refusal.schema.get("x-hint", "quote what is text")
+    label = _label(refusal.path)
+    if refusal.path[:-1] == ("parameters",):
+        label, hint = "a value in 'parameters'", "write NAME: VALUE, and quote what is text"
     yield Finding(code, f"{label} must be {wanted}", refusal.path, hint, hides=True)
 
 

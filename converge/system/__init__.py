@@ -4,9 +4,10 @@ Planning is given a `ReadOnlySystem`, which has no method that changes anything;
 seen inside the root (odd bytes by surrogateescape). Errors are ProviderErrors that name the path.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve
 
@@ -41,6 +42,10 @@ __all__ = [
     "System",
     "lock",
 ]
+
+
+Given: TypeAlias = bytes | Secret | Mapping[str, Secret]
+"""What a program can read from its standard input."""
 
 
 class ReadOnlySystem:
@@ -105,9 +110,14 @@ class ReadOnlySystem:
         """
         return trees.walk(self._root, path, max_depth=max_depth, excludes=excludes)
 
-    def require_trusted(self, path: str) -> None:
-        """ProviderError where somebody other than root could have written the path, or led it elsewhere."""
+    def require_trusted(self, path: str, *, below: bool = False) -> None:
+        """ProviderError where somebody other than root could have written the path, or led it elsewhere.
+
+        `below`: the same of everything in the folder.
+        """
         looking.require_trusted(self._root, path)
+        for found in self.walk(path) if below else ():
+            looking.require_trusted(self._root, f"{path}/{found.path}")
 
     def user_id(self, name: str) -> int:
         return self._users.id_of(name)
@@ -146,14 +156,18 @@ class ReadOnlySystem:
         timeout: float = 60,
         view: "View" = "data",
         environment: "Mapping[str, str | Secret] | None" = None,
-        stdin: "bytes | Secret" = b"",
+        stdin: Given = b"",
+        cwd: str = "/",
+        reads: Sequence[str] = (),
     ) -> CommandResult:
         """Run a command that only reads.
 
         Under a foreign root it finds everything read-only. On the live root nothing holds it back but the caller's
         word: name no command here that could change anything.
         """
-        return self._run(argv, timeout, writes=False, view=view, environment=environment, stdin=stdin)
+        return self._run(
+            argv, timeout, writes=False, view=view, environment=environment, stdin=stdin, cwd=cwd, reads=reads
+        )
 
     def _run(
         self,
@@ -163,7 +177,9 @@ class ReadOnlySystem:
         writes: bool,
         view: "View",
         environment: "Mapping[str, str | Secret] | None",
-        stdin: "bytes | Secret",
+        stdin: Given,
+        cwd: str,
+        reads: Sequence[str],
         on_output: Callable[[str], None] | None = None,
     ) -> CommandResult:
         from converge.system import commands  # inspection rarely starts a program, and subprocess is slow to import
@@ -181,13 +197,20 @@ class ReadOnlySystem:
                 on_output=tell if on_output else None,
                 view=view,
                 environment={name: self._revealed(value) for name, value in (environment or {}).items()},
-                stdin=stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode(),
+                stdin=self._given(stdin),
+                cwd=cwd,
+                reads=reads,
             )
         except ProviderError as error:
             raise type(error)(self._secrets.left_out(error.message), hint=error.hint) from None
         said = map(self._secrets.left_out, (*done.argv, done.stdout, done.stderr))
         *words, stdout, stderr = said
         return evolve(done, argv=tuple(words), stdout=stdout, stderr=stderr)
+
+    def _given(self, stdin: Given) -> bytes:
+        if isinstance(stdin, Mapping):
+            return json.dumps({name: self._revealed(value) for name, value in stdin.items()}).encode()
+        return stdin if isinstance(stdin, bytes) else self._revealed(stdin).encode()
 
     def _revealed(self, value: "str | Secret") -> str:
         if isinstance(value, str):
@@ -327,19 +350,30 @@ class System(ReadOnlySystem):
         on_output: Callable[[str], None] | None = None,
         view: "View" = "data",
         environment: "Mapping[str, str | Secret] | None" = None,
-        stdin: "bytes | Secret" = b"",
+        stdin: Given = b"",
+        cwd: str = "/",
+        reads: Sequence[str] = (),
     ) -> CommandResult:
         """Run a command to its end, whatever its exit code; CommandTimeout after `timeout` seconds.
 
         `on_output` gets each line, and each stretch between carriage returns, as it comes. Under a foreign root the
         command runs in a sandbox where only the root can be written; `view` says what it finds there (`commands`).
-        `environment` comes on top of a fixed one, `stdin` is all that it can read from there. No secret that this run
-        has met is left in what the command says.
+        `environment` comes on top of a fixed one, `stdin` is all that it can read from there (of a map, its JSON),
+        `cwd` the folder that it is started in; `reads` are files and folders of the host that it sees where the view
+        is `entered`. No secret that this run has met is left in what the command says.
         """
         if not self.live and view == "data":
             self.make_folder("/var")
         return self._run(
-            argv, timeout, writes=True, view=view, environment=environment, stdin=stdin, on_output=on_output
+            argv,
+            timeout,
+            writes=True,
+            view=view,
+            environment=environment,
+            stdin=stdin,
+            cwd=cwd,
+            reads=reads,
+            on_output=on_output,
         )
 
 

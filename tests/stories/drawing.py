@@ -105,6 +105,20 @@ network_connection = joined(
     groups=st.just({"ethernet": {"mtu": 1400}, "user-secrets": {"pin": "1234"}}),
 )
 
+SCRIPT = 'mkdir -p "${1%/*}" && echo first >"$1"'
+guard = st.sampled_from(("creates", "unless"))
+
+
+@st.composite
+def command(draw: Draw) -> dict[str, Any]:
+    """Writes one of the paths, unless it has been written already."""
+    at = draw(path)
+    guards = {"creates": at, "unless": ["grep", "-q", "first", at]}
+    asked = {name: guards[name] for name in draw(st.sets(guard, min_size=1))}
+    domain = "deployment" if at.startswith("/etc/") else "machine"
+    return {"argv": ["sh", "-c", SCRIPT, "sh", at], "domain": domain, **asked}
+
+
 system_account = st.sampled_from(("radio", "lamp"))
 group = joined({"name": system_account}, gid=st.just(301), ensure=ensure)
 user = joined({"name": system_account}, uid=st.just(302), groups=st.just(["scanner"]), ensure=ensure)
@@ -122,6 +136,7 @@ systemd_unit = (
 
 TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "collection-id": collection_id,
+    "command": command(),
     "directory": directory,
     "file": file,
     "flatpak-remote": flatpak_remote,
@@ -142,8 +157,8 @@ TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
 }
 """Per type its parameters."""
 
-FOLLOWING: Mapping[str, bool] = {"systemd-unit": False}
-"""The types that follow others, and whether they must."""
+FOLLOWING = ("command", "systemd-unit")
+"""The types that follow others."""
 
 
 @st.composite
@@ -209,6 +224,7 @@ def takes_away(resource: Resource) -> bool:
 
 def touched(with_: Mapping[str, Any]) -> set[str]:
     """The names, and the paths down to their third component, that a resource speaks of."""
-    texts = [value for value in with_.values() if isinstance(value, str)]
+    words = [value if isinstance(value, list) else [value] for value in with_.values()]
+    texts = [text for each in words for text in each if isinstance(text, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
     return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS, *UNITS, "radio", "lamp")}

@@ -1,4 +1,7 @@
-"""Machines about to be converged, on which a run is then killed: one that is installed, one adopted, one upgraded."""
+"""Machines about to be converged, on which a run is then killed.
+
+One is installed, one adopted, one upgraded, and on one commands follow a change.
+"""
 
 import hashlib
 import os
@@ -10,6 +13,7 @@ from attrs import field, frozen
 
 from converge.model import Event
 from tests.machine import Machine
+from tests.programs import put_programs
 
 PRODUCTS = Path(__file__).parents[2] / "products"
 OLD_SCANNER = 113
@@ -23,12 +27,14 @@ class Scene:
     """A machine, and what is run on it.
 
     `event` is what the first run is told; one after it finds that out by itself, once the ledger knows. `once` says per
-    id of a `once` resource which file it writes.
+    id of a `once` resource which file it writes. `again` are the ids of what may be done again after a kill, since
+    nobody can tell whether it was done before.
     """
 
     machine: Machine
     event: Event | None = None
     once: Mapping[str, str] = field(factory=dict)
+    again: frozenset[str] = frozenset()
 
 
 INSTALLED = """
@@ -202,6 +208,37 @@ def to_upgrade(folder: Path) -> Scene:
     machine.upgrade_os("3.8.0")
     machine.declare(AFTER.format(settings=quoted(SETTINGS.replace("five", "six"))))
     return Scene(machine, None, {"motd": "etc/motd", "poster": "var/lib/school/poster"})
+
+
+FOLLOWED = """
+    list:
+      type: file
+      apply: always
+      with: {{path: /etc/list, content: "{content}"}}
+    compiled:
+      type: command
+      apply: always
+      with: {{argv: [cp, /etc/list, /var/lib/compiled], domain: machine, after_change: [list]}}
+"""
+NUMBERED = """
+    numbered:
+      type: command
+      apply: once
+      needs: [compiled]
+      with: {argv: [sh, -c, "grep -n . /var/lib/compiled >/etc/numbered"], domain: deployment, creates: /etc/numbered}
+"""
+
+
+def to_follow(folder: Path) -> Scene:
+    """A list is changed by the upgrade; what was compiled from the old one is still there."""
+    machine = Machine.make(folder)
+    put_programs(machine.root)
+    machine.declare(FOLLOWED.format(content="first"))
+    machine.apply(Event.INSTALL)
+    machine.apply(Event.REFRESH)
+    machine.upgrade_os("3.8.0")
+    machine.declare(FOLLOWED.format(content="second") + NUMBERED)
+    return Scene(machine, None, {"numbered": "etc/numbered"}, frozenset({"compiled"}))
 
 
 def scans(machine: Machine) -> None:

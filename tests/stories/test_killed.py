@@ -34,7 +34,7 @@ LEDGERS = ("etc/converge/ledger", "var/lib/converge/ledger")
 MACHINE_LEDGER = LEDGERS[1]
 USERS = "the user's\n"
 
-TWICE = {"adopting": (5, 4), "upgrading": (6, 5), "installing": (3, 4)}
+TWICE = {"adopting": (5, 4), "upgrading": (6, 5), "following": (4, 4), "installing": (3, 4)}
 """At how many points the first run is killed, and at how many the one after it."""
 WITHIN = 10
 FLATPAKS_SCRATCH = tuple(f"var/lib/flatpak/{name}" for name in (".removed", "lock", "repo-lock", "repo/tmp/"))
@@ -73,6 +73,13 @@ def adopting(crew: ProcessPoolExecutor, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="module")
 def upgrading(crew: ProcessPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Played:
     return crew.submit(play, scenes.to_upgrade(tmp_path_factory.mktemp("upgrade"))).result()
+
+
+@pytest.fixture(scope="module")
+def following(crew: ProcessPoolExecutor, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    if not shutil.which("bwrap"):
+        pytest.skip("needs bubblewrap")
+    return crew.submit(play, scenes.to_follow(tmp_path_factory.mktemp("follow"))).result()
 
 
 @pytest.fixture(scope="module")
@@ -144,13 +151,19 @@ def live_on(scene: Scene, root: Path) -> list[str]:
     return changed
 
 
-def state(root: Path) -> Tree:
-    """Everything, the ledgers value by value; without flatpak's scratch files, which are left to flatpak."""
+def state(root: Path, again: frozenset[str]) -> Tree:
+    """Everything, the ledgers value by value; without flatpak's scratch files, which are left to flatpak.
+
+    How often something was done that may be done `again` is left out too.
+    """
     tree = {path: found for path, found in snapshot(root).items() if not path.startswith(FLATPAKS_SCRATCH)}
     for path in (f"{name}.json" for name in LEDGERS):
         if path in tree:
             tree[path] = tree[path][:-1]
-            tree |= {f"{path} {name}": (value,) for name, value in values(json.loads(read(root / path)))}
+            ledger = json.loads(read(root / path))
+            for run in ledger["runs"]:
+                run["changes"] = [change for change in run["changes"] if change["id"] not in again]
+            tree |= {f"{path} {name}": (value,) for name, value in values(ledger)}
     return tree
 
 
@@ -165,13 +178,14 @@ def values(json_: Any, name: str = "") -> Iterator[tuple[str, object]]:
 
 
 @cache
-def undisturbed(end: Path) -> Tree:
-    return state(end)
+def undisturbed(end: Path, again: frozenset[str]) -> Tree:
+    return state(end, again)
 
 
 def differences(played: Played, root: Path, changed: Sequence[str]) -> list[str]:
     """What is otherwise than after the undisturbed run, but for what the user changed."""
-    wanted, found = dict(undisturbed(played.end)), state(root)
+    again = played.scene.again
+    wanted, found = dict(undisturbed(played.end, again)), state(root, again)
     wanted |= {path: (*wanted[path][:-1], USERS.encode()) for path in changed}
     paths = [path for path in sorted({*wanted, *found}) if wanted.get(path) != found.get(path)]
     return [f"{path}: {found.get(path)} instead of {wanted.get(path)}" for path in paths]
@@ -220,21 +234,25 @@ def problems_of(crew: ProcessPoolExecutor, task: Callable[[_T], list[str]], task
     return "\n".join([f"{len(found)} differences", *found[:20]]) if found else ""
 
 
-def test_the_machines_have_something_to_lose(adopting: Played, upgrading: Played, installing: Played) -> None:
+def test_the_machines_have_something_to_lose(
+    adopting: Played, upgrading: Played, following: Played, installing: Played
+) -> None:
     """What the undisturbed runs do, and the others are held against."""
     statuses = {
         "adopting": {"removed-before": "baselined", "owned": "done", "etc": "done", "var": "done"},
         "upgrading": dict.fromkeys(
             ("kept", "poster", "scans", "added", "os-collection", "defaults", "cache", "old-settings"), "done"
         ),
+        "following": {"list": "done", "compiled": "done", "numbered": "done"},
         "installing": {"motd": "done", "apps": "done", "hello": "done", "later": "done"},
     }
-    for played, wanted in zip((adopting, upgrading, installing), statuses.values(), strict=True):
+    for played, wanted in zip((adopting, upgrading, following, installing), statuses.values(), strict=True):
         found = {id_: entry["status"] for id_, entry in entries(played.end).items()}
         assert found == found | wanted
         once = [change["id"] for run in runs(played.end) for change in run["changes"]]
         assert len(once) == len(set(once)) > 0
     assert read(adopting.end / "etc/owned") == read(upgrading.end / "etc/kept") == "the user's"
+    assert read(following.end / "etc/numbered") == "1:second\n"
     assert {entry["event"] for entry in entries(installing.end).values()} == {"install"}
     assert {entry["adopting"] for entry in entries(adopting.end).values()} == {True}
 
@@ -249,7 +267,7 @@ def runs(root: Path) -> list[Any]:
     return [run for run in found if run["version"] == found[-1]["version"]]
 
 
-MACHINES = pytest.mark.parametrize("machine", ["adopting", "upgrading", "installing"])
+MACHINES = pytest.mark.parametrize("machine", ["adopting", "upgrading", "following", "installing"])
 
 
 @MACHINES

@@ -14,6 +14,7 @@ import pytest
 from converge.errors import ProviderError
 from converge.system import CommandTimeout, System
 from converge.system.commands import OUTPUT_LIMIT
+from tests.programs import put_programs
 
 LIVE = System("/")
 
@@ -204,3 +205,61 @@ def test_real_flatpak_works_on_the_root_and_leaves_the_host_alone(root: Path, sy
     assert listed.stdout.split() == ["org.example.App", "local"]
     assert (root / "var/lib/flatpak/app/org.example.App/current/active/metadata").exists()
     assert host_state() == before
+
+
+def test_a_program_starts_in_the_folder_that_it_is_told(tmp_path: Path, root: Path, system: System) -> None:
+    put_programs(root)
+    (root / "var/work").mkdir()
+    (root / "var/link").symlink_to("/var/work")
+    system.run(["touch", "made"], view="inside", cwd="/var/link").require()
+    LIVE.run(["touch", "made"], cwd=str(tmp_path)).require()
+    assert (os.listdir(root / "var/work"), (tmp_path / "made").exists()) == (["made"], True)
+    for each in (system, LIVE):
+        with pytest.raises(ProviderError, match="there is no folder /var/no-such-folder to run a program in"):
+            each.run(["touch", "made"], view="inside", cwd="/var/no-such-folder")
+
+
+def test_a_file_that_is_no_program_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("echo x\n")
+    (tmp_path / "script").chmod(0o755)
+    with pytest.raises(ProviderError, match=r"cannot run '.*script': Exec format error") as caught:
+        LIVE.run([str(tmp_path / "script")])
+    assert caught.value.hint
+
+
+@pytest.fixture
+def inhabited(root: Path) -> Path:
+    """The root, with programs and the folders that a running system has."""
+    put_programs(root)
+    for name in ("proc", "dev", "sys", "run", "tmp"):
+        (root / name).mkdir(exist_ok=True)
+    return root
+
+
+ENTERING = """
+set -e
+echo told >"$2/given" 2>/dev/null && exit 1
+cat "$2/given"
+test ! -e "$3"
+echo x >"$1/tmp/scratch"
+chroot "$1" sh -c 'cat /tmp/scratch; test -e /proc/self && echo x >/dev/null && echo x >/run/scratch; echo x >/var/made'
+"""
+
+
+def test_a_root_that_is_entered_is_all_that_can_be_written(tmp_path: Path, inhabited: Path, system: System) -> None:
+    for name in ("given", "hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "given").write_text("read\n")
+    words = ["sh", "-c", ENTERING, "sh", "{root}", str(tmp_path / "given"), str(tmp_path / "hidden")]
+    done = system.run(words, view="entered", reads=[str(tmp_path / "given")])
+    assert (done.returncode, done.stdout) == (0, "read\nx\n"), done.stderr
+    assert (inhabited / "var/made").read_text() == "x\n"
+    assert os.listdir(inhabited / "tmp") == os.listdir(inhabited / "run") == []
+    (inhabited / "var/made").unlink()
+    asked = system.query(words, view="entered", reads=[str(tmp_path / "given")])
+    assert "Read-only file system" in asked.stderr
+    assert not (inhabited / "var/made").exists()
+
+
+def test_on_the_live_root_the_root_that_is_entered_is_the_root() -> None:
+    assert LIVE.query(["echo", "{root}"], view="entered").stdout == "/\n"

@@ -5,6 +5,7 @@ only once it has made the sandbox. So it holds the lock with us, and is never at
 """
 
 import ctypes
+import errno
 import os
 import selectors
 import shutil
@@ -14,8 +15,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from attrs import define, field
+from attrs import define, field, frozen
 
+from converge.errors import ProviderError
 from converge.system.base import MIB, CommandMissing, CommandResult, CommandTimeout, Root, shown
 from converge.system.commands.sandbox import BESIDE, HOME, View, sandbox
 
@@ -43,22 +45,26 @@ def run(
     view: View = "data",
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
+    cwd: str = "/",
+    reads: Sequence[str] = (),
 ) -> CommandResult:
     """Run a program to its end, whatever its exit code.
 
     `timeout` is in seconds; CommandTimeout when it is over. `on_output` gets each line, and each stretch between
     carriage returns, as it comes. `writes`: whether the sandbox lets it change the root. `environment` comes on top of
-    the fixed one, `stdin` is all that the program can read from there.
+    the fixed one, `stdin` is all that the program can read from there. `cwd` is a folder of what the view shows as `/`.
     """
-    if view == "beside":
+    if view in ("beside", "entered"):
         argv = [word.replace(_ROOT, "/" if root.live else BESIDE) for word in argv]
     _require_program(argv[0], None if root.live or view != "inside" else root)
+    _require_folder(cwd, root)
     fixed = {"LC_ALL": "C.UTF-8", "PATH": PATH, "HOME": HOME_LIVE if root.live else HOME}
-    wrapped = [*(() if root.live else sandbox(root, writes=writes, view=view)), *argv]
+    wrapped = [*(() if root.live else sandbox(root, writes=writes, view=view, cwd=cwd, reads=reads)), *argv]
     if root.live:
         os.makedirs(HOME_LIVE, mode=0o700, exist_ok=True)
     kept_open = () if root.live or root.lock is None else (root.lock,)
-    with _started(wrapped, {**fixed, **(environment or {})}, kept_open, stdin) as process:
+    start = _Start(wrapped, {**fixed, **(environment or {})}, kept_open, cwd if root.live else "/")
+    with _started(start, stdin) as process:
         stdout, stderr = _Stream(on_output), _Stream(on_output)
         if not _drain(process, stdout, stderr, time.monotonic() + timeout):
             raise CommandTimeout(f"'{shown(' '.join(argv))}' took longer than {timeout:g} seconds and was ended")
@@ -82,6 +88,14 @@ def _require_program(name: str, root: Root | None = None) -> None:
         raise CommandMissing(f"the program '{shown(name)}' is not there", hint="install the package that has it")
 
 
+def _require_folder(path: str, root: Root) -> None:
+    found = None if path == "/" else root.stat(path, follow=True)
+    if path != "/" and (found is None or found.kind != "directory"):
+        raise ProviderError(
+            f"there is no folder {shown(path)} to run a program in", hint="let another resource make it"
+        )
+
+
 def _tied_to(parent: int) -> Callable[[], None]:
     """What ties a child to its parent before it becomes a program: it dies with it, even where that is killed."""
     libc = ctypes.CDLL(None)
@@ -94,14 +108,22 @@ def _tied_to(parent: int) -> Callable[[], None]:
     return tie
 
 
+@frozen
+class _Start:
+    """What a program is started with; `kept_open` are descriptors that it gets too."""
+
+    argv: list[str]
+    environment: Mapping[str, str]
+    kept_open: Sequence[int]
+    cwd: str
+
+
 @contextmanager
-def _started(
-    argv: list[str], environment: Mapping[str, str], kept_open: Sequence[int], stdin: bytes
-) -> Iterator[subprocess.Popen[bytes]]:
+def _started(start: _Start, stdin: bytes) -> Iterator[subprocess.Popen[bytes]]:
     """A program in a session of its own, none of which is left afterwards."""
-    _require_program(argv[0])
+    _require_program(start.argv[0])
     with _readable(stdin) as given:
-        process = _start(argv, environment, kept_open, given)
+        process = _popen(start, given)
     with process:
         try:
             yield process
@@ -123,20 +145,22 @@ def _readable(data: bytes) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _start(
-    argv: list[str], environment: Mapping[str, str], kept_open: Sequence[int], stdin: int
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        argv,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        cwd="/",
-        start_new_session=True,
-        pass_fds=kept_open,
-        preexec_fn=_tied_to(os.getpid()),  # there are no other threads, which might hold a lock as this one forks
-    )
+def _popen(start: _Start, stdin: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            start.argv,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=start.environment,
+            cwd=start.cwd,
+            start_new_session=True,
+            pass_fds=start.kept_open,
+            preexec_fn=_tied_to(os.getpid()),  # there are no other threads, which might hold a lock as this one forks
+        )
+    except OSError as error:
+        hint = "a script begins with #! and its interpreter" if error.errno == errno.ENOEXEC else None
+        raise ProviderError(f"cannot run '{shown(start.argv[0])}': {error.strerror}", hint=hint) from error
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

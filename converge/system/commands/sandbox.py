@@ -1,6 +1,6 @@
 """What a program sees and can write to under a foreign root.
 
-The sandbox (bubblewrap) shows the program one of three views:
+The sandbox (bubblewrap) shows the program one of four views:
 
 - `data`: the host's programs with the root's data. The host is read-only and without its /var, /tmp, /run, /home and
   /root; the root's own /var, /boot, /ostree, /sysroot, /etc/flatpak and /etc/ostree stand at their places. So a program
@@ -8,68 +8,94 @@ The sandbox (bubblewrap) shows the program one of three views:
 - `beside`: the same, and the whole root at the path that stands in the arguments for `{root}`, for programs that take
   one (`systemctl --root={root}`).
 - `inside`: the root's own programs, with the root as `/`, its /run and /tmp private.
+- `entered`: the host's programs, and the root at the path that stands in the arguments for `{root}`, ready for one that
+  enters it (chroot(1)): with /proc, /dev, /sys, and a private /run and /tmp. `reads` are files and folders of the host
+  that are not to be hidden with the rest of its /home, /root, /var and /tmp.
 
 On the live root there is no sandbox, and `{root}` is `/`.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from converge.system.base import Root
 
-View: TypeAlias = Literal["data", "beside", "inside"]
+View: TypeAlias = Literal["data", "beside", "inside", "entered"]
 
-HOME = "/tmp/home"  # noqa: S108  (private to the sandbox)
+HOME = "/run/home"
+"""On private memory: every root has a /run of its own, and some a link for /tmp."""
 BESIDE = "/.root"
-"""Where the root stands in the view of that name."""
+"""Where the root stands in the view of that name, and in the one to be entered."""
 
 _FROM_ROOT = ("var", "boot", "ostree", "sysroot")
 _FROM_ROOT_ETC = ("flatpak", "ostree")
 _PRIVATE = frozenset((*_FROM_ROOT, "etc", "run", "tmp", "dev", "proc", "sys", "home", "root", "lost+found"))
+_PRIVATE_INSIDE = {
+    "/proc": ("--proc",),
+    "/dev": ("--dev",),
+    "/sys": ("--ro-bind", "/sys"),
+    "/run": ("--tmpfs",),
+    "/tmp": ("--tmpfs",),  # noqa: S108  (private to the sandbox)
+}
 _RESOLVERS = ("/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf")
 _HOST_ETC = "/.etc"
 
 
-def sandbox(root: Root, *, writes: bool, view: View = "data") -> list[str]:
+def sandbox(root: Root, *, writes: bool, view: View = "data", cwd: str = "/", reads: Sequence[str] = ()) -> list[str]:
     """The bubblewrap command line that goes before a program's own (bwrap(1))."""
     bind = "--bind" if writes else "--ro-bind"
     return [
         *("bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc"),
-        *(() if os.geteuid() == 0 else ("--unshare-user", "--uid", "0", "--gid", "0")),
-        *(_inside(root, bind) if view == "inside" else _on_host(root, bind, view)),
-        *("--chdir", "/", "--"),
+        *(() if os.geteuid() == 0 else ("--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "CAP_SYS_CHROOT")),
+        *_view(root, bind, view, reads),
+        *("--chdir", cwd, "--"),
     ]
 
 
-def _on_host(root: Root, bind: str, view: View) -> Iterator[str]:
+def _view(root: Root, bind: str, view: View, reads: Sequence[str]) -> Iterator[str]:
+    if view == "inside":
+        yield from _inside(root, bind)
+        return
     yield from _host_folders()
+    yield from _to_be_entered(root, bind, reads) if view == "entered" else _with_data(root, bind, view)
+    yield from ("--remount-ro", "/")
+
+
+def _with_data(root: Root, bind: str, view: View) -> Iterator[str]:
     yield from _host_etc()
     yield from _root_folders(root, bind)
     if view == "beside":
         yield from (bind, root.path, BESIDE)
+    yield from _host_kernel()
+
+
+def _to_be_entered(root: Root, bind: str, reads: Sequence[str]) -> Iterator[str]:
+    yield from ("--ro-bind", "/etc", "/etc")
+    yield from _host_kernel()
+    yield from (word for path in reads for word in ("--ro-bind", path, path))
+    yield from _inside(root, bind, BESIDE)
+
+
+def _host_kernel() -> Iterator[str]:
     yield from ("--proc", "/proc", "--dev", "/dev", "--ro-bind", "/sys", "/sys")
     yield from ("--tmpfs", "/run", "--tmpfs", "/tmp", "--dir", HOME)  # noqa: S108  (private to the sandbox)
-    yield from (word for path in _RESOLVERS for word in ("--ro-bind-try", path, path))
-    yield from ("--remount-ro", "/")
+    yield from _resolvers("")
 
 
-_INSIDE = {
-    "/proc": ("--proc", "/proc"),
-    "/dev": ("--dev", "/dev"),
-    "/sys": ("--ro-bind", "/sys", "/sys"),
-    "/run": ("--tmpfs", "/run"),
-    "/tmp": ("--tmpfs", "/tmp", "--dir", HOME),  # noqa: S108  (private to the sandbox)
-}
+def _resolvers(at: str) -> Iterator[str]:
+    yield from (word for path in _RESOLVERS for word in ("--ro-bind-try", path, f"{at}{path}"))
 
 
-def _inside(root: Root, bind: str) -> Iterator[str]:
-    """The root itself; what it lacks a folder for is left out, so that none is made in it."""
-    yield from (bind, root.path, "/")
-    for path, words in _INSIDE.items():
+def _inside(root: Root, bind: str, at: str = "") -> Iterator[str]:
+    """The root itself, at a path; what it lacks a folder for is left out, so that none is made in it."""
+    yield from (bind, root.path, at or "/")
+    for path, words in _PRIVATE_INSIDE.items():
         found = root.stat(path, follow=False)
         if found and found.kind == "directory":
-            yield from words
+            yield from (*words, f"{at}{path}")
+            yield from _resolvers(at) if path == "/run" else ()
+            yield from ("--dir", f"{at}{HOME}") if path == "/run" else ()
 
 
 def _host_folders() -> Iterator[str]:

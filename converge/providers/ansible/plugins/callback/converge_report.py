@@ -1,0 +1,105 @@
+"""What came of each task, for converge to read; while the playbook runs, the task that is under way.
+
+A record is the kind, the task and a text, between control characters: nothing else is written differently than it was
+said, so that converge can leave out secrets before it takes the records apart. Lines are left out whole for the same
+reason: a part of a secret could not be told from other text.
+"""
+
+import re
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: converge_report
+type: stdout
+short_description: what came of each task
+description: [what came of each task]
+"""
+
+RECORD, FIELD = "\x1e", "\x1f"
+MOST_LINES = 100
+LONGEST_LINE = 4000
+"""Characters."""
+TEMPORARY = re.compile(r"\S*/\.ansible/tmp/\S*/")
+LONGEST_REPORT = 1_000_000
+"""Characters; beyond it tasks are named only."""
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "converge_report"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[str] = []
+        self.size = 0
+        self.matching = 0
+
+    def add(self, kind: str, name: str, text: str = "") -> None:
+        told = "\n".join(tellable(text)) if self.size < LONGEST_REPORT else ""
+        self.size += len(told)
+        self.records.append(RECORD + FIELD.join((kind, *(tellable(name) or [""])[:1], told)))
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self.matching += 1
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        self.matching -= 1
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        print(task.get_name(), flush=True)
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        print(task.get_name(), flush=True)
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        if result._result.get("changed"):
+            self.add("changed", result.task_name, "".join(map(self.diff, parts(result._result))))
+
+    def diff(self, part: Any) -> str:
+        """As Ansible shows it, but for the folder of this run that holds what it has made of a template."""
+        text = self._get_diff(part["diff"]) if part.get("diff") and part.get("changed", True) else ""
+        return TEMPORARY.sub("", text)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """Check mode skips what it cannot foretell; a task that never changes anything need not be foretold."""
+        reasons = ("skip_reason", "skipped_reason")
+        untold = any(not any(reason in part for reason in reasons) for part in parts(result._result))
+        if untold and not never_changes(result._task):
+            self.add("unknown", result.task_name)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            failed = [part for part in parts(result._result) if part.get("failed", True)]
+            self.add("failed", result.task_name, "\n".join(map(complaint, failed[:1])))
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self.add("failed", result.task_name, complaint(result._result))
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self.add("end" if self.matching else "unmatched", "")
+        print("".join(self.records), flush=True)
+
+
+def tellable(text: str) -> list[str]:
+    """The lines that say something in reasonable length; splitting has removed the sign of a record."""
+    lines = [line for line in text.splitlines() if line.strip() and len(line) <= LONGEST_LINE and FIELD not in line]
+    return lines[:MOST_LINES]
+
+
+def parts(result: Any) -> list[Any]:
+    """The results of a loop, or the one result."""
+    found = [part for part in result.get("results") or [] if isinstance(part, dict)]
+    return found or [result]
+
+
+def never_changes(task: Any) -> bool:
+    return bool(task.changed_when) and all(str(each).lower() == "false" for each in task.changed_when)
+
+
+def complaint(result: Any) -> str:
+    """The message, and the last line of what a program or the module itself said."""
+    said = str(result.get("stderr") or result.get("module_stderr") or "").strip().splitlines()
+    return "\n".join([str(result.get("msg") or result.get("censored") or ""), *said[-1:]])
