@@ -298,6 +298,14 @@ def test_a_group_of_the_image_alone_makes_no_line_for_its_user(root: Path, syste
     assert contents(root)["passwd"] == PASSWD
 
 
+def test_a_group_is_called_by_a_name_that_means_it(root: Path, system: System) -> None:
+    """In /etc an old line stands for the name of the image's group."""
+    bring_image(root)
+    (root / "etc/group").write_text(GROUP + "saned:x:113:\n")
+    assert user.inspect(system, user.parse({"name": "saned"})).group == "117"
+    assert converge(system, name="saned", group="saned") == (Change("group", "117", "saned"),)
+
+
 @pytest.mark.parametrize("line", ["", "saned:x:113:7::/:/bin/false\n"])
 def test_a_user_of_the_image_cannot_be_removed(root: Path, system: System, line: str) -> None:
     bring_image(root)

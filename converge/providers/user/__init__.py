@@ -55,7 +55,7 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     user = accounts.user(spec.name)
     groups = accounts.groups_of(spec.name)
     if spec.ensure == PRESENT:
-        _require_groups(accounts, spec, groups)
+        _require_groups(accounts, spec, groups if user else ())
         groups = tuple(name for name in groups if name in spec.groups)
     if user is None:
         if spec.ensure == PRESENT and spec.uid is not None:

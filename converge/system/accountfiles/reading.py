@@ -62,10 +62,11 @@ class Accounts:
         return int(name) if found is None and is_number(name) else found
 
     def group_name(self, gid: int, asked: str | None) -> str:
-        """The name of a number: the one that is asked where that means it, else the first, else the digits."""
-        if asked is not None and self.group_id(asked) == gid:
-            return asked
-        return next((group.name for group in self.groups() if group.id == gid), str(gid))
+        """The name that means a number: the one that is asked, or another; its digits where none does."""
+        names = [group.name for group in self.groups() if group.id == gid]
+        if asked is not None:
+            names.insert(0, asked)
+        return next((name for name in names if self.group_id(name) == gid), str(gid))
 
     def require_group(self, name: str) -> None:
         """ProviderError where there is no group of a name or number."""
