@@ -114,7 +114,7 @@ def assert_untouched(
     own = {params["name"]}
     joined = own | set(params.get("groups", ())) | set(state.get("groups") or ())
     if params["ensure"] == "absent":
-        lines = [line for name in ("etc/group", "etc/gshadow") for line in before.get(name, ())]
+        lines = [*before.get("etc/group", ()), *before.get("etc/gshadow", ())]
         joined |= {line.partition(":")[0] for line in lines if params["name"] in line}
     of_users = own if type_ == "user" else set()
     for name, touched in zip(FILES, (of_users, joined, of_users, joined, set(), set()), strict=True):
