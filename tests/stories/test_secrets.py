@@ -15,6 +15,7 @@ from converge.cli import apply as apply_verb
 from converge.errors import ExitCode
 from converge.planner import Planner
 from tests.machine import Machine
+from tests.programs import put_programs
 from tests.stories import killing
 from tests.stories.hunting import Hunt, forms
 
@@ -37,6 +38,22 @@ TALKATIVE: Mapping[str, str] = {
       type: whisper
       apply: once
       with: {secret: "{{ told }}", fault: "FAULT"}
+""",
+    "command": """
+    command:
+      type: command
+      apply: once
+      with:
+        argv:
+          - sh
+          - -c
+          - |
+            echo "on stdout: $SECRET, and so on"
+            echo "on stderr: $SECRET" >&2
+            test "FAULT" != program && touch /var/done
+        secrets: {SECRET: "{{ told }}"}
+        creates: /var/done
+        domain: machine
 """,
 }
 """Resources that give a secret to a program which repeats it; with a FAULT of `program` that program fails."""
@@ -86,6 +103,8 @@ def converge(machine: Machine, hunt: Hunt, capfd: pytest.CaptureFixture[str]) ->
 
 
 def declare(machine: Machine, resources: str, **faults: str) -> None:
+    if "type: command" in resources and not machine.path("/bin").exists():
+        put_programs(machine.root)
     text = resources.replace("FAULT", faults.get("fault", ""))
     machine.declare(text, parameters="psk: {type: secret}\ntold: {type: secret}")
 
