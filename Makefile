@@ -21,8 +21,8 @@ demo: $(READY) ## the main job on real input: install, upgrade and what a user d
 test: lint ## ruff, mypy and pytest
 	$(PYTHON) -m pytest
 
-test-vm: $(READY) ## the tests that boot a small Debian system in a container; the first time builds it, with mmdebstrap
-	timeout --foreground --signal=INT --kill-after=30 9m $(PYTHON) -m pytest -m vm tests/vm
+test-vm: $(READY) ## the slow tests: a small Debian system, built once with mmdebstrap and booted; and Ansible
+	timeout --foreground --signal=INT --kill-after=30 30m $(PYTHON) -m pytest -m vm tests/vm tests/real
 
 soak: $(READY) ## thousands of products drawn at random, under the laws
 	CONVERGE_EXAMPLES=5000 $(PYTHON) -m pytest tests/stories/test_random_products.py

@@ -24,10 +24,13 @@ from tests.stories.test_foreign_root import fingerprint
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which(playbook.PROGRAM, path=f"{Path(sys.executable).parent}:{playbook.PATH}"),
-    reason="needs ansible-core",
-)
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.skipif(
+        not shutil.which(playbook.PROGRAM, path=f"{Path(sys.executable).parent}:{playbook.PATH}"),
+        reason="needs ansible-core",
+    ),
+]
 
 TEN_TASKS = """
 - hosts: all
