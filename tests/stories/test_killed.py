@@ -122,10 +122,15 @@ def read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def finish(scene: Scene, root: Path) -> None:
-    """Run to the end, as soon as nothing that a killed run has started holds the lock any more."""
+def come_to_rest(root: Path) -> None:
+    """Wait until nothing that a killed run has started holds the lock any more."""
     with open(root / "run/converge.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def finish(scene: Scene, root: Path) -> None:
+    """Run to the end."""
+    come_to_rest(root)
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
         code = app.run(command(scene, root))
@@ -213,6 +218,7 @@ def killed_twice(played: Played, count: int, position: int) -> list[str]:
     scene, call = played.scene, played.calls[position]
     killed = copy_of(scene.machine.root, scene)
     killing.kill(command(scene, killed), killed, call)
+    come_to_rest(killed)
     resumed = copy_of(killed, scene)
     problems = []
     for second in evenly(killing.trace(command(scene, resumed), resumed), count):

@@ -58,12 +58,14 @@ def run(
         argv = [word.replace(_ROOT, "/" if root.live else BESIDE) for word in argv]
     _require_program(argv[0], None if root.live or view != "inside" else root)
     _require_folder(cwd, root)
+    if not root.live:
+        _require_program("bwrap")
     fixed = {"LC_ALL": "C.UTF-8", "PATH": PATH, "HOME": HOME_LIVE if root.live else HOME}
     wrapped = [*(() if root.live else sandbox(root, writes=writes, view=view, cwd=cwd, reads=reads)), *argv]
     if root.live:
         os.makedirs(HOME_LIVE, mode=0o700, exist_ok=True)
     kept_open = () if root.live or root.lock is None else (root.lock,)
-    start = _Start(wrapped, {**fixed, **(environment or {})}, kept_open, cwd if root.live else "/")
+    start = _Start(wrapped, {**fixed, **(environment or {})}, kept_open, cwd if root.live else "/", polite=root.live)
     with _started(start, stdin) as process:
         stdout, stderr = _Stream(on_output), _Stream(on_output)
         if not _drain(process, stdout, stderr, time.monotonic() + timeout):
@@ -110,12 +112,17 @@ def _tied_to(parent: int) -> Callable[[], None]:
 
 @frozen
 class _Start:
-    """What a program is started with; `kept_open` are descriptors that it gets too."""
+    """What a program is started with.
+
+    `kept_open` are descriptors that it gets too. `polite`: whether it is asked to end before it is made to; what is in
+    a sandbox would not hear it.
+    """
 
     argv: list[str]
     environment: Mapping[str, str]
     kept_open: Sequence[int]
     cwd: str
+    polite: bool
 
 
 @contextmanager
@@ -128,7 +135,7 @@ def _started(start: _Start, stdin: bytes) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield process
         finally:
-            _end(process)
+            _end(process, polite=start.polite)
 
 
 @contextmanager
@@ -163,9 +170,9 @@ def _popen(start: _Start, stdin: int) -> subprocess.Popen[bytes]:
         raise ProviderError(f"cannot run '{shown(start.argv[0])}': {error.strerror}", hint=hint) from error
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], *, polite: bool) -> None:
     """End the program's whole group, politely first where the program itself still runs."""
-    if process.poll() is None:
+    if polite and process.poll() is None:
         _signal_group(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE)

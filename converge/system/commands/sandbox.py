@@ -13,6 +13,9 @@ The sandbox (bubblewrap) shows the program one of four views:
   that are not to be hidden with the rest of its /home, /root, /var and /tmp.
 
 On the live root there is no sandbox, and `{root}` is `/`.
+
+The sandbox has a PID namespace around it, whose first process is bwrap itself: where that is killed, so is all that it
+has begun. Without one, a child of bwrap that waits for it to go on would wait for ever, and hold the lock.
 """
 
 import os
@@ -28,6 +31,8 @@ HOME = "/run/home"
 BESIDE = "/.root"
 """Where the root stands in the view of that name, and in the one to be entered."""
 
+_ALONE = ("unshare", "--pid", "--fork", "--kill-child", "--")
+"""unshare(1): a program as the first process of a PID namespace; it is killed where unshare is."""
 _FROM_ROOT = ("var", "boot", "ostree", "sysroot")
 _FROM_ROOT_ETC = ("flatpak", "ostree")
 _PRIVATE = frozenset((*_FROM_ROOT, "etc", "run", "tmp", "dev", "proc", "sys", "home", "root", "lost+found"))
@@ -46,6 +51,7 @@ def sandbox(root: Root, *, writes: bool, view: View = "data", cwd: str = "/", re
     """The bubblewrap command line that goes before a program's own (bwrap(1))."""
     bind = "--bind" if writes else "--ro-bind"
     return [
+        *(_ALONE if os.geteuid() == 0 else ()),
         *("bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc"),
         *(() if os.geteuid() == 0 else ("--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "CAP_SYS_CHROOT")),
         *_view(root, bind, view, reads),
