@@ -238,6 +238,43 @@ def test_what_check_mode_cannot_foretell_is_run_whenever_it_is_due(machine: Mach
     assert text(machine, "/var/count") == "x\n"
 
 
+KINDS = """
+- ansible.builtin.copy: {content: "{{ given | to_json }}", dest: /etc/given, mode: "0644"}
+- name: hidden, and its condition is not met
+  ansible.builtin.copy: {content: x, dest: /etc/never, mode: "0644"}
+  no_log: true
+  when: false
+- become: true
+  ansible.builtin.raw: test -e /etc/given
+  changed_when: false
+"""
+
+
+def test_texts_stay_texts_and_nothing_runs_but_what_is_to(machine: Machine) -> None:
+    """A text that looks like a number, a hidden task, and a privilege that the run has already."""
+    put(machine, "role/tasks/main.yml", KINDS)
+    machine.declare("""
+    kinds:
+      type: ansible
+      apply: always
+      with: {role: role, domain: machine, variables: {given: ["3.20", "yes", "ü😀", "{% raw %}", 1, true, null]}}
+    """)
+    plan = machine.plan(Event.UPGRADE)
+    assert [task.splitlines()[0] for task in pending(plan, "kinds")] == ["ansible.builtin.copy"]
+    assert outcomes(machine.apply(Event.UPGRADE)) == {"kinds": "changed"}
+    assert json.loads(text(machine, "/etc/given")) == ["3.20", "yes", "ü😀", "{% raw %}", 1, True, None]
+    assert decisions(machine.apply()) == {"kinds": Decision.IN_PLACE}
+
+
+def test_what_only_check_mode_fails_at_is_run_and_counts_as_done(machine: Machine) -> None:
+    """The root can only be read in check mode, which some modules take for a fault."""
+    put(machine, "tasks.yml", "- ansible.builtin.copy: {src: /etc/passwd, dest: /etc/copy, remote_src: true}\n")
+    machine.declare("copied: {type: ansible, apply: once, with: {tasks: tasks.yml, domain: machine}}")
+    assert outcomes(machine.apply(Event.UPGRADE)) == {"copied": "changed"}
+    assert text(machine, "/etc/copy") == text(machine, "/etc/passwd")
+    assert decisions(machine.apply()) == {"copied": Decision.SETTLED}
+
+
 PASSWORD = 'f1rst "quoted" {{ told }}'
 SECRETIVE = """
 - name: password

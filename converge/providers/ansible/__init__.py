@@ -1,8 +1,8 @@
 """A playbook, a role or a file of tasks of Ansible's, run on the machine under converge's policies.
 
 Owns what the tasks own, which converge does not know: what they would change is asked of Ansible's check mode each
-time. A task that check mode cannot foretell, such as a command without `creates`, is run whenever the playbook is due,
-and counts as done then. What Ansible did has no way back.
+time. A task that check mode cannot foretell, such as a command without `creates` or one that fails there, is run
+whenever the playbook is due, and counts as done then. What Ansible did has no way back.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ OURS = ("pending", "ran")
 UNSEEN = ("ran",)
 OPAQUE = True
 
-RESERVED = ("ansible_connection", "ansible_host", "converge_path", "converge_secrets")
+RESERVED = ("ansible_connection", "ansible_host", "ansible_user", "converge_path", "converge_secrets")
 
 
 @frozen
@@ -81,14 +81,12 @@ def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
-    """Ask check mode. A task that fails there may only lack what the tasks before it were to make."""
+    """Ask check mode. A task that fails there may do so only there, as it lacks what those before it were to make."""
     found = report.read(playbook.run(system, system.query, spec, "--check"))
     pending, unknown = report.shown(found.changed), report.shown(found.unknown)
     if found.failed is None:
         return State(pending, unknown=unknown)
-    if not pending and not unknown:
-        raise ProviderError(found.failed.complaint, hint="it fails in check mode, before anything was changed")
-    rest = f"what follows, which cannot be told before: {found.failed.complaint}"
+    rest = f"what follows cannot be foretold: in check mode {found.failed.complaint}"
     return State((*pending, rest) if pending else (), unknown=unknown if pending else (*unknown, rest))
 
 

@@ -20,6 +20,8 @@ PROGRAM = "ansible-playbook"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PYTHON = "/usr/bin/python3"
 HERE = os.path.dirname(__file__)
+TEMPLATES = ("{{", "{%", "{#")
+"""What makes a text a template."""
 
 Run = Callable[..., CommandResult]
 
@@ -79,10 +81,9 @@ class _Template(str):
 def _variables(system: ReadOnlySystem, spec: Spec, path: str) -> dict[str, Any]:
     """Those of the manifest, and ours, which no play can override."""
     secrets = {name: _Template(f"{{{{ converge_secrets['{name}'] }}}}") for name in spec.secrets}
-    given = {"ansible_python_interpreter": _python(system), **spec.variables, **secrets, "converge_path": path}
-    if system.live:
-        return {**given, "ansible_connection": "local"}
-    return {**given, "ansible_connection": "converge_root"}
+    connection = "local" if system.live else "converge_root"
+    ours = {"ansible_connection": connection, "ansible_user": "root", "converge_path": path}
+    return {"ansible_python_interpreter": _python(system), **spec.variables, **secrets, **ours}
 
 
 def _python(system: ReadOnlySystem) -> str:
@@ -100,13 +101,17 @@ def _require_inhabited(system: ReadOnlySystem, spec: Spec) -> None:
 
 
 def _flow(value: Any) -> str:  # noqa: ANN401  (a Value)
-    """A value in YAML's flow style, its texts marked as such that are no templates."""
+    """A value in YAML's flow style; a text that looks like a template is marked as data.
+
+    No other text is: Ansible takes one that is marked so, and looks like a number, for that number.
+    """
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_quoted(key)}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, str):
-        return _quoted(value) if isinstance(value, _Template) else f"!unsafe {_quoted(value)}"
+        is_data = not isinstance(value, _Template) and any(mark in value for mark in TEMPLATES)
+        return f"!unsafe {_quoted(value)}" if is_data else _quoted(value)
     return json.dumps(value)
 
 

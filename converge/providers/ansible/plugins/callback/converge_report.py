@@ -17,6 +17,7 @@ short_description: what came of each task
 description: [what came of each task]
 """
 
+PROGRAMS = ("command", "raw", "script", "shell")
 RECORD, FIELD = "\x1e", "\x1f"
 MOST_LINES = 100
 LONGEST_LINE = 4000
@@ -49,14 +50,14 @@ class CallbackModule(CallbackBase):
         self.matching -= 1
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        print(task.get_name(), flush=True)
+        print(task.name or task.action, flush=True)
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
-        print(task.get_name(), flush=True)
+        print(task.name or task.action, flush=True)
 
     def v2_runner_on_ok(self, result: Any) -> None:
         if result._result.get("changed"):
-            self.add("changed", result.task_name, "".join(map(self.diff, parts(result._result))))
+            self.add("changed", name_of(result), "".join(map(self.diff, parts(result._result))))
 
     def diff(self, part: Any) -> str:
         """As Ansible shows it, but for the folder of this run that holds what it has made of a template."""
@@ -65,18 +66,17 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         """Check mode skips what it cannot foretell; a task that never changes anything need not be foretold."""
-        reasons = ("skip_reason", "skipped_reason")
-        untold = any(not any(reason in part for reason in reasons) for part in parts(result._result))
+        untold = any(is_untold(part, result._task) for part in parts(result._result))
         if untold and not never_changes(result._task):
-            self.add("unknown", result.task_name)
+            self.add("unknown", name_of(result))
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         if not ignore_errors:
             failed = [part for part in parts(result._result) if part.get("failed", True)]
-            self.add("failed", result.task_name, "\n".join(map(complaint, failed[:1])))
+            self.add("failed", name_of(result), "\n".join(map(complaint, failed[:1])))
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self.add("failed", result.task_name, complaint(result._result))
+        self.add("failed", name_of(result), complaint(result._result))
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self.add("end" if self.matching else "unmatched", "")
@@ -93,6 +93,22 @@ def parts(result: Any) -> list[Any]:
     """The results of a loop, or the one result."""
     found = [part for part in result.get("results") or [] if isinstance(part, dict)]
     return found or [result]
+
+
+def is_untold(result: Any, task: Any) -> bool:
+    """Whether it was check mode that skipped a task, and not its condition or an empty loop.
+
+    `no_log` hides the reason. A task with a condition then counts as skipped for that, unless check mode could not have
+    foretold it anyway.
+    """
+    if "censored" in result and task.when:
+        return task.action.rpartition(".")[2] in PROGRAMS
+    return "skip_reason" not in result and "skipped_reason" not in result
+
+
+def name_of(result: Any) -> str:
+    """As the play names it, its variables filled in; a task without a name is called like its module."""
+    return str(result.task_name if result._task.name else result._task.action)
 
 
 def never_changes(task: Any) -> bool:
