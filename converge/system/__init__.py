@@ -290,6 +290,10 @@ class System(ReadOnlySystem):
         """Make a symbolic link, and missing folders; one that leads elsewhere is replaced, anything else refused."""
         files.make_link(self._root, path, target)
 
+    def sync_folder(self, path: str) -> None:
+        """Have the names in a folder reach the disk, which other programs may not have seen to."""
+        files.sync(self._root, path)
+
     def set_owner(self, path: str, uid: int | None, gid: int | None) -> None:
         """Set owner and group of the thing itself, a link included; set-user-ID bits stay."""
         self._change(path, lambda root: files.set_on(root, path, files.Attributes(uid=uid, gid=gid)), follow=False)

@@ -364,8 +364,8 @@ def make_folder_in(folder: int, name: str, mode: int) -> int:
     return descriptor
 
 
-def sync_folder(folder: int) -> None:
-    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+def sync_folder(folder: int, name: str = ".") -> None:
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
         os.fsync(descriptor)
     finally:

@@ -231,6 +231,13 @@ def make_link(root: Root, path: str, target: str) -> None:
         sync_folder(place.folder)
 
 
+def sync(root: Root, path: str) -> None:
+    """Have the names in a folder reach the disk. What is absent is fine."""
+    with root.place("write", path) as place:
+        if place.stat is not None:
+            sync_folder(place.folder, place.name)
+
+
 def set_on(root: Root, path: str, asked: Attributes) -> None:
     """Set owner and mode of a thing, without following a link that the path itself names."""
     with root.place("change", path, follow=False) as place:

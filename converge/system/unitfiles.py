@@ -165,10 +165,14 @@ def _install(unit_texts: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
 
 def is_linked(system: ReadOnlySystem, name: str, asked: Iterable[str]) -> bool:
     """Whether a link in /etc has the unit started: one in another unit's folder, or an alias that [Install] names."""
-    for folder in (f"{CONFIG}/{entry}" for entry in system.list_folder(CONFIG) if entry.endswith(_LINKING)):
-        if system.read_link(f"{folder}/{name}") is not None:
-            return True
+    if any(system.read_link(f"{folder}/{name}") is not None for folder in link_folders(system)):
+        return True
     return any(leads_to(system, path, name) for path in asked if path.rpartition("/")[0] == CONFIG)
+
+
+def link_folders(system: ReadOnlySystem) -> tuple[str, ...]:
+    """The folders in /etc that have what is linked there started with another unit."""
+    return tuple(f"{CONFIG}/{entry}" for entry in system.list_folder(CONFIG) if entry.endswith(_LINKING))
 
 
 def leads_to(system: ReadOnlySystem, path: str, name: str) -> bool:

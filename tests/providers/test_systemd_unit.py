@@ -152,7 +152,7 @@ def test_what_contradicts_itself_is_refused(params: dict[str, Any], message: str
             "there is no unit raeder.service",
             "did you mean 'reader.service'",
         ),
-        ({"name": "zzz.service", "running": True}, "there is no unit zzz.service", "install what brings it"),
+        ({"name": "zzz.service", "running": True}, "there is no unit zzz.service", "name what brings it in `needs`"),
         (
             {"name": "plain.service", "enabled": True},
             "says in no .Install. section what is to start it",
@@ -232,3 +232,15 @@ def test_only_if_compares_what_a_drop_in_holds(machine: Machine) -> None:
     assert decisions(machine.apply(Event.INSTALL))["one"] == "not-applicable"
     put(machine.root, f"{CONFIG}/reader.service.d/a.conf", "old")
     assert outcomes(machine.apply())["one"] == "changed"
+
+
+def test_a_unit_that_another_resource_brings_is_known_once_that_is_in_place(machine: Machine) -> None:
+    machine.declare("""
+    ours: {type: systemd-unit, apply: always, needs: [file], with: {name: ours.service, enabled: true}}
+    file: {type: file, apply: always, with: {path: /etc/systemd/system/ours.service, source: /usr/lib/ours}}
+    """)
+    put(machine.root, "usr/lib/ours")
+    steps = machine.plan(Event.UPGRADE).steps
+    assert [(step.id, step.certain) for step in steps] == [("file", True), ("ours", False)]
+    assert outcomes(machine.apply(Event.UPGRADE)) == {"file": "changed", "ours": "changed"}
+    assert set(outcomes(machine.apply()).values()) == {"unchanged"}

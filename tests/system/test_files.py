@@ -313,3 +313,12 @@ def changed_by(line: str) -> list[str]:
         return []
     paths = [os.path.join(folder or os.getcwd(), path) for folder, path in PATH.findall(rest)]
     return paths[1:] if name.startswith("symlink") else paths
+
+
+def test_a_folder_reaches_the_disk_whoever_wrote_into_it(root: Path, system: System) -> None:
+    (root / "etc/link").symlink_to("/var")
+    for path in ("/etc", "/etc/link", "/", "/absent"):
+        system.sync_folder(path)
+    (root / "etc/file").touch()
+    with pytest.raises(ProviderError, match="/etc/file"):
+        system.sync_folder("/etc/file")

@@ -1,7 +1,7 @@
 """A Debian system that has been booted in a container (systemd-nspawn), with this checkout of converge in it.
 
-It runs on a copy of the tree in memory, in namespaces and a control group of its own: nothing of it is left when its
-`with` ends, also where the tests are killed.
+What it writes is in memory, and it has namespaces and a control group of its own: nothing of it is left when its `with`
+ends, and where the tests are killed nothing but empty folders.
 
     with booted(tree(), {"etc/systemd/system/x.service": "…"}) as machine:
         machine.converge("apply", "/root/test.yaml")

@@ -47,6 +47,15 @@ app.run(sys.argv[1:])
 """Runs converge until all is changed, and nothing yet done of what has to follow."""
 
 
+IMPATIENT = """
+import sys
+from converge.cli import app
+from converge.system import systemd
+systemd.WAIT = 0.5
+sys.exit(app.run(sys.argv[1:]))
+"""
+
+
 def declare(machine: Booted, **units: dict[str, Any]) -> None:
     """Write the product; a resource per unit, that of `classroom` being for classroom.service."""
     machine.write("/root/test.yaml", manifest(**units))
@@ -211,11 +220,22 @@ def test_a_unit_that_does_not_start_fails_the_run_until_it_does(boot: Boot) -> N
     broken = CLASSROOM.replace("[Service]", "[Service]\nType=exec").replace("/bin/sh", "/bin/no-shell")
     declare(machine, classroom={"content": broken, "running": True})
     run = apply(machine, code=4)
-    assert "start classroom.service: 'systemctl start -- classroom.service' failed" in run["effect_errors"][0]
+    assert run["effect_errors"] == [
+        "start classroom.service: Job for classroom.service failed because the control process exited with error code."
+    ]
     assert apply(machine, code=4)["effect_errors"]
     declare(machine, classroom={"content": CLASSROOM, "running": True})
     assert apply(machine)["effect_errors"] == []
     assert told(machine) == ["started plain"]
+
+
+def test_a_unit_that_takes_its_time_holds_up_nobody(boot: Boot) -> None:
+    slow = CLASSROOM.replace("[Service]", "[Service]\nTimeoutStartSec=infinity\nExecStartPre=/bin/sleep infinity")
+    machine = boot({f"{FOLDER}/classroom.service": slow})
+    declare(machine, classroom={"running": True})
+    assert machine.run(["python3", "-c", IMPATIENT, *APPLY[3:]]).returncode == 0
+    assert machine.systemctl("is-active", "classroom") == "activating"
+    assert decisions(apply(machine)) == {"classroom": "in-place"}
 
 
 def test_a_unit_that_does_its_work_and_ends_cannot_be_kept_running(boot: Boot) -> None:

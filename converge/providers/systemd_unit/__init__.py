@@ -106,9 +106,10 @@ def _address(system: ReadOnlySystem, path: str) -> str | None:
 def _running(system: ReadOnlySystem, spec: Spec) -> bool | None:
     if spec.running is None or not systemd.manages(system):
         return None
-    if spec.running:
-        systemd.require_lasting(system, spec.name)
-    return systemd.is_running(system, spec.name)
+    unit = systemd.unit(system, spec.name)
+    if spec.running and unit.ends:
+        refusals.refuse_to_keep_running(spec)
+    return unit.runs
 
 
 def diff(spec: Spec, state: State) -> tuple[Change, ...]:

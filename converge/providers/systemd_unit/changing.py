@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from converge.errors import ProviderError
 from converge.model import Change, Effect, EffectKind
 from converge.providers.base import ABSENT, content, values
 from converge.providers.systemd_unit.base import Spec, wanted
-from converge.system import System, unitfiles
+from converge.system import System, systemd, unitfiles
 
 AFTER = {"restart": EffectKind.RESTART, "reload": EffectKind.RELOAD}
 """What follows a change, where the unit runs."""
@@ -61,11 +60,10 @@ def _links_of_former_content(system: System, spec: Spec, changes: tuple[Change, 
 
 
 def _systemctl(system: System, verb: str, spec: Spec) -> None:
-    done = system.run(["systemctl", "--root={root}", verb, "--", spec.name], view="beside")
-    failures = [line for line in done.stderr.splitlines() if line.startswith("Failed")]
-    if not done.ok and failures:  # which is not the last thing it says
-        raise ProviderError(failures[0])
-    done.require()
+    """Run systemctl on the files; it leaves it to others that they reach the disk."""
+    systemd.require(system.run(["systemctl", "--root={root}", verb, "--", spec.name], view="beside"))
+    for folder in (unitfiles.CONFIG, *unitfiles.link_folders(system)):
+        system.sync_folder(folder)
 
 
 def effects(spec: Spec, after: Mapping[str, Any]) -> Iterator[Effect]:

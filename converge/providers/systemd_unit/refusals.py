@@ -84,7 +84,7 @@ def _refuse_masks(spec: Spec, sight: Sight) -> None:
 def _refuse_absence(spec: Spec, sight: Sight, known: Known) -> None:
     asked = spec.enabled or spec.running or (spec.preset and sight.mask is None)
     if asked and not spec.brings_file:
-        hint = _alike(spec.name, known()) or "install what brings it, or give its `content`"
+        hint = _alike(spec.name, known()) or "name what brings it in `needs`, or give its `content`"
         raise ProviderError(f"there is no unit {spec.name}", hint=hint)
 
 
@@ -101,3 +101,8 @@ def _refuse_other_kinds(spec: Spec, unit: UnitFile) -> None:
     if unit.path.startswith(GENERATED):
         hint = "say `masked: true` to keep it off"
         raise ProviderError(f"{spec.name} is generated at each boot, so it is neither enabled nor disabled", hint=hint)
+
+
+def refuse_to_keep_running(spec: Spec) -> None:
+    hint = "enable it instead, or give it RemainAfterExit=yes"
+    raise ProviderError(f"{spec.name} does its work and ends, so it is never found running", hint=hint)
