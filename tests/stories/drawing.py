@@ -120,7 +120,7 @@ def command(draw: Draw) -> dict[str, Any]:
 
 
 system_account = st.sampled_from(("radio", "lamp"))
-group = joined({"name": system_account}, gid=st.just(301), ensure=ensure)
+group = joined({"name": st.sampled_from(("dial", "knob"))}, gid=st.just(301), ensure=ensure)
 user = joined({"name": system_account}, uid=st.just(302), groups=st.just(["scanner"]), ensure=ensure)
 
 unit, drop_in = st.sampled_from(UNITS), st.sampled_from(("one", "two"))
@@ -227,4 +227,4 @@ def touched(with_: Mapping[str, Any]) -> set[str]:
     words = [value if isinstance(value, list) else [value] for value in with_.values()]
     texts = [text for each in words for text in each if isinstance(text, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
-    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS, *UNITS, "radio", "lamp")}
+    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS, *UNITS, "radio", "lamp", "dial", "knob")}
