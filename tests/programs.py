@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("cat", "cp", "echo", "false", "grep", "head", "mkdir", "rm", "sed", "sh", "touch", "tr", "true")
+NAMES = ("cat", "cp", "echo", "false", "grep", "head", "mkdir", "mv", "rm", "sed", "sh", "touch", "tr", "true")
 
 
 def put_programs(root: str | Path) -> None:

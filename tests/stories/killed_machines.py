@@ -225,7 +225,10 @@ NUMBERED = """
       type: command
       apply: once
       needs: [compiled]
-      with: {argv: [sh, -c, "grep -n . /var/lib/compiled >/etc/numbered"], domain: deployment, creates: /etc/numbered}
+      with:
+        argv: [sh, -c, "grep -n . /var/lib/compiled >/etc/.numbered && mv /etc/.numbered /etc/numbered"]
+        domain: deployment
+        creates: /etc/numbered
 """
 
 
