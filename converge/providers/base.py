@@ -46,8 +46,8 @@ MISSING_FILE = "file"
 LONGEST_TOLD = 256
 """Characters of a text that a state holds itself."""
 
-FOLDERS = ("directory", "empty-directory")
-LINKS = ("symlink", "dangling-symlink")
+FOLDER_KINDS = ("directory", "empty-directory")
+LINK_KINDS = ("symlink", "dangling-symlink")
 OWN_FOLDERS = ("/etc/converge", "/var/lib/converge")
 
 _TREE = re.compile(r"tree:([0-9a-f]{64}) .*", re.DOTALL)
@@ -283,7 +283,7 @@ def outside_own_folders(path: str) -> str:
 
 
 def kind_at(system: ReadOnlySystem, path: str) -> str | None:
-    """What is at a path, a link itself included: one of FOLDERS or LINKS, `file` or `other`; None where nothing is."""
+    """What is at a path, a link itself included: one of FOLDER_KINDS or LINK_KINDS, `file`, `other`, or None."""
     found = system.stat(path, follow=False)
     if found is None:
         return None

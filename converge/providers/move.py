@@ -13,8 +13,8 @@ from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect
 from converge.providers.base import (
     DERIVED,
-    FOLDERS,
-    LINKS,
+    FOLDER_KINDS,
+    LINK_KINDS,
     Params,
     checked_path,
     compare,
@@ -113,12 +113,12 @@ def _require_movable(spec: Spec, state: State) -> None:
     if state.target is not None:
         hint = "say `if_target_exists: keep` if what is at the new place counts, or remove one of them"
         raise ProviderError(f"{spec.from_} and {spec.to} are both there", hint=hint)
-    if state.source in LINKS:
+    if state.source in LINK_KINDS:
         hint = "links are never moved, since they may lead elsewhere from there: `symlink` makes one"
         raise ProviderError(f"{spec.from_} is a symbolic link, and not the one to {spec.to}", hint=hint)
-    if state.stays and (spec.leave_link or state.source in FOLDERS):
+    if state.stays and (spec.leave_link or state.source in FOLDER_KINDS):
         raise default_folder(spec.from_)
-    if state.is_default and state.source not in FOLDERS:
+    if state.is_default and state.source not in FOLDER_KINDS:
         raise default_folder(spec.to)
 
 

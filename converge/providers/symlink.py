@@ -10,7 +10,7 @@ from converge.model import Change, Claim, Domain, Effect
 from converge.providers.base import (
     ABSENT,
     DERIVED,
-    LINKS,
+    LINK_KINDS,
     PRESENT,
     SEEN,
     Params,
@@ -69,7 +69,7 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
 
 
 def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    if state.kind is not None and state.kind not in LINKS:
+    if state.kind is not None and state.kind not in LINK_KINDS:
         raise another_kind(spec.path, state.kind, "symbolic link")
     changes = compare({"ensure": spec.ensure, "target": spec.target}, state)
     if changes and spec.ensure == PRESENT and state.is_default:
@@ -80,7 +80,7 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
     after = values(changes)
     kind = kind_at(system, spec.path)
-    if kind is not None and kind not in LINKS:
+    if kind is not None and kind not in LINK_KINDS:
         raise another_kind(spec.path, kind, "symbolic link")
     if after.get("ensure") == ABSENT:
         system.remove(spec.path)

@@ -5,7 +5,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from converge.errors import ProviderError
-from converge.providers.base import ABSENT, FOLDERS, another_kind, checked_path, kind_at
+from converge.providers.base import ABSENT, FOLDER_KINDS, another_kind, checked_path, kind_at
 from converge.system import ReadOnlySystem
 
 
@@ -37,7 +37,7 @@ def place_of(system: ReadOnlySystem, spec: Spec) -> str:
 
 def require_folder(spec: Spec, kind: str | None) -> None:
     """ProviderError for anything else, and for a folder that would take with it more than the manifest says."""
-    if kind is not None and kind not in FOLDERS:
+    if kind is not None and kind not in FOLDER_KINDS:
         raise another_kind(spec.path, kind, "folder")
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from converge.errors import ProviderError
 from converge.model import Change, Domain
-from converge.providers.base import FOLDERS, domain_of_path, kind_at, outside_own_folders, record_of, tree_state
+from converge.providers.base import FOLDER_KINDS, domain_of_path, kind_at, outside_own_folders, record_of, tree_state
 from converge.providers.directory.base import Spec, require_removable
 from converge.system import OtherFileSystem, ReadOnlySystem, System
 
@@ -35,7 +35,7 @@ def remove(system: System, spec: Spec) -> None:
     path = outside_own_folders(system.resolve(spec.path, follow=False))
     kind = kind_at(system, path)
     require_removable(spec, kind)
-    record = record_of(contents(system, path)) if kind in FOLDERS else None
+    record = record_of(contents(system, path)) if kind in FOLDER_KINDS else None
     if record is None:
         system.remove_folder(path)
     elif not spec.backup:
