@@ -1,68 +1,16 @@
 """The disk that holds `/`, and the file systems that hold paths."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from attrs import frozen
-
+from converge.errors import ProviderError
 from converge.expressions import BOOLEAN, SIZE, TEXT, Found, optional, record
-from converge.facts.base import Fact, Probe, Source, line_of, text_of
+from converge.facts.base import Fact, Probe, Source, line_of
 from converge.model import Unknown
-from converge.system import ReadOnlySystem
+from converge.system import disks
 
-_SECTOR = 512
-"""Bytes; sysfs counts in these, whatever the disk's own sectors are."""
-_LAYERS = 8
-"""How many devices may lie on top of each other: encryption, volumes, arrays."""
-_ESCAPED = re.compile(r"\\([0-7]{3})")
 _TRANSPORTS = (("/nvme", "nvme"), ("/mmc", "mmc"), ("/usb", "usb"), ("/ata", "sata"), ("/virtio", "virtio"))
 _TABLES = {"gpt": "gpt", "dos": "mbr"}
-
-
-@frozen
-class _Mount:
-    point: str
-    device: str
-    """major:minor"""
-    source: str
-
-
-def _mounts(system: ReadOnlySystem) -> Iterator[_Mount]:
-    """The lines of proc_pid_mountinfo(5)."""
-    for line in (text_of(system, "/proc/self/mountinfo") or "").splitlines():
-        before, _, after = line.partition(" - ")
-        fields, rest = before.split(), after.split()
-        yield _Mount(_unescape(fields[4]), fields[2], _unescape(rest[1]))
-
-
-def _unescape(text: str) -> str:
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), text)
-
-
-def _mount_of(system: ReadOnlySystem, path: str) -> _Mount | None:
-    """The mount that holds a path of the host; of several at one place, the last one hides the others."""
-    holding = [mount for mount in _mounts(system) if f"{path}/".startswith(f"{mount.point.rstrip('/')}/")]
-    return max(reversed(holding), key=lambda mount: len(mount.point), default=None)
-
-
-def _partition(source: Source) -> str | None:
-    """Where sysfs has the block device under `/`; under /sysroot where `/` is composed of an image (ostree)."""
-    host, root = source.hardware, source.system.root.rstrip("/")
-    for path in (root or "/", f"{root}/sysroot"):
-        mount = _mount_of(host, path)
-        found = None if mount is None else _device(host, mount)
-        if found is not None:
-            return found
-    return None
-
-
-def _device(system: ReadOnlySystem, mount: _Mount) -> str | None:
-    if system.stat(f"/sys/dev/block/{mount.device}"):
-        return system.resolve(f"/sys/dev/block/{mount.device}")
-    # File systems that span devices, such as btrfs, have a number of their own, but name one of the devices.
-    name = system.resolve(mount.source).rpartition("/")[2] if mount.source.startswith("/dev/") else ""
-    return system.resolve(f"/sys/class/block/{name}") if name and system.stat(f"/sys/class/block/{name}") else None
 
 
 def _disk(source: Source) -> str | Unknown:
@@ -72,47 +20,33 @@ def _disk(source: Source) -> str | Unknown:
 
 
 def _find_disk(source: Source) -> str | Unknown:
-    system, device = source.hardware, _partition(source)
-    if device is None:
-        return Unknown("/ is on no disk")
-    for _ in range(_LAYERS):
-        if system.stat(f"{device}/partition"):
-            return device.rpartition("/")[0]
-        below = system.list_folder(f"{device}/slaves")
-        if not below:
-            return device
-        if len(below) > 1:
-            return Unknown("/ is on several disks")
-        device = system.resolve(f"{device}/slaves/{below[0]}")
-    return Unknown("/ is on too many layers of devices")
-
-
-def _number(system: ReadOnlySystem, path: str) -> int:
-    return int(line_of(system, path) or 0)
+    try:
+        return disks.root_disk(source.hardware, source.system.root)
+    except ProviderError as error:
+        return Unknown(error.message)
 
 
 def _size(source: Source) -> Found:
     disk = _disk(source)
-    return disk if isinstance(disk, Unknown) else _number(source.hardware, f"{disk}/size") * _SECTOR
+    return disk if isinstance(disk, Unknown) else disks.size_of(source.hardware, disk)
 
 
 def _unpartitioned(source: Source) -> Found:
     disk = _disk(source)
     if isinstance(disk, Unknown):
         return disk
-    system = source.hardware
-    names = [name for name in system.list_folder(disk) if system.stat(f"{disk}/{name}/partition")]
-    if not names:
+    partitions = disks.partitions_of(source.hardware, disk)
+    if not partitions:
         return 0
-    used = sum(_number(system, f"{disk}/{name}/size") for name in names)
-    return max(0, _number(system, f"{disk}/size") - used) * _SECTOR
+    used = sum(disks.size_of(source.hardware, each) for each in partitions)
+    return max(0, disks.size_of(source.hardware, disk) - used)
 
 
 def _table(source: Source) -> Found:
     disk = _disk(source)
     if isinstance(disk, Unknown):
         return disk
-    device = "/dev/" + disk.rpartition("/")[2].replace("!", "/")
+    device = disks.node_of(disk)
     said = source.hardware.query(["blkid", "--probe", "--match-tag", "PTTYPE", "--output", "value", device])
     # blkid(8): 0 says what it found, 2 that there is nothing it knows.
     if said.returncode not in (0, 2):
@@ -123,7 +57,7 @@ def _table(source: Source) -> Found:
 
 def _rotational(source: Source) -> Found:
     disk = _disk(source)
-    return disk if isinstance(disk, Unknown) else _number(source.hardware, f"{disk}/queue/rotational") == 1
+    return disk if isinstance(disk, Unknown) else line_of(source.hardware, f"{disk}/queue/rotational") == "1"
 
 
 def _transport(source: Source) -> Found:

@@ -67,6 +67,11 @@ class ReadOnlySystem:
         """
         return self._root.resolve(path, follow=follow)
 
+    @property
+    def hardware(self) -> "ReadOnlySystem":
+        """The running system, to look at: of a foreign root, the machine that it is mounted on."""
+        return self if self.live else ReadOnlySystem("/")
+
     def real(self, path: str) -> str:
         """A path of the host, such as a manifest's; one in a foreign root with its links resolved inside that."""
         return self._root.real(path)
@@ -366,6 +371,10 @@ class System(ReadOnlySystem):
         `cwd` the folder that it is started in; `reads` are files and folders of the host that it sees where the view
         is `entered`. No secret that this run has met is left in what the command says.
         """
+        if view == "machine":
+            from converge.system import disks  # it is made of the system itself
+
+            disks.require_own_disk(self)
         if not self.live and view == "data":
             self.make_folder("/var")
         return self._run(

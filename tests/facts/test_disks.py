@@ -97,4 +97,4 @@ def test_several_disks_are_not_one(tmp_path: Path) -> None:
         link(tmp_path, f"sys/devices/virtual/block/md0/slaves/{name}", "../../../../pci0000:00")
     link(tmp_path, "sys/dev/block/9:0", "../../devices/virtual/block/md0")
     mount(tmp_path, "22 20 9:0 / ROOT rw - ext4 /dev/md0 rw")
-    assert gathered(tmp_path, "size") == Unknown("/ is on several disks")
+    assert gathered(tmp_path, "size") == Unknown("/dev/md0 is on several disks")

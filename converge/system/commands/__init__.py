@@ -54,6 +54,8 @@ def run(
     carriage returns, as it comes. `writes`: whether the sandbox lets it change the root. `environment` comes on top of
     the fixed one, `stdin` is all that the program can read from there. `cwd` is a folder of what the view shows as `/`.
     """
+    if view == "machine":
+        root = Root("/")
     if view in ("beside", "entered"):
         argv = [word.replace(_ROOT, "/" if root.live else BESIDE) for word in argv]
     _require_program(argv[0], None if root.live or view != "inside" else root)

@@ -1,6 +1,6 @@
 """What a program sees and can write to under a foreign root.
 
-The sandbox (bubblewrap) shows the program one of four views:
+The sandbox (bubblewrap) shows the program one of these views:
 
 - `data`: the host's programs with the root's data. The host is read-only and without its /var, /tmp, /run, /home and
   /root; the root's own /var, /boot, /ostree, /sysroot, /etc/flatpak and /etc/ostree stand at their places. So a program
@@ -12,7 +12,8 @@ The sandbox (bubblewrap) shows the program one of four views:
   enters it (chroot(1)): with /proc, /dev, /sys, and a private /run and /tmp. `reads` are files and folders of the host
   that are not to be hidden with the rest of its /home, /root, /var and /tmp.
 
-On the live root there is no sandbox, and `{root}` is `/`.
+The view `machine` is without a sandbox: the running system itself, with its devices, for a program that acts on the
+disk that a root is mounted from. On the live root there is no sandbox either, and `{root}` is `/`.
 
 The sandbox has a PID namespace around it, whose first process is bwrap itself: where that is killed, so is all that it
 has begun. Without one, a child of bwrap that waits for it to go on would wait for ever, and hold the lock.
@@ -24,7 +25,7 @@ from typing import Literal, TypeAlias
 
 from converge.system.base import Root
 
-View: TypeAlias = Literal["data", "beside", "inside", "entered"]
+View: TypeAlias = Literal["data", "beside", "inside", "entered", "machine"]
 
 HOME = "/run/home"
 """On private memory: every root has a /run of its own, and some a link for /tmp."""

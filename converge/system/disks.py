@@ -1,0 +1,135 @@
+"""The block devices of the machine: which of them a root is on, and the disk that holds that.
+
+What mountinfo and sysfs say is the running system's also where the root is a foreign one: an installer mounts the disk
+of the machine to be, and its root is where it did so. Devices are told by their folder in sysfs.
+"""
+
+import re
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from converge.errors import ProviderError
+from converge.system import ReadOnlySystem
+
+SECTOR = 512
+"""Bytes; sysfs counts in these, whatever the disk's own sectors are."""
+
+_LAYERS = 8
+"""How many devices may lie on top of each other: encryption, volumes, arrays."""
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+@frozen
+class Mount:
+    """A line of proc_pid_mountinfo(5); `device` is major:minor."""
+
+    point: str
+    device: str
+    filesystem: str
+    source: str
+
+
+def mounts(hardware: ReadOnlySystem) -> Iterator[Mount]:
+    for line in (hardware.read("/proc/self/mountinfo") or b"").decode(errors="surrogateescape").splitlines():
+        before, _, after = line.partition(" - ")
+        fields, rest = before.split(), after.split()
+        yield Mount(unescaped(fields[4]), fields[2], rest[0], unescaped(rest[1]))
+
+
+def unescaped(text: str) -> str:
+    """A path as /proc/self/mountinfo and /proc/swaps write it: blanks and the like are octal numbers."""
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), text)
+
+
+def mount_of(hardware: ReadOnlySystem, path: str) -> Mount | None:
+    """The mount that holds a path of the host; of several at one place, the last one hides the others."""
+    holding = [mount for mount in mounts(hardware) if f"{path}/".startswith(f"{mount.point.rstrip('/')}/")]
+    return max(reversed(holding), key=lambda mount: len(mount.point), default=None)
+
+
+def device_of(hardware: ReadOnlySystem, mount: Mount) -> str | None:
+    """The device that is mounted; None for a file system that is on none."""
+    if hardware.stat(f"/sys/dev/block/{mount.device}"):
+        return hardware.resolve(f"/sys/dev/block/{mount.device}")
+    # File systems that span devices, such as btrfs, have a number of their own, but name one of the devices.
+    return device_at(hardware, mount.source) if mount.source.startswith("/dev/") else None
+
+
+def device_at(hardware: ReadOnlySystem, node: str) -> str | None:
+    """The device that a path below /dev, or a link there, leads to by its name."""
+    name = hardware.resolve(node).rpartition("/")[2]
+    return hardware.resolve(f"/sys/class/block/{name}") if hardware.stat(f"/sys/class/block/{name}") else None
+
+
+def node_of(device: str) -> str:
+    """Where the device is below /dev."""
+    return "/dev/" + device.rpartition("/")[2].replace("!", "/")
+
+
+def root_device(hardware: ReadOnlySystem, root: str) -> str | None:
+    """The device under a root, by its path on the host; under its /sysroot where an image composes it (ostree)."""
+    found = root_mount(hardware, root)
+    return device_of(hardware, found) if found else None
+
+
+def root_mount(hardware: ReadOnlySystem, root: str) -> Mount | None:
+    """The mount that brings the device under a root."""
+    for path in (root.rstrip("/") or "/", f"{root.rstrip('/')}/sysroot"):
+        mount = mount_of(hardware, path)
+        if mount is not None and device_of(hardware, mount) is not None:
+            return mount
+    return None
+
+
+def disk_of(hardware: ReadOnlySystem, device: str) -> str:
+    """The disk that a device is, or is a part of, or lies on; ProviderError where that is not one disk."""
+    for _ in range(_LAYERS):
+        if hardware.stat(f"{device}/partition"):
+            return device.rpartition("/")[0]
+        below = hardware.list_folder(f"{device}/slaves")
+        if not below:
+            return device
+        if len(below) > 1:
+            raise ProviderError(f"{node_of(device)} is on several disks")
+        device = hardware.resolve(f"{device}/slaves/{below[0]}")
+    raise ProviderError(f"{node_of(device)} is on too many layers of devices")
+
+
+def root_disk(hardware: ReadOnlySystem, root: str) -> str:
+    """The disk that holds a root; ProviderError where it is on none."""
+    device = root_device(hardware, root)
+    if device is None:
+        raise ProviderError("/ is on no disk")
+    return disk_of(hardware, device)
+
+
+def partitions_of(hardware: ReadOnlySystem, disk: str) -> tuple[str, ...]:
+    """The partitions that the kernel knows of a disk."""
+    names = hardware.list_folder(disk)
+    return tuple(f"{disk}/{name}" for name in names if hardware.stat(f"{disk}/{name}/partition"))
+
+
+def size_of(hardware: ReadOnlySystem, device: str) -> int:
+    """In bytes."""
+    return int((hardware.read(f"{device}/size") or b"0").split()[0]) * SECTOR
+
+
+def require_own_disk(system: ReadOnlySystem) -> None:
+    """ProviderError unless a root may change its disk: it is the live one, or where another disk is mounted.
+
+    A folder somewhere on the host's disk is a root to try things on, and has no disk to change.
+    """
+    if system.live:
+        return
+    mount = root_mount(system.hardware, system.root)
+    if mount is None or mount.point not in (system.root, f"{system.root}/sysroot"):
+        hint = "mount the disk of the machine to be, and name the place by --root"
+        raise ProviderError(f"{system.root} is no place where a disk is mounted", hint=hint)
+    if root_disk(system.hardware, system.root) == _host_disk(system.hardware):
+        raise ProviderError(f"{system.root} is on the disk that the running system is on")
+
+
+def _host_disk(hardware: ReadOnlySystem) -> str | None:
+    device = root_device(hardware, "/")
+    return disk_of(hardware, device) if device else None

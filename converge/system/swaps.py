@@ -1,0 +1,68 @@
+"""What the running kernel swaps to, and telling it to begin and to end (swapon(8), proc_swaps(5))."""
+
+from attrs import frozen
+
+from converge.errors import Later
+from converge.system import ReadOnlySystem, System, disks
+
+KIB = 1024
+PAGES_OUT = 600.0
+"""Seconds that it may take to bring back what is swapped out, from a slow disk."""
+
+
+@frozen
+class Swap:
+    """A line of /proc/swaps: `size` and `used` are in bytes, and leave out the page with the signature."""
+
+    path: str
+    partition: bool
+    size: int
+    used: int
+    priority: int
+
+
+def active(system: ReadOnlySystem) -> tuple[Swap, ...]:
+    """All that the machine swaps to, whatever the root."""
+    lines = (system.hardware.read("/proc/swaps") or b"").decode(errors="surrogateescape").splitlines()[1:]
+    return tuple(_swap(line.split()) for line in lines)
+
+
+def _swap(words: list[str]) -> Swap:
+    path, kind, size, used, priority = words[0], *words[-4:]
+    return Swap(disks.unescaped(path), kind == "partition", int(size) * KIB, int(used) * KIB, int(priority))
+
+
+def active_at(system: ReadOnlySystem, path: str) -> Swap | None:
+    """What the machine swaps to at a path of the host, a device or a file; None where it does not."""
+    resolved = system.hardware.resolve(path)
+    return next((each for each in active(system) if each.path == resolved), None)
+
+
+def available(system: ReadOnlySystem) -> int:
+    """Bytes of memory that programs could have without any being swapped out (proc_meminfo(5), MemAvailable)."""
+    lines = (system.hardware.read("/proc/meminfo") or b"").decode().splitlines()
+    found = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), "0")
+    return int(found) * KIB
+
+
+def require_leavable(system: ReadOnlySystem, swap: Swap) -> None:
+    """Later where memory, and what else is swapped to, would not hold what is in it."""
+    others = sum(each.size - each.used for each in active(system) if each.path != swap.path)
+    if swap.used > available(system) + others:
+        raise Later(f"{swap.path} cannot be left: memory would not hold what is in it", "idle")
+
+
+def turn_off(system: System, path: str) -> None:
+    """Have the machine no longer swap to a path of the host; where it does not, nothing happens."""
+    swap = active_at(system, path)
+    if swap is not None:
+        require_leavable(system, swap)
+        system.run(["swapoff", swap.path], view="machine", timeout=PAGES_OUT).require()
+
+
+def turn_on(system: System, path: str, *, priority: int | None = None, discard: str | None = None) -> None:
+    """Have the machine swap to a path of the live root; `discard` is `once`, `pages` or `both` (swapon(8))."""
+    words = [] if priority is None else [f"--priority={priority}"]
+    if discard is not None:
+        words.append("--discard" if discard == "both" else f"--discard={discard}")
+    system.run(["swapon", *words, system.resolve(path)], view="machine").require()
