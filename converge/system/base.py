@@ -424,9 +424,13 @@ def mounts_within(folder: int, name: str = ".") -> tuple[str, ...]:
     """
     above = os.path.join(os.readlink(pinned_path(folder)), "" if name == "." else f"{name}/")
     with open("/proc/self/mountinfo", "rb") as lines:
-        places = [_ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), line.split()[4]) for line in lines]
-    points = [os.path.join(os.fsdecode(place), "") for place in places]
+        points = [os.path.join(os.fsdecode(unescaped(line.split()[4])), "") for line in lines]
     return tuple(point.removeprefix(above).rstrip("/") for point in points if point.startswith(above))
+
+
+def unescaped(text: bytes) -> bytes:
+    """A path as files of /proc write it: blanks and the like are octal numbers (proc_pid_mountinfo(5))."""
+    return _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), text)
 
 
 def set_attributes(descriptor: int, *, mode: int | None, uid: int | None, gid: int | None) -> None:

@@ -4,20 +4,20 @@ What mountinfo and sysfs say is the running system's also where the root is a fo
 of the machine to be, and its root is where it did so. Devices are told by their folder in sysfs.
 """
 
-import re
+import os
 from collections.abc import Iterator
 
 from attrs import frozen
 
 from converge.errors import ProviderError
 from converge.system import ReadOnlySystem
+from converge.system.base import unescaped
 
 SECTOR = 512
 """Bytes; sysfs counts in these, whatever the disk's own sectors are."""
 
 _LAYERS = 8
 """How many devices may lie on top of each other: encryption, volumes, arrays."""
-_ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
 @frozen
@@ -31,15 +31,10 @@ class Mount:
 
 
 def mounts(hardware: ReadOnlySystem) -> Iterator[Mount]:
-    for line in (hardware.read("/proc/self/mountinfo") or b"").decode(errors="surrogateescape").splitlines():
-        before, _, after = line.partition(" - ")
-        fields, rest = before.split(), after.split()
-        yield Mount(unescaped(fields[4]), fields[2], rest[0], unescaped(rest[1]))
-
-
-def unescaped(text: str) -> str:
-    """A path as /proc/self/mountinfo and /proc/swaps write it: blanks and the like are octal numbers."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 8)), text)
+    for line in (hardware.read("/proc/self/mountinfo") or b"").splitlines():
+        before, _, after = line.partition(b" - ")
+        words = (before.split()[4], before.split()[2], *after.split()[:2])
+        yield Mount(*(os.fsdecode(unescaped(word)) for word in words))
 
 
 def mount_of(hardware: ReadOnlySystem, path: str) -> Mount | None:

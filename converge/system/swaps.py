@@ -1,9 +1,12 @@
 """What the running kernel swaps to, and telling it to begin and to end (swapon(8), proc_swaps(5))."""
 
+import os
+
 from attrs import frozen
 
 from converge.errors import Later
-from converge.system import ReadOnlySystem, System, disks
+from converge.system import ReadOnlySystem, System
+from converge.system.base import unescaped
 
 KIB = 1024
 PAGES_OUT = 600.0
@@ -23,13 +26,13 @@ class Swap:
 
 def active(system: ReadOnlySystem) -> tuple[Swap, ...]:
     """All that the machine swaps to, whatever the root."""
-    lines = (system.hardware.read("/proc/swaps") or b"").decode(errors="surrogateescape").splitlines()[1:]
+    lines = (system.hardware.read("/proc/swaps") or b"").splitlines()[1:]
     return tuple(_swap(line.split()) for line in lines)
 
 
-def _swap(words: list[str]) -> Swap:
+def _swap(words: list[bytes]) -> Swap:
     path, kind, size, used, priority = words[0], *words[-4:]
-    return Swap(disks.unescaped(path), kind == "partition", int(size) * KIB, int(used) * KIB, int(priority))
+    return Swap(os.fsdecode(unescaped(path)), kind == b"partition", int(size) * KIB, int(used) * KIB, int(priority))
 
 
 def active_at(system: ReadOnlySystem, path: str) -> Swap | None:
