@@ -32,6 +32,12 @@ def parse_size(text: str) -> int:
     return size
 
 
+def size_words(size: int) -> str:
+    """A size in the largest unit that divides it, such as `4 GiB`: exact, so that two that differ are told apart."""
+    unit = next((name for name, bytes_ in reversed(UNITS.items()) if size and size % bytes_ == 0), "B")
+    return f"{size // UNITS.get(unit, 1)} {unit}"
+
+
 @cache
 def version_key(version: Version) -> VersionKey:
     """What versions compare by, in the order of the UAPI version format (specification UAPI.10).

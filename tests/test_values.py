@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from converge.model import Version
-from converge.values import parse_size, version_key
+from converge.values import parse_size, size_words, version_key
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,15 @@ from converge.values import parse_size, version_key
 )
 def test_sizes_are_bytes(text: str, size: int) -> None:
     assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 B"), (1, "1 B"), (1025, "1025 B"), (1 << 10, "1 KiB"), (1173 << 20, "1173 MiB"), (4 << 30, "4 GiB")],
+)
+def test_a_size_is_told_exactly(size: int, words: str) -> None:
+    assert size_words(size) == words
+    assert parse_size(words) == size
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ class _Reader:
             return used
         expected, found = _json_types(wanted), type_.json_type
         if expected and found is not None and found not in expected:
-            words = " or ".join(_JSON_WORDS[name] for name in sorted(expected))
+            words = "a size" if wanted.get("x-size") else " or ".join(_JSON_WORDS[name] for name in sorted(expected))
             hint = f"write an expression that comes to {words}"
             self._wrong_type(path, f"'{path[-1]}' takes {words}, not {_JSON_WORDS[found]}", hint)
         return used
@@ -213,10 +213,10 @@ def _at(wanted: Mapping[str, Any], key: str | int) -> Mapping[str, Any]:
 
 
 def _json_types(wanted: Mapping[str, Any]) -> frozenset[str]:
-    """What a value may be; a schema that accepts text only so that an expression can stand there takes no text."""
+    """What a value may come to: text is no such thing where it only stands for an expression, or is a size."""
     named = wanted.get("type", [])
     types = frozenset([named] if isinstance(named, str) else named)
-    return types - {"string"} if wanted.get("pattern") == EXPRESSION else types
+    return types - {"string"} if wanted.get("pattern") == EXPRESSION or wanted.get("x-size") else types
 
 
 def _literal(value: Value) -> Type:

@@ -35,6 +35,7 @@ from converge.system.base import shown
 from converge.system.store import address_of, path_of
 from converge.system.text import Lines, numbers_at, places_of
 from converge.system.text.envfile import Envfile
+from converge.values import parse_size
 
 Params = Mapping[str, Any]  # of Value and Asset; a provider's attrs converters narrow them
 Spec = TypeVar("Spec")
@@ -148,6 +149,14 @@ def compare(desired: Mapping[str, Value], state: object) -> tuple[Change, ...]:
     return tuple(
         Change(name, live[name], desired[name]) for name in live if name in desired and live[name] != desired[name]
     )
+
+
+def size_in_bytes(value: int | str) -> int:
+    """A parameter that is a size: a number of bytes, or text such as `8GiB`; ProviderError for other text."""
+    try:
+        return value if isinstance(value, int) else parse_size(value)
+    except ValueError as error:
+        raise ProviderError(f"'{shown(str(value))}' is no size", hint=str(error)) from None
 
 
 def content(system: ReadOnlySystem, asked: bytes | None, address: str) -> bytes:

@@ -9,7 +9,10 @@ from typing import Any, TextIO, TypeAlias
 from attrs import define, field
 
 from converge.diagnostics import Mark
+from converge.model import Change
+from converge.schema import sizes
 from converge.system.secrets import LEFT_OUT, is_digest
+from converge.values import size_words
 
 Span: TypeAlias = tuple[str, str]
 """Text, and its style in rich's words ("bold red"); the empty style is plain."""
@@ -67,6 +70,17 @@ def brief(value: object, cells: int = VALUE_WIDTH) -> str:
     if isinstance(value, str):
         return LEFT_OUT if is_digest(value) else _brief_text(value, cells)
     return shorten(_literal(value), cells)
+
+
+def before_and_after(type_: str, change: Change, cells: int = VALUE_WIDTH) -> tuple[str, str]:
+    """The values before and after a change, for a person; of two secrets it is said that they differ."""
+    tell = _brief_size if change.field in sizes(type_) else brief
+    differing = is_digest(change.before) and is_digest(change.after)
+    return tell(change.before, cells), "(another secret)" if differing else tell(change.after, cells)
+
+
+def _brief_size(value: object, cells: int) -> str:
+    return size_words(value) if isinstance(value, int) else brief(value, cells)
 
 
 def shown(value: Any) -> Any:  # noqa: ANN401  (whatever JSON holds)

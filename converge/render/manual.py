@@ -113,6 +113,8 @@ def _kind(schema: Schema) -> str:
     """What may be written there, in a word or as its choices."""
     if schema.get("x-secret") is True:
         return "secret"
+    if schema.get("x-size"):
+        return "size"
     choices = schema.get("enum") or schema.get("else", {}).get("enum")
     if choices:
         return " | ".join("unset" if choice is None else _yaml(choice) for choice in choices)

@@ -7,7 +7,7 @@ from converge.ledger import Ledger, Ledgers, Memory
 from converge.model import Entry
 from converge.model import Status as EntryStatus
 from converge.plan import Step
-from converge.render.base import Line, brief, pad, plural, safe, shown, width
+from converge.render.base import Line, before_and_after, pad, plural, safe, shown, width
 from converge.status import Remembered, Status
 
 STYLES = {EntryStatus.FAILED: "bold red", EntryStatus.BLOCKED: "bold red", EntryStatus.OWED: "yellow"}
@@ -125,7 +125,8 @@ def _told(entry: Entry) -> str:
 def _drifted(step: Step) -> Iterator[Line]:
     yield ("  drifted  ", "bold yellow"), (f"  {safe(step.id)}", "bold"), (f"  {step.type}", "dim")
     for change in step.changes:
-        yield ((f"      {safe(change.field)}: {brief(change.after)} -> {brief(change.before)}", ""),)
+        before, after = before_and_after(step.type, change)
+        yield ((f"      {safe(change.field)}: {after} -> {before}", ""),)
 
 
 def _memory(ledger: Ledger) -> Iterator[Line]:

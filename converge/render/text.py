@@ -14,7 +14,7 @@ from converge.render.base import (
     Line,
     Sources,
     Span,
-    brief,
+    before_and_after,
     pad,
     plain,
     plural,
@@ -23,7 +23,6 @@ from converge.render.base import (
     width,
     wrapped,
 )
-from converge.system.secrets import is_digest
 
 if TYPE_CHECKING:  # the engine is heavy, and errors are told by verbs without it
     from converge.engine import Run, StepResult
@@ -252,33 +251,25 @@ def _details(step: Step, columns: int | None, *, verbose: bool) -> Iterator[Line
     changes = [change for change in step.changes if change.field != "ensure" or step.action is Action.CHANGE]
     names = max((len(change.field) for change in (*changes, *step.kept)), default=0) + 1
     room = VALUE_WIDTH if columns is None else max(16, (columns - names - 12) // 2)
-    before = max((width(brief(change.before, room)) for change in changes), default=0)
+    values = {change.field: before_and_after(step.type, change, room) for change in (*changes, *step.kept)}
+    before = max((width(values[change.field][0]) for change in changes), default=0)
     for change in changes:
-        yield from _change(change, names, before, room)
+        yield _change(change, names, pad(values[change.field][0], before), values[change.field][1])
     for change in step.kept:
-        yield (f"      {safe(change.field) + ':':<{names}} ", "dim"), *_kept(change, room)
+        yield (f"      {safe(change.field) + ':':<{names}} ", "dim"), *_kept(*values[change.field])
     if step.why and (changes or step.decision in TROUBLED):
         yield from _below(f"why: {step.why}", "dim italic", columns)
     if verbose:
         yield ((f"      {safe(step.source.filename)}:{step.source.line}", "dim"),)
 
 
-def _change(change: Change, names: int, before: int, room: int) -> Iterator[Line]:
-    yield (
-        (f"      {safe(change.field) + ':':<{names}} ", ""),
-        (pad(brief(change.before, room), before), "red"),
-        (" -> ", "dim"),
-        (_after(change, room), "green"),
-    )
+def _change(change: Change, names: int, before: str, after: str) -> Line:
+    field = f"      {safe(change.field) + ':':<{names}} "
+    return (field, ""), (before, "red"), (" -> ", "dim"), (after, "green")
 
 
-def _after(change: Change, room: int) -> str:
-    """The value after; of two secrets it is said that they differ."""
-    return "(another secret)" if is_digest(change.before) and is_digest(change.after) else brief(change.after, room)
-
-
-def _kept(change: Change, room: int) -> Line:
-    return (brief(change.before, room), "cyan"), (" kept, not ", "dim"), (brief(change.after, room), "dim")
+def _kept(before: str, after: str) -> Line:
+    return (before, "cyan"), (" kept, not ", "dim"), (after, "dim")
 
 
 def _aftermath(result: "StepResult") -> Line:

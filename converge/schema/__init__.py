@@ -19,6 +19,7 @@ from converge.schema.base import (
     named,
     read,
     references,
+    sizes,
     third_party_types,
     types,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "named",
     "read",
     "references",
+    "sizes",
     "third_party_types",
     "types",
 ]

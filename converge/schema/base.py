@@ -122,8 +122,17 @@ def defaults(type_: str) -> tuple[OnUserChange, OnAdopt]:
 
 def references(type_: str) -> tuple[str, ...]:
     """The parameters of a type that name resources, after whose changes it does something."""
-    parameters = (find(type_) or {}).get("definitions", {}).get("with", {}).get("properties", {})
-    return tuple(name for name, each in parameters.items() if each.get("x-references"))
+    return _marked(find(type_), "with", "x-references")
+
+
+def sizes(type_: str) -> tuple[str, ...]:
+    """The state fields of a type that are sizes in bytes."""
+    return _marked(usable(type_), "state", "x-size")
+
+
+def _marked(schema: Schema | None, part: str, mark: str) -> tuple[str, ...]:
+    properties = (schema or {}).get("definitions", {}).get(part, {}).get("properties", {})
+    return tuple(name for name, each in properties.items() if each.get(mark))
 
 
 def _read(path: str) -> Schema:
