@@ -81,10 +81,10 @@ def _run(request: "Request", plan: "SavedPlan | None") -> "Run":
     from converge.render import json
     from converge.request import prepare
     from converge.system import lock
+    from converge.system.sysroot import composed
 
     progress = _Progress()
-    system = _watched_system(request, progress.heard)
-    with lock(system):
+    with composed(request.root) as root, lock(system := _watched_system(root, request, progress.heard)):
         made, planner = prepare(request, system.read_only())
         if plan:
             saved.require_fit(plan, json.plan(made))
@@ -95,7 +95,7 @@ def _run(request: "Request", plan: "SavedPlan | None") -> "Run":
             progress.clear()
 
 
-def _watched_system(request: "Request", heard: Callable[[str], None]) -> "System":
+def _watched_system(root: str, request: "Request", heard: Callable[[str], None]) -> "System":
     """A system that tells `heard` what the commands say that it runs."""
     from converge.system import CommandResult, System
 
@@ -109,7 +109,7 @@ def _watched_system(request: "Request", heard: Callable[[str], None]) -> "System
         ) -> CommandResult:
             return super().run(argv, on_output=on_output or heard, **options)
 
-    return WatchedSystem(request.root, this_hardware=request.this_hardware)
+    return WatchedSystem(root, this_hardware=request.this_hardware)
 
 
 class _Progress:

@@ -28,8 +28,10 @@ def facts(
         from converge.render import facts as render
         from converge.request import gather_facts
         from converge.system import ReadOnlySystem
+        from converge.system.sysroot import composed
 
         given = base.given_facts(facts) if facts else {}
-        found = gather_facts(names, ReadOnlySystem(root, this_hardware=this_hardware), given)
+        with composed(root) as path:
+            found = gather_facts(names, ReadOnlySystem(path, this_hardware=this_hardware), given)
         output.write(lambda: render.document(found), lambda: render.lines(found))
     return ExitCode.OK

@@ -25,8 +25,10 @@ def show(
         from converge.ledger import Ledgers
         from converge.render import memory
         from converge.system import ReadOnlySystem
+        from converge.system.sysroot import composed
 
-        found = Ledgers.load(ReadOnlySystem(root))
+        with composed(root) as path:
+            found = Ledgers.load(ReadOnlySystem(path))
         output.write(lambda: memory.ledgers_document(found), lambda: memory.ledgers(found))
     return ExitCode.OK
 
@@ -45,11 +47,11 @@ def baseline(
     from converge.engine import mend
     from converge.request import prepare
     from converge.system import System, lock
+    from converge.system.sysroot import composed
 
     event, phase = base.EventChoice.REFRESH, base.PhaseChoice.ONLINE
     request = base.request(product, root, products, event, phase, settings, facts, this_hardware=this_hardware)
-    system = System(root, this_hardware=this_hardware)
-    with lock(system):
+    with composed(root) as path, lock(system := System(path, this_hardware=this_hardware)):
         plan, planner = prepare(request, system.read_only())
         ids = mend.baseline(id_, plan.steps, planner.ledgers, system)
     typer.echo(f"baselined {', '.join(ids)}")
@@ -62,9 +64,9 @@ def forget(id_: Id, root: base.RootOption = "/") -> ExitCode:
     from converge.engine import mend
     from converge.ledger import Ledgers
     from converge.system import System, lock
+    from converge.system.sysroot import composed
 
-    system = System(root)
-    with lock(system):
+    with composed(root) as path, lock(system := System(path)):
         mend.forget(id_, Ledgers.load(system.read_only()), system)
     typer.echo(f"forgot {id_}")
     return ExitCode.OK

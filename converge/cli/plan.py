@@ -33,12 +33,13 @@ def plan(
         from converge.render import json, text
         from converge.request import prepare
         from converge.system import ReadOnlySystem
+        from converge.system.sysroot import composed
 
         request = base.request(product, root, products, event, phase, settings, facts, this_hardware=this_hardware)
         if out:  # a saved plan names files, and is compared from another folder
             request = request.absolute()
-        system = ReadOnlySystem(request.root, this_hardware=this_hardware)
-        made, _ = prepare(request, system)
+        with composed(request.root) as path:
+            made, _ = prepare(request, ReadOnlySystem(path, this_hardware=this_hardware))
         if out:
             saved.save(out, request, made.product, json.plan(made))
         output.write(lambda: json.plan(made), lambda: text.plan(made, columns=output.columns, verbose=verbose))

@@ -23,10 +23,12 @@ def status(
         from converge.render import memory
         from converge.request import prepare
         from converge.system import ReadOnlySystem
+        from converge.system.sysroot import composed
 
         event, phase = base.EventChoice.REFRESH, base.PhaseChoice.ONLINE
         request = base.request(product, root, products, event, phase, settings, facts, this_hardware=this_hardware)
-        plan, planner = prepare(request, ReadOnlySystem(root, this_hardware=this_hardware))
+        with composed(root) as path:
+            plan, planner = prepare(request, ReadOnlySystem(path, this_hardware=this_hardware))
         found = status.status(plan, planner.ledgers)
         output.write(
             lambda: memory.status_document(found, planner.ledgers),

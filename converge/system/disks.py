@@ -22,18 +22,26 @@ _LAYERS = 8
 
 @frozen
 class Mount:
-    """A line of proc_pid_mountinfo(5); `device` is major:minor."""
+    """A line of proc_pid_mountinfo(5); `device` is major:minor, `root` what of its file system is mounted."""
 
-    point: str
     device: str
+    root: str
+    point: str
     filesystem: str
     source: str
+    options: str
+    """Those of the file system itself."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the file system, or of a subvolume, is mounted, and not a folder in it."""
+        return self.root == "/" or f"subvol={self.root}" in self.options.split(",")
 
 
 def mounts(hardware: ReadOnlySystem) -> Iterator[Mount]:
     for line in (hardware.read("/proc/self/mountinfo") or b"").splitlines():
         before, _, after = line.partition(b" - ")
-        words = (before.split()[4], before.split()[2], *after.split()[:2])
+        words = (*before.split()[2:5], *after.split()[:3])
         yield Mount(*(os.fsdecode(unescaped(word)) for word in words))
 
 
@@ -63,18 +71,18 @@ def node_of(device: str) -> str:
 
 
 def root_device(hardware: ReadOnlySystem, root: str) -> str | None:
-    """The device under a root, by its path on the host; under its /sysroot where an image composes it (ostree)."""
+    """The device under a root, by its path on the host; that at /sysroot where the root is composed (ostree)."""
     found = root_mount(hardware, root)
     return device_of(hardware, found) if found else None
 
 
 def root_mount(hardware: ReadOnlySystem, root: str) -> Mount | None:
-    """The mount that brings the device under a root."""
-    for path in (root.rstrip("/") or "/", f"{root.rstrip('/')}/sysroot"):
-        mount = mount_of(hardware, path)
-        if mount is not None and device_of(hardware, mount) is not None:
-            return mount
-    return None
+    """The mount that brings the device under a root; it may stand above the root."""
+    sysroot = f"{root.rstrip('/')}/sysroot"
+    found = [mount_of(hardware, sysroot), mount_of(hardware, root.rstrip("/") or "/")]
+    if found[0] and found[0].point != sysroot:
+        found.reverse()
+    return next((mount for mount in found if mount and device_of(hardware, mount)), None)
 
 
 def disk_of(hardware: ReadOnlySystem, device: str) -> str:
@@ -118,7 +126,7 @@ def require_own_disk(system: ReadOnlySystem) -> None:
     if system.live:
         return
     mount = root_mount(system.hardware, system.root)
-    if mount is None or mount.point not in (system.root, f"{system.root}/sysroot"):
+    if mount is None or mount.point not in (system.root, f"{system.root}/sysroot") or not mount.is_whole:
         hint = "mount the disk of the machine to be, and name the place by --root"
         raise ProviderError(f"{system.root} is no place where a disk is mounted", hint=hint)
     if root_disk(system.hardware, system.root) == _host_disk(system.hardware):

@@ -13,13 +13,7 @@ from typing import NoReturn
 
 from converge.errors import ConvergeError, ProviderError
 from converge.system.base import Root
-
-SYSROOT = "/sysroot"
-
-_CLONE_NEWNS = 0x20000
-"""unshare(2)."""
-_MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x20, 0x1000, 0x4000, 0x40000
-"""mount(2)."""
+from converge.system.sysroot.base import BIND, PRIVATE, RECURSIVE, REMOUNT, SYSROOT, leave, mount
 
 
 def is_read_only(root: Root, path: str, *, follow: bool = True) -> bool:
@@ -72,17 +66,12 @@ def _tell(writing: int, message: str, hint: str | None) -> None:
 
 def _make_writable() -> None:
     """Give this process mounts of its own, cut /sysroot off from the others' and remount it; not its file system."""
-    _call("unshare", _CLONE_NEWNS)
-    for flags in (_MS_REC | _MS_PRIVATE, _MS_REMOUNT | _MS_BIND):
-        _call("mount", None, SYSROOT.encode(), None, flags, None)
-
-
-def _call(name: str, *arguments: int | bytes | None) -> None:
-    import ctypes  # slow to import, and hardly ever of use
-
-    words = [ctypes.c_ulong(each) if isinstance(each, int) else each for each in arguments]
-    if getattr(ctypes.CDLL(None, use_errno=True), name)(*words):
+    try:
+        leave()
+        for flags in (RECURSIVE | PRIVATE, REMOUNT | BIND):
+            mount(None, SYSROOT, flags)
+    except OSError as error:
         raise ProviderError(
-            f"{SYSROOT} is mounted read-only and cannot be made writable: {name}: {os.strerror(ctypes.get_errno())}",
+            f"{SYSROOT} is mounted read-only and cannot be made writable: {error.strerror}",
             hint="run converge as root, and in no container",
-        )
+        ) from error

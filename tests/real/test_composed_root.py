@@ -1,0 +1,110 @@
+"""An ostree sysroot, or a deployment in it, as the root: all ends up where the booted system will look for it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real import ostreesysroot
+from tests.real.livebox import livebox, needs_livebox
+from tests.real.ostreesysroot import Sysroot, needs_ostree
+
+pytestmark = needs_ostree
+
+MANIFEST = """\
+converge: 1
+product: test
+resources:
+  settings: {type: file, apply: always, with: {path: /etc/app.conf, content: "x\\n"}}
+  data: {type: file, apply: always, with: {path: /var/lib/app/data, content: "y\\n"}}
+  os-remote: {type: ostree-remote, apply: always, with: {name: os, url: "https://example.org/os"}}
+"""
+
+
+@pytest.fixture
+def sysroot(tmp_path: Path) -> Iterator[Sysroot]:
+    (tmp_path / "test.yaml").write_text(MANIFEST)
+    with ostreesysroot.made(tmp_path) as made:
+        yield made
+
+
+def converge(sysroot: Sysroot, verb: str, root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    manifest = sysroot.path.with_name("test.yaml")
+    argv = [sys.executable, "-m", "converge", verb, str(manifest), "--root", str(root), *words]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+def test_what_is_installed_lies_where_the_booted_system_looks_for_it(sysroot: Sysroot) -> None:
+    mounts = Path("/proc/self/mountinfo").read_text()
+    done = converge(sysroot, "apply", sysroot.path, "--event", "install")
+    assert (done.returncode, done.stdout.splitlines()[-1][:17]) == (0, "Applied: 3 added,"), done
+    shared = sysroot.path / "ostree/deploy/os/var"
+    assert (sysroot.deployment / "etc/app.conf").read_text() == "x\n"
+    assert (shared / "lib/app/data").read_text() == "y\n"
+    assert "example.org/os" in (sysroot.path / "ostree/repo/config").read_text()
+    assert (sysroot.deployment / "etc/converge/ledger.json").exists()
+    assert (shared / "lib/converge/ledger.json").exists()
+    assert list((sysroot.deployment / "var").iterdir()) == []
+    assert list((sysroot.deployment / "sysroot").iterdir()) == []
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+
+
+def test_a_second_run_changes_nothing_whichever_way_the_deployment_is_named(sysroot: Sysroot) -> None:
+    assert converge(sysroot, "apply", sysroot.path, "--event", "install").returncode == 0
+    for root in (sysroot.path, sysroot.deployment):
+        planned = converge(sysroot, "plan", root, "--detailed-exitcode")
+        assert (planned.returncode, planned.stderr) == (0, ""), planned
+
+
+def test_the_deployment_that_boots_next_is_the_one_worked_on(sysroot: Sysroot) -> None:
+    first = sysroot.deployment
+    assert sysroot.deploy().returncode == 0
+    assert sysroot.deployment != first
+    assert converge(sysroot, "apply", sysroot.path, "--event", "install").returncode == 0
+    assert (sysroot.deployment / "etc/app.conf").exists()
+    assert not (first / "etc/app.conf").exists()
+
+
+def test_of_two_deployments_the_other_one_finds_what_they_share_in_place(sysroot: Sysroot) -> None:
+    first = sysroot.deployment
+    assert sysroot.deploy().returncode == 0
+    assert converge(sysroot, "apply", sysroot.path, "--event", "install").returncode == 0
+    done = converge(sysroot, "apply", first)
+    assert done.returncode == 0, done
+    assert done.stdout.splitlines()[-1].startswith("Applied: 1 added, 0 changed, 0 removed;")
+    assert (first / "etc/app.conf").exists()
+
+
+def test_a_sysroot_without_a_deployment(tmp_path: Path) -> None:
+    sysroot = Sysroot(tmp_path / "sysroot")
+    sysroot.path.mkdir()
+    (tmp_path / "test.yaml").write_text(MANIFEST)
+    assert sysroot.ostree("admin", "init-fs", str(sysroot.path)).returncode == 0
+    failed = converge(sysroot, "plan", sysroot.path)
+    assert failed.returncode == 1
+    assert f"no deployment of {sysroot.path} is set up to boot" in failed.stderr
+
+
+@needs_livebox
+def test_the_running_systems_own_sysroot_is_refused(sysroot: Sysroot) -> None:
+    with livebox() as box:
+        box.run(
+            ["sh", "-c", f"mkdir /ostree && mount --bind {sysroot.path}/ostree /ostree && touch /run/ostree-booted"]
+        )
+        refused = box.converge("apply", str(sysroot.path.with_name("test.yaml")), "--root", str(sysroot.path))
+    assert refused.returncode == 1
+    assert "is the running system's" in refused.stderr
+    assert "leave out --root" in refused.stderr
+    assert not (sysroot.deployment / "etc/app.conf").exists()
+
+
+def test_without_the_right_to_mount(sysroot: Sysroot) -> None:
+    manifest = sysroot.path.with_name("test.yaml")
+    argv = [sys.executable, "-m", "converge", "plan", str(manifest), "--root", str(sysroot.path)]
+    dropped = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", *argv]
+    failed = subprocess.run(dropped, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert "cannot mount what belongs to" in failed.stderr
+    assert "run converge as root" in failed.stderr
