@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.vm import ostree_disk
 from tests.vm.booted import Booted, booted
+from tests.vm.deployed import Deployed
 from tests.vm.tree import missing, tree
 
 Boot = Callable[[Mapping[str, str]], Booted]
@@ -22,3 +24,11 @@ def boot(debian: Path) -> Iterator[Boot]:
     """Boot a machine that has these files in it from the start."""
     with ExitStack() as machines:
         yield lambda files: machines.enter_context(booted(debian, files))
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> Deployed:
+    """A machine that ostree has deployed; it is off, and its disk is one's own."""
+    if why := ostree_disk.missing():
+        pytest.skip(why)
+    return Deployed.made(tmp_path)

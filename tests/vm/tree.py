@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,22 +25,30 @@ TOOLS = ("mmdebstrap", "nsenter", "systemd-nspawn", "unshare")
 
 def missing() -> str:
     """Why no tree can be built or booted here; empty where it can."""
+    return lacking(TOOLS)
+
+
+def lacking(tools: Iterable[str]) -> str:
     if os.geteuid() != 0:
         return "only root can boot a system"
     if sys.version_info[:2] != PYTHON:
         return f"the tests run on another Python than Debian {SUITE} has"
-    return ", ".join(f"there is no {tool}" for tool in TOOLS if not shutil.which(tool))
+    return ", ".join(f"there is no {tool}" for tool in tools if not shutil.which(tool))
 
 
 def tree() -> Path:
     """The folder of the tree, built where it is not there. No test changes it."""
-    recipe = " ".join((SUITE, *PACKAGES, *LEFT_OUT))
+    return cached(SUITE, (SUITE, *PACKAGES, *LEFT_OUT), _build)
+
+
+def cached(name: str, recipe: Iterable[str], build: Callable[[Path], None]) -> Path:
+    """What `build` makes at the path that it is given; one that was made by the same recipe is used again."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "converge-tests"
-    path = cache / f"{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    path = cache / f"{name}-{hashlib.sha256(' '.join(recipe).encode()).hexdigest()[:12]}"
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(cache / "lock"):
         if not path.exists():
-            _build(cache, path)
+            build(path)
     return path
 
 
@@ -51,12 +59,17 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _build(cache: Path, path: Path) -> None:
-    options = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    with tempfile.TemporaryDirectory(dir=cache, prefix="building-") as folder:
+def _build(path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix="building-") as folder:
         building = Path(folder) / "tree"
-        words = ["mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", *options, SUITE, str(building)]
-        done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=TIME_LIMIT)
-        if done.returncode:
-            pytest.fail(f"mmdebstrap failed: {done.stderr}", pytrace=False)
+        grow(building, PACKAGES)
         building.rename(path)
+
+
+def grow(path: Path, packages: Iterable[str], *options: str) -> None:
+    """Have mmdebstrap make a tree that has these packages."""
+    excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
+    words = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", *excluded, *options]
+    done = subprocess.run([*words, SUITE, str(path)], check=False, capture_output=True, text=True, timeout=TIME_LIMIT)
+    if done.returncode:
+        pytest.fail(f"mmdebstrap failed: {done.stderr}", pytrace=False)
