@@ -51,6 +51,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
     "user": {"audio": "apply", "radio": "apply", "stations": "apply"},
     "symlink": {"localtime": "apply"},
+    "swap": {"old-swapfile": "in-place", "swapfile": "owed"},
     "sysctl": {"forwarding": "apply", "strict-vlan": "apply", "no-old-swappiness": "in-place"},
     "systemd-unit": {
         "classroom": "apply",

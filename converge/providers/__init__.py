@@ -28,6 +28,7 @@ BUILTIN = {
     "network-connection": "converge.providers.network_connection",
     "ostree-remote": "converge.providers.ostree_remote",
     "permissions": "converge.providers.permissions",
+    "swap": "converge.providers.swap",
     "symlink": "converge.providers.symlink",
     "sysctl": "converge.providers.sysctl",
     "systemd-unit": "converge.providers.systemd_unit",

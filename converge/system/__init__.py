@@ -291,6 +291,17 @@ class System(ReadOnlySystem):
         """Delete everything in a folder for good, in the same way; a link is no folder."""
         moving.delete_contents(self._root, path)
 
+    def make_swap_file(self, path: str, size: int, *, no_copy_on_write: bool = False) -> None:
+        """Make a swap file of `size` bytes, which has all its blocks and a signature, where there is no file yet.
+
+        `no_copy_on_write` is for file systems that would otherwise never write in place (btrfs(5), swapfile support).
+        """
+
+        def sign(temporary: str) -> None:
+            self.run(["mkswap", "{root}" + temporary], view="beside").require()
+
+        files.allocate(self._root, path, size, no_copy_on_write=no_copy_on_write, fill=sign)
+
     def make_link(self, path: str, target: str) -> None:
         """Make a symbolic link, and missing folders; one that leads elsewhere is replaced, anything else refused."""
         files.make_link(self._root, path, target)

@@ -54,6 +54,8 @@ class FileStat:
     uid: int
     gid: int
     size: int
+    allocated: int
+    """How many bytes of it take room on the disk: fewer than `size` where it has holes."""
     links: int
     device: int
     inode: int
@@ -68,6 +70,7 @@ class FileStat:
             found.st_uid,
             found.st_gid,
             found.st_size,
+            found.st_blocks * 512,
             found.st_nlink,
             found.st_dev,
             found.st_ino,

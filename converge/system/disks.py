@@ -51,6 +51,56 @@ def mount_of(hardware: ReadOnlySystem, path: str) -> Mount | None:
     return max(reversed(holding), key=lambda mount: len(mount.point), default=None)
 
 
+@frozen
+class Space:
+    """Of a file system, in bytes: what it has in all, and what is free to users."""
+
+    total: int
+    free: int
+
+
+def space(system: ReadOnlySystem, path: str) -> Space:
+    """The room on the file system that a path of the root is on, or will be on."""
+    found = os.statvfs(_existing(system, path))
+    return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+
+
+def mount_under(system: ReadOnlySystem, path: str) -> Mount | None:
+    """The mount that a path of the root is on, or will be on."""
+    return mount_of(system.hardware, _existing(system, path))
+
+
+def _existing(system: ReadOnlySystem, path: str) -> str:
+    """Where the host has a path of the root, or the nearest folder above that is there."""
+    place = system.resolve(path)
+    while place != "/" and system.stat(place) is None:
+        place = place.rpartition("/")[0] or "/"
+    return system.root.rstrip("/") + place if place != "/" else system.root
+
+
+def spans_devices(system: ReadOnlySystem, mount: Mount) -> bool:
+    """Whether a btrfs is made of several devices, as /sys/fs/btrfs has it."""
+    device = device_of(system.hardware, mount)
+    name = device.rpartition("/")[2] if device else ""
+    (holding, *_) = [*system.hardware.glob(f"/sys/fs/btrfs/*/devices/{name}"), ""]
+    return len(system.hardware.list_folder(holding.rpartition("/")[0])) > 1 if holding else False
+
+
+def find(hardware: ReadOnlySystem, link: str, tag: str) -> str:
+    """The partition that a `tag` such as `LABEL=swap` names; `link` is where udev has it. ProviderError where none is.
+
+    Where udev does not run, or has not seen it yet, blkid(8) looks at all devices.
+    """
+    if hardware.stat(link):
+        return hardware.resolve(link)
+    asked = ["blkid", "--cache-file", "/dev/null", "--match-token", tag, "--output", "device"]
+    found = hardware.query(asked).stdout.split()
+    if len(found) != 1:
+        many = f"{len(found)} partitions have" if found else "no partition has"
+        raise ProviderError(f"{many} {tag}", hint="`lsblk --fs` shows what there is")
+    return found[0]
+
+
 def device_of(hardware: ReadOnlySystem, mount: Mount) -> str | None:
     """The device that is mounted; None for a file system that is on none."""
     if hardware.stat(f"/sys/dev/block/{mount.device}"):

@@ -1,8 +1,10 @@
 """Changing files and folders inside a root: atomically, durably, and never through a link swapped in on the way."""
 
 import errno
+import fcntl
 import os
 import stat
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -25,6 +27,8 @@ from converge.system.base import (
 NEW_FILE, NEW_FOLDER = 0o644, 0o755
 _TEMPORARY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_GET_FLAGS, _SET_FLAGS, _NO_COPY_ON_WRITE = 0x80086601, 0x40086602, 0x00800000
+"""Of ioctl_iflags(2), on machines of 64 bits."""
 _SIGNATURES_OF_CONTENT = frozenset(("security.ima", "security.evm"))
 
 Keep = Callable[[bytes], object]
@@ -180,6 +184,32 @@ def remove(root: Root, path: str, *, keep: Keep | None) -> None:
         with suppress(FileNotFoundError):
             os.unlink(place.name, dir_fd=place.folder)
         sync_folder(place.folder)
+
+
+def allocate(root: Root, path: str, size: int, *, no_copy_on_write: bool, fill: Callable[[str], object]) -> None:
+    """Make a file that only root can read and that has all its blocks, where there is nothing yet.
+
+    `fill` is given its path while it has another name. `no_copy_on_write`: the file system is told to write in place,
+    which can be done to an empty file only (chattr(1), attribute C).
+    """
+    with root.place("make", path, make_parents=NEW_FOLDER) as place:
+        root.refuse_default_folder(place.path)
+        if place.stat is not None:
+            raise ProviderError(f"{shown(path)} is there already")
+        with _temporary(place) as (name, descriptor):
+            if no_copy_on_write:
+                _write_in_place(descriptor)
+            os.posix_fallocate(descriptor, 0, size)
+            fill(f"{place.path.rpartition('/')[0]}/{name}")
+            os.fsync(descriptor)
+            os.rename(name, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+        sync_folder(place.folder)
+
+
+def _write_in_place(descriptor: int) -> None:
+    """Set FS_NOCOW_FL (ioctl_iflags(2))."""
+    flags = struct.unpack("l", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(struct.calcsize("l"))))[0]
+    fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("l", flags | _NO_COPY_ON_WRITE))
 
 
 def remove_folder(root: Root, path: str) -> None:

@@ -9,6 +9,9 @@ from converge.system import ReadOnlySystem, System
 from converge.system.base import unescaped
 
 KIB = 1024
+_SIGNATURE = b"SWAPSPACE2"
+_PAGES = (4096, 8192, 16384, 65536)
+_LARGEST_PAGE = _PAGES[-1]
 PAGES_OUT = 600.0
 """Seconds that it may take to bring back what is swapped out, from a slow disk."""
 
@@ -48,18 +51,24 @@ def available(system: ReadOnlySystem) -> int:
     return int(found) * KIB
 
 
-def require_leavable(system: ReadOnlySystem, swap: Swap) -> None:
-    """Later where memory, and what else is swapped to, would not hold what is in it."""
+def is_leavable(system: ReadOnlySystem, swap: Swap) -> bool:
+    """Whether memory, and what else is swapped to, would hold what is in it."""
     others = sum(each.size - each.used for each in active(system) if each.path != swap.path)
-    if swap.used > available(system) + others:
-        raise Later(f"{swap.path} cannot be left: memory would not hold what is in it", "idle")
+    return swap.used <= available(system) + others
+
+
+def is_signed(system: ReadOnlySystem, path: str) -> bool:
+    """Whether a file has the signature of a swap, which ends its first page, however large pages are."""
+    start = system.read_start(path, _LARGEST_PAGE) or b""
+    return any(start[page - len(_SIGNATURE) : page] == _SIGNATURE for page in _PAGES)
 
 
 def turn_off(system: System, path: str) -> None:
     """Have the machine no longer swap to a path of the host; where it does not, nothing happens."""
     swap = active_at(system, path)
     if swap is not None:
-        require_leavable(system, swap)
+        if not is_leavable(system, swap):
+            raise Later(f"{path} cannot be left now: memory would not hold what is swapped out to it", "idle")
         system.run(["swapoff", swap.path], view="machine", timeout=PAGES_OUT).require()
 
 

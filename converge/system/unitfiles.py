@@ -26,6 +26,20 @@ _SPECIFIER = re.compile(r"%([%inpN])")
 _LINKING = tuple(f".{suffix}" for suffix in _FOLDERS.values())
 
 
+def escaped(path: str) -> str:
+    """A path as the name of a unit has it (systemd.unit(5), systemd-escape --path)."""
+    parts = [part for part in path.split("/") if part] or ["/"]
+    text = "-".join("".join(_escaped(char) for char in part) for part in parts)
+    return f"\\x2e{text[1:]}" if text.startswith(".") else text
+
+
+def _escaped(char: str) -> str:
+    if char == "/":
+        return "-"
+    plain = char.isascii() and (char.isalnum() or char in ":_.")
+    return char if plain else "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
+
+
 @frozen
 class UnitFile:
     """A unit file where it was found; `of` is the unit that it describes, another one where the name is an alias."""

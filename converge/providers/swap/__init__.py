@@ -1,0 +1,116 @@
+"""What the machine swaps to: a file, or a partition that has been made for it.
+
+Owns the file and that the machine swaps to it now (the machine's domain), and what has it do so at each boot, with its
+priority: a `.swap` unit in /etc/systemd/system or a line in /etc/fstab (the deployment's). Of a partition it owns the
+latter, and that it is in use, but never what is on it.
+
+In use, a swap file can be neither written nor removed. So it is left first (swapoff(8)), which waits where memory would
+not hold what is in it. A file of another size is made anew: it then lies in one piece, and needs no more room.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from converge.errors import Later, ProviderError
+from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
+from converge.providers.base import ABSENT, PRESENT, Params, values
+from converge.providers.swap import boot, finding
+from converge.providers.swap.base import NEVER, SMALLEST, Spec, State, checked
+from converge.system import ReadOnlySystem, System, swaps
+from converge.values import size_words
+
+TYPE = "swap"
+GROUPS = (("ensure", "size"), ("at_boot", "priority", "discard"))
+
+
+def parse(params: Params) -> Spec:
+    return checked(params)
+
+
+def claims(spec: Spec) -> tuple[Claim, ...]:
+    kind, thing = ("path", spec.path) if spec.path else ("swap", spec.source)
+    wanted = {**_wanted(spec), **({} if spec.percent is None else {"size": None})}
+    if spec.ensure == PRESENT or spec.device:
+        wanted["active"] = spec.ensure == PRESENT
+    return tuple(Claim(kind, str(thing), name, value) for name, value in wanted.items())
+
+
+def _wanted(spec: Spec) -> dict[str, Value]:
+    """The fields that are asked for, but for what depends on the machine."""
+    ensure: dict[str, Value] = {} if spec.device else {"ensure": spec.ensure}
+    if spec.ensure == ABSENT:
+        return {**ensure, "at_boot": NEVER}
+    size: dict[str, Value] = {} if spec.size is None else {"size": spec.size}
+    settings = {"priority": spec.priority, "discard": spec.discard} if spec.at_boot != NEVER else {}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return {**ensure, **size, "at_boot": spec.at_boot, **given}
+
+
+def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol's)
+    of_file = Domain.MACHINE if spec.path else Domain.DEPLOYMENT
+    of_boot = dict.fromkeys(("at_boot", "priority", "discard"), Domain.DEPLOYMENT)
+    return {"ensure": of_file, "size": of_file, "active": of_file, **of_boot}
+
+
+def inspect(system: ReadOnlySystem, spec: Spec) -> State:
+    return finding.state(system, spec, boot.found(system, spec))
+
+
+def diff(spec: Spec, state: State) -> tuple[Change, ...]:
+    wanted = _wanted(spec)
+    if spec.percent is not None:
+        wanted["size"] = _share(spec, state.total)
+    if state.active is not None:
+        wanted["active"] = spec.ensure == PRESENT
+    changes = tuple(
+        Change(name, live, wanted[name])
+        for name in ("ensure", "size", "active", "at_boot", "priority", "discard")
+        if name in wanted and (live := getattr(state, name)) != wanted[name]
+    )
+    _refuse(spec, state, values(changes))
+    return changes
+
+
+def _share(spec: Spec, total: int) -> int:
+    """`percent` of the file system within its bounds, in whole MiB, so that it is the same at each run."""
+    share = total * (spec.percent or 0) // 100 // SMALLEST * SMALLEST
+    return max(spec.minimum or SMALLEST, min(share, spec.maximum or share))
+
+
+def _refuse(spec: Spec, state: State, after: Mapping[str, Any]) -> None:
+    """Errors, and Later, for changes that cannot be made; before any is made."""
+    if after and spec.ensure == PRESENT and state.what:
+        raise ProviderError(state.what, hint=finding.REMEDY)
+    if state.foreign_line and after.get("at_boot", spec.at_boot) == NEVER and "at_boot" in after:
+        hint = "remove it, or say `at_boot: fstab`"
+        raise ProviderError(f"/etc/fstab has a line for {spec.source} that is not converge's", hint=hint)
+    if state.full and state.active and ("size" in after or after.get("ensure") == ABSENT or "priority" in after):
+        raise Later(f"{spec.source} cannot be left now: memory would not hold what is swapped out to it", "idle")
+    size = after.get("size")
+    if size is not None and size + (spec.keep_free or 0) > state.free:
+        kept = f" and {size_words(spec.keep_free)} free beside it" if spec.keep_free else ""
+        room = size_words(state.free // SMALLEST * SMALLEST)
+        raise Later(f"{spec.path} would take {size_words(size)}{kept}, and there are {room}", "room")
+
+
+def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
+    after: dict[str, Any] = values(changes)
+    used = system.live and finding.in_use(system, spec) is not None
+    if used and ("size" in after or "priority" in after or after.get("active") is False):
+        swaps.turn_off(system, finding.place(system, spec))
+    if spec.path and (after.get("ensure") == ABSENT or "size" in after):
+        system.delete(spec.path)
+    if spec.path and after.get("size") is not None:
+        system.make_swap_file(spec.path, after["size"], no_copy_on_write=finding.filesystem(system, spec) == "btrfs")
+    if after.keys() & {"at_boot", "priority", "discard"}:
+        boot.change(system, spec, after)
+    if system.live and after.get("active", used and after.get("ensure") != ABSENT):
+        _turn_on(system, spec)
+    return (Effect(EffectKind.DAEMON_RELOAD),) if "at_boot" in after or "priority" in after else ()
+
+
+def _turn_on(system: System, spec: Spec) -> None:
+    if finding.in_use(system, spec) is None:
+        configured = boot.found(system, spec)
+        priority, discard = (configured.get(name, getattr(spec, name)) for name in ("priority", "discard"))
+        swaps.turn_on(system, finding.place(system, spec), priority=priority, discard=discard)

@@ -1,0 +1,100 @@
+"""The parameters and the state of a swap, and the names that it goes by."""
+
+from attrs import field, frozen
+from attrs.converters import optional
+
+from converge.errors import ProviderError
+from converge.providers.base import DERIVED, PRESENT, Params, checked_path, size_in_bytes
+
+UNIT, FSTAB, NEVER = "unit", "fstab", "never"
+PAGE = 4096
+SMALLEST = 1 << 20
+"""Bytes; mkswap(8) wants ten pages."""
+TAGS = {"LABEL": "label", "UUID": "uuid", "PARTLABEL": "partlabel", "PARTUUID": "partuuid"}
+"""What a partition can be named by (fstab(5)), and the folder of /dev/disk that udev keeps for it."""
+
+
+def _pages(value: int | str) -> int:
+    """Whole pages: the kernel swaps nothing else."""
+    return size_in_bytes(value) // PAGE * PAGE
+
+
+@frozen
+class Spec:
+    path: str | None = field(default=None, converter=optional(checked_path))
+    device: str | None = None
+    ensure: str = PRESENT
+    size: int | None = field(default=None, converter=optional(_pages))
+    percent: int | None = None
+    minimum: int | None = field(default=None, converter=optional(_pages))
+    maximum: int | None = field(default=None, converter=optional(_pages))
+    keep_free: int | None = field(default=None, converter=optional(_pages))
+    priority: int | None = None
+    discard: str | None = None
+    at_boot: str = UNIT
+
+    @property
+    def source(self) -> str:
+        """How fstab(5) names it."""
+        return self.path or str(self.device)
+
+    @property
+    def node(self) -> str:
+        """How a unit names it: by its path; that of a partition is a link that udev makes."""
+        if self.path:
+            return self.path
+        tag, _, value = self.source.partition("=")
+        return f"/dev/disk/by-{TAGS[tag]}/{_as_udev_writes(value)}"
+
+
+def _as_udev_writes(text: str) -> str:
+    """A label in the name of a link: what is no plain character is a number (udev_util_encode_string(3))."""
+    plain = "#+-.:=@_"
+    return "".join(
+        char if char.isalnum() or char in plain else "".join(f"\\x{byte:02x}" for byte in char.encode())
+        for char in text
+    )
+
+
+@frozen
+class State:
+    ensure: str | None
+    """None of a partition, which converge neither makes nor removes."""
+    size: int | None = None
+    active: bool | None = None
+    at_boot: str = NEVER
+    priority: int | None = None
+    discard: str | None = None
+    what: str = field(default="", metadata=DERIVED)
+    """Why nothing can be swapped to here; empty where that is not so."""
+    foreign_line: bool = field(default=False, metadata=DERIVED)
+    """/etc/fstab has a line for it that converge did not write."""
+    full: bool = field(default=False, metadata=DERIVED)
+    """More is swapped out to it than memory would hold."""
+    free: int = field(default=0, metadata=DERIVED)
+    """Bytes that the file could have."""
+    total: int = field(default=0, metadata=DERIVED)
+    """Bytes of the file system."""
+
+
+def checked(params: Params) -> Spec:
+    spec = Spec(**params)
+    if (spec.path is None) == (spec.device is None):
+        raise ProviderError("a swap is a file or a partition", hint="say `path`, or `device`, and not both")
+    for name in ("size", "percent", "minimum", "maximum", "keep_free"):
+        if spec.device and getattr(spec, name) is not None:
+            hint = "a partition is as large as it is: see `swap-partition`"
+            raise ProviderError(f"`{name}` is for a file, and `device` is a partition", hint=hint)
+    _check_size(spec)
+    return spec
+
+
+def _check_size(spec: Spec) -> None:
+    if spec.path and spec.ensure == PRESENT and (spec.size is None) == (spec.percent is None):
+        raise ProviderError("a swap file has a size", hint="say `size`, or `percent` of its file system, and not both")
+    if spec.percent is None and (spec.minimum, spec.maximum) != (None, None):
+        raise ProviderError("`minimum` and `maximum` are bounds of `percent`", hint="say `percent`, or leave them out")
+    if spec.minimum is not None and spec.maximum is not None and spec.minimum > spec.maximum:
+        raise ProviderError("`minimum` is more than `maximum`", hint="exchange them")
+    if spec.size is not None and spec.size < SMALLEST:
+        raise ProviderError(f"a swap file of {spec.size} bytes is of no use", hint="give it 1MiB at least")

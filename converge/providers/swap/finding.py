@@ -1,0 +1,90 @@
+"""What there is of a swap: the file or partition, whether it is in use, and what stands in the way of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from converge.errors import ProviderError
+from converge.providers.base import ABSENT, PRESENT
+from converge.providers.swap.base import Spec, State
+from converge.system import ReadOnlySystem, disks, swaps
+
+FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs")
+"""Those that the kernel can swap to a file of: it writes to the blocks past the file system (swapon(8))."""
+REMEDY = "name another place by `path` or `device`"
+
+
+def state(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:
+    """`configured` are the fields that tell what has the machine swap there at boot."""
+    return _of_file(system, spec, configured) if spec.path else _of_partition(system, spec, configured)
+
+
+def _of_file(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:
+    path = str(spec.path)
+    found = system.stat(path)
+    is_swap = found is not None and found.kind == "file" and swaps.is_signed(system, path)
+    size = min(found.size, found.allocated) if found and is_swap else None
+    space = disks.space(system, path)
+    return State(
+        ensure=PRESENT if is_swap else ABSENT,
+        size=size,
+        what=f"{path} is there, and is no swap file" if found and not is_swap else _unfit(system, path),
+        free=space.free + (found.allocated if found and is_swap else 0),
+        total=space.total,
+        **_activity(system, spec),
+        **configured,
+    )
+
+
+def _unfit(system: ReadOnlySystem, path: str) -> str:
+    """Why a file system takes no swap file; empty where it does."""
+    mount = disks.mount_under(system, path)
+    if mount is None or mount.filesystem not in FILE_SYSTEMS:
+        kind = mount.filesystem if mount else "unknown"
+        return f"{path} would be on a file system that takes no swap files ({kind}; ext4, xfs and btrfs do)"
+    if mount.filesystem == "btrfs" and disks.spans_devices(system, mount):
+        return f"{path} would be on a btrfs of several devices, which takes no swap files"
+    return ""
+
+
+def _of_partition(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:
+    activity = _activity(system, spec)
+    return State(
+        ensure=None,
+        what=_unusable(system, spec) if system.live and not activity["active"] else "",
+        **activity,
+        **configured,
+    )
+
+
+def _unusable(system: ReadOnlySystem, spec: Spec) -> str:
+    try:
+        node = place(system, spec)
+    except ProviderError as error:
+        return error.message
+    kind = system.query(["blkid", "--probe", "--match-tag", "TYPE", "--output", "value", node]).stdout.strip()
+    return "" if kind == "swap" else f"{spec.device} ({node}) holds {kind or 'nothing'}, and no swap"
+
+
+def _activity(system: ReadOnlySystem, spec: Spec) -> dict[str, Any]:
+    """The state fields about the running machine; unknown under a foreign root, which swaps to nothing."""
+    if not system.live:
+        return {"active": None}
+    used = in_use(system, spec)
+    return {"active": used is not None, "full": used is not None and not swaps.is_leavable(system, used)}
+
+
+def in_use(system: ReadOnlySystem, spec: Spec) -> swaps.Swap | None:
+    try:
+        return swaps.active_at(system, place(system, spec))
+    except ProviderError:  # a partition that is not there is not in use
+        return None
+
+
+def place(system: ReadOnlySystem, spec: Spec) -> str:
+    """The path of the file or device; ProviderError where there is no such partition, or more than one."""
+    return spec.path or disks.find(system.hardware, spec.node, str(spec.device))
+
+
+def filesystem(system: ReadOnlySystem, spec: Spec) -> str:
+    mount = disks.mount_under(system, str(spec.path))
+    return mount.filesystem if mount else ""
