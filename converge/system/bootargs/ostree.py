@@ -90,6 +90,14 @@ def _next(system: ReadOnlySystem) -> Deployment:
 
 
 def _first(system: ReadOnlySystem) -> Deployment:
+    found = _deployed(system)
+    if not found:
+        raise ProviderError(f"there is no entry of ostree in {ENTRIES}", hint="let `ostree admin deploy` make one")
+    return found[0]
+
+
+def _deployed(system: ReadOnlySystem) -> list[Deployment]:
+    """Those that have an entry, in the order of booting."""
     found = []
     for path in system.glob(f"{ENTRIES}/ostree-*.conf"):
         entry = _entry(system, path)
@@ -98,9 +106,7 @@ def _first(system: ReadOnlySystem) -> Deployment:
         if links:
             rest = tuple(written for written in arguments if not written.startswith(_OURS))
             found.append((int(entry.get("version") or 0), Deployment(system.resolve(links[0]), rest)))
-    if not found:
-        raise ProviderError(f"there is no entry of ostree in {ENTRIES}", hint="let `ostree admin deploy` make one")
-    return max(found, key=lambda each: each[0])[1]
+    return [each for _, each in sorted(found, key=lambda pair: -pair[0])]
 
 
 def _entry(system: ReadOnlySystem, path: str) -> Mapping[str, str]:
@@ -111,18 +117,25 @@ def _entry(system: ReadOnlySystem, path: str) -> Mapping[str, str]:
 
 
 def _staged(system: ReadOnlySystem, here: str) -> Deployment | None:
+    """What is staged; without arguments of its own it gets those of the deployment whose /etc it gets."""
     data = system.read(ostree.STAGED) if system.live else None
     if data is None:
         return None
     try:
         found = dictionary(data)
-        target, arguments = found["target"], found["kargs"]
-        if isinstance(target, Mapping) and isinstance(arguments, tuple):
-            folder = f"{here.split('/deploy/')[0]}/deploy/{target['osname']}/deploy/{target['name']}"
-            return Deployment(folder, arguments, staged=True)
-    except (KeyError, ValueError):
-        pass
-    raise ProviderError(f"{ostree.STAGED} cannot be read", hint="reboot, so that what is staged is deployed")
+        target, source = (_folder(found[name], here) for name in ("target", "merge-deployment"))
+    except (KeyError, ValueError) as error:
+        hint = "reboot, so that what is staged is deployed"
+        raise ProviderError(f"{ostree.STAGED} cannot be read", hint=hint) from error
+    arguments = found.get("kargs")
+    inherited = (each.arguments for each in _deployed(system) if each.folder == source)
+    return Deployment(target, arguments if isinstance(arguments, tuple) else next(inherited, ()), staged=True)
+
+
+def _folder(deployment: object, here: str) -> str:
+    """The folder of a deployment by its names; `here` is another one's."""
+    names = deployment if isinstance(deployment, Mapping) else {}
+    return f"{here.split('/deploy/')[0]}/deploy/{names['osname']}/deploy/{names['name']}"
 
 
 def _deploy(system: System, target: Deployment, arguments: Part, *how: str) -> None:
