@@ -29,6 +29,7 @@ TIME_LIMIT = 900.0
 """Seconds: everything that was written is synchronized to the disk, and /etc is copied."""
 
 _OURS = "ostree="
+_OVERLAYS, _STAGED_OVERLAYS = "/ostree/initramfs-overlays/", "/run/ostree/staged-initrds"
 _TRANSIENT = "libostree-transient"
 """The group of an origin that holds for one deployment only, such as that it is pinned."""
 
@@ -39,6 +40,8 @@ class Deployment:
 
     folder: str
     arguments: Part
+    overlays: tuple[str, ...] = ()
+    """Paths of what is laid over its initial RAM disk."""
     staged: bool = False
 
     @property
@@ -105,22 +108,33 @@ def _first(system: ReadOnlySystem) -> Deployment:
 
 def _deployed(system: ReadOnlySystem) -> list[Deployment]:
     """Those that have an entry, in the order of booting."""
-    found = []
-    for path in system.glob(f"{ENTRIES}/ostree-*.conf"):
-        entry = _entry(system, path)
-        arguments = split(entry.get("options", ""))
-        links = [written.removeprefix(_OURS) for written in arguments if written.startswith(_OURS)]
-        if links:
-            rest = tuple(written for written in arguments if not written.startswith(_OURS))
-            found.append((int(entry.get("version") or 0), Deployment(system.resolve(links[0]), rest)))
+    entries = (_entry(system, path) for path in system.glob(f"{ENTRIES}/ostree-*.conf"))
+    found = [(int(entry.get("version", ["0"])[0]), made) for entry in entries if (made := _of_entry(system, entry))]
     return [each for _, each in sorted(found, key=lambda pair: -pair[0])]
 
 
-def _entry(system: ReadOnlySystem, path: str) -> Mapping[str, str]:
-    """The lines of a boot loader entry (UAPI.1), by their keys."""
-    text = (system.read(path) or b"").decode("utf-8", "surrogateescape")
-    words = [line.partition(" ") for line in text.splitlines() if not line.startswith("#")]
-    return {key: value.strip() for key, _, value in words}
+def _entry(system: ReadOnlySystem, path: str) -> Mapping[str, Sequence[str]]:
+    """The values in a boot loader entry by their keys (UAPI.1); some may be there several times."""
+    found: dict[str, list[str]] = {}
+    for line in (system.read(path) or b"").decode("utf-8", "surrogateescape").splitlines():
+        key, _, value = line.strip().partition(" ")
+        found.setdefault(key, []).append(value.strip())
+    return found
+
+
+def _of_entry(system: ReadOnlySystem, entry: Mapping[str, Sequence[str]]) -> Deployment | None:
+    """The deployment that an entry boots; None where that is not said."""
+    arguments = split(" ".join(entry.get("options", ())))
+    links = [written.removeprefix(_OURS) for written in arguments if written.startswith(_OURS)]
+    rest = tuple(written for written in arguments if not written.startswith(_OURS))
+    overlays = (path.partition(_OVERLAYS) for path in entry.get("initrd", ()))
+    return (
+        Deployment(
+            system.resolve(links[0]), rest, tuple(f"/boot{folder}{name}" for _, folder, name in overlays if name)
+        )
+        if links
+        else None
+    )
 
 
 def _staged(system: ReadOnlySystem, here: str) -> Deployment | None:
@@ -134,9 +148,14 @@ def _staged(system: ReadOnlySystem, here: str) -> Deployment | None:
     except (KeyError, ValueError) as error:
         hint = "reboot, so that what is staged is deployed"
         raise ProviderError(f"{ostree.STAGED} cannot be read", hint=hint) from error
-    arguments = found.get("kargs")
+    arguments, overlays = found.get("kargs"), found.get("overlay-initrds")
     inherited = (each.arguments for each in _deployed(system) if each.folder == source)
-    return Deployment(target, arguments if isinstance(arguments, tuple) else next(inherited, ()), staged=True)
+    return Deployment(
+        target,
+        arguments if isinstance(arguments, tuple) else next(inherited, ()),
+        tuple(f"{_STAGED_OVERLAYS}/{name}" for name in overlays) if isinstance(overlays, tuple) else (),
+        staged=True,
+    )
 
 
 def _folder(deployment: object, here: str) -> str:
@@ -150,7 +169,8 @@ def _deploy(system: System, target: Deployment, arguments: Part, *how: str) -> N
     origin.remove_group(_TRANSIENT)
     system.write(ORIGIN, origin.dump(), keep=False)
     appended = [f"--karg-append={written}" for written in arguments]
-    words = (*how, f"--os={target.os}", f"--origin-file={ORIGIN}", "--karg-none", *appended, target.checksum)
+    overlays = [f"--overlay-initrd={path}" for path in target.overlays]
+    words = (*how, f"--os={target.os}", f"--origin-file={ORIGIN}", *overlays, "--karg-none", *appended, target.checksum)
     try:
         _run(system, "deploy", *words)
     finally:
