@@ -8,12 +8,13 @@ to: whoever goes back to that gets what it had, and a `once` is not done again b
 - The first deployment does not run: its arguments are set in place (`instutil set-kargs`; `kargs edit-in-place` would
   edit all deployments).
 - It runs: its commit is deployed once more, with the other arguments. Its /etc is copied to the new one before the
-  ledger in it knows of the end: the first run after the reboot goes on from what was begun, and finds it done.
+  ledger in it knows of the end: the first run after the reboot goes on from what was begun, and finds it done. What is
+  changed in /etc between that and the reboot stays behind, as ostree has it; the reboot is asked for.
 - One is staged: its commit is staged again. That is lost where the machine loses its power before it goes down, so what
   is staged does not count as done.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -69,7 +70,9 @@ def require_changeable(system: ReadOnlySystem) -> None:
     """They can be at any time."""
 
 
-def write(system: System, parts: Sequence[Part]) -> None:
+def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:  # noqa: ARG001  (the protocol's)
+    if read(system) == tuple(parts):
+        return
     try:
         _set(system, _next(system), parts[0])
     except ProviderError:
@@ -107,10 +110,15 @@ def _first(system: ReadOnlySystem) -> Deployment:
 
 
 def _deployed(system: ReadOnlySystem) -> list[Deployment]:
-    """Those that have an entry, in the order of booting."""
-    entries = (_entry(system, path) for path in system.glob(f"{ENTRIES}/ostree-*.conf"))
-    found = [(int(entry.get("version", ["0"])[0]), made) for entry in entries if (made := _of_entry(system, entry))]
-    return [each for _, each in sorted(found, key=lambda pair: -pair[0])]
+    """Those that have an entry, in the order of booting: that of their versions, the highest first."""
+    entries = [_entry(system, path) for path in system.glob(f"{ENTRIES}/ostree-*.conf")]
+    entries.sort(key=_version, reverse=True)
+    return [each for entry in entries for each in _of_entry(system, entry)]
+
+
+def _version(entry: Mapping[str, Sequence[str]]) -> int:
+    text = "".join(entry.get("version", ()))
+    return int(text) if text.isdecimal() else 0
 
 
 def _entry(system: ReadOnlySystem, path: str) -> Mapping[str, Sequence[str]]:
@@ -122,19 +130,15 @@ def _entry(system: ReadOnlySystem, path: str) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _of_entry(system: ReadOnlySystem, entry: Mapping[str, Sequence[str]]) -> Deployment | None:
-    """The deployment that an entry boots; None where that is not said."""
+def _of_entry(system: ReadOnlySystem, entry: Mapping[str, Sequence[str]]) -> Iterator[Deployment]:
+    """The deployment that an entry boots, where that is said."""
     arguments = split(" ".join(entry.get("options", ())))
-    links = [written.removeprefix(_OURS) for written in arguments if written.startswith(_OURS)]
     rest = tuple(written for written in arguments if not written.startswith(_OURS))
-    overlays = (path.partition(_OVERLAYS) for path in entry.get("initrd", ()))
-    return (
-        Deployment(
-            system.resolve(links[0]), rest, tuple(f"/boot{folder}{name}" for _, folder, name in overlays if name)
-        )
-        if links
-        else None
-    )
+    overlays = tuple(path.rpartition("/")[2] for path in entry.get("initrd", ()) if _OVERLAYS in path)
+    for written in arguments:
+        if written.startswith(_OURS):
+            folder = system.resolve(written.removeprefix(_OURS))
+            yield Deployment(folder, rest, tuple(f"/boot{_OVERLAYS}{name}" for name in overlays))
 
 
 def _staged(system: ReadOnlySystem, here: str) -> Deployment | None:
