@@ -12,6 +12,7 @@ KIB = 1024
 _SIGNATURE = b"SWAPSPACE2"
 _PAGES = (4096, 8192, 16384, 65536)
 _LARGEST_PAGE = _PAGES[-1]
+_NO_MEMORY = "Cannot allocate memory"
 PAGES_OUT = 600.0
 """Seconds that it may take to bring back what is swapped out, from a slow disk."""
 
@@ -64,12 +65,20 @@ def is_signed(system: ReadOnlySystem, path: str) -> bool:
 
 
 def turn_off(system: System, path: str) -> None:
-    """Have the machine no longer swap to a path of the host; where it does not, nothing happens."""
+    """Have the machine no longer swap to a path of the host; where it does not, nothing happens.
+
+    Later where memory would not hold what is in it, by our reckoning or the kernel's.
+    """
     swap = active_at(system, path)
-    if swap is not None:
-        if not is_leavable(system, swap):
-            raise Later(f"{path} cannot be left now: memory would not hold what is swapped out to it", "idle")
-        system.run(["swapoff", swap.path], view="machine", timeout=PAGES_OUT).require()
+    if swap is None:
+        return
+    full = Later(f"{path} cannot be left now: memory would not hold what is swapped out to it", "idle")
+    if not is_leavable(system, swap):
+        raise full
+    done = system.run(["swapoff", swap.path], view="machine", timeout=PAGES_OUT)
+    if _NO_MEMORY in done.stderr:
+        raise full
+    done.require()
 
 
 def turn_on(system: System, path: str, *, priority: int | None = None, discard: str | None = None) -> None:
