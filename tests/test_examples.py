@@ -50,6 +50,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
     "user": {"audio": "apply", "radio": "apply", "stations": "apply"},
+    "zram": {"compressed-swap": "owed"},
     "symlink": {"localtime": "apply"},
     "swap": {"old-swapfile": "in-place", "swapfile": "owed"},
     "sysctl": {"forwarding": "apply", "strict-vlan": "apply", "no-old-swappiness": "in-place"},

@@ -31,6 +31,7 @@ from converge.providers import (
     systemd_unit,
     timezone,
     user,
+    zram,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
 
@@ -58,6 +59,7 @@ TYPED: tuple[AnyProvider, ...] = (
     systemd_unit,
     timezone,
     user,
+    zram,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]

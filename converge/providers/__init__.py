@@ -34,6 +34,7 @@ BUILTIN = {
     "systemd-unit": "converge.providers.systemd_unit",
     "timezone": "converge.providers.timezone",
     "user": "converge.providers.user",
+    "zram": "converge.providers.zram",
 }
 ENTRY_POINTS = "converge.providers"
 

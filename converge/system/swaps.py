@@ -45,17 +45,17 @@ def active_at(system: ReadOnlySystem, path: str) -> Swap | None:
     return next((each for each in active(system) if each.path == resolved), None)
 
 
-def available(system: ReadOnlySystem) -> int:
-    """Bytes of memory that programs could have without any being swapped out (proc_meminfo(5), MemAvailable)."""
+def memory(system: ReadOnlySystem, kind: str = "MemTotal") -> int:
+    """Bytes of memory of the machine, or of a kind that proc_meminfo(5) tells."""
     lines = (system.hardware.read("/proc/meminfo") or b"").decode().splitlines()
-    found = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), "0")
+    found = next((line.split()[1] for line in lines if line.startswith(f"{kind}:")), "0")
     return int(found) * KIB
 
 
 def is_leavable(system: ReadOnlySystem, swap: Swap) -> bool:
     """Whether memory, and what else is swapped to, would hold what is in it."""
     others = sum(each.size - each.used for each in active(system) if each.path != swap.path)
-    return swap.used <= available(system) + others
+    return swap.used <= memory(system, "MemAvailable") + others
 
 
 def is_signed(system: ReadOnlySystem, path: str) -> bool:
