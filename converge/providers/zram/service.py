@@ -26,7 +26,7 @@ ExecStart=sh -c 'echo "$SIZE" >/sys/block/{device}/disksize'
 ExecStart=mkswap /dev/{device}
 ExecStart=swapon --discard --priority ${{PRIORITY}} /dev/{device}
 ExecStop=swapoff /dev/{device}
-ExecStop=zramctl --reset /dev/{device}
+ExecStop=sh -c 'echo 1 >/sys/block/{device}/reset'
 
 [Install]
 WantedBy={target}
