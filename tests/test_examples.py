@@ -17,6 +17,7 @@ README = re.findall(r"^```yaml\n(.*?)^```", (TOP / "README.md").read_text(), re.
 
 EXPECTED: Mapping[str, Mapping[str, str]] = {
     "ansible": {"reading-room": "failed"},
+    "bootloader-setting": {"ostree-writes-entries-only": "apply", "short-menu": "not-applicable"},
     "command": {"words": "apply", "dictionary": "apply", "count": "apply"},
     "compare-and-set": {"moved": "not-applicable", "collection": "not-applicable"},
     "directory": {

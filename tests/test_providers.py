@@ -10,6 +10,7 @@ from converge import providers
 from converge.errors import ConvergeError
 from converge.providers import (
     ansible,
+    bootloader_setting,
     collection_id,
     command,
     directory,
@@ -38,6 +39,7 @@ from converge.providers.base import AnyProvider, Provider, field_names
 # mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
 TYPED: tuple[AnyProvider, ...] = (
     ansible,
+    bootloader_setting,
     collection_id,
     command,
     directory,

@@ -13,6 +13,7 @@ from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
     "ansible": "converge.providers.ansible",
+    "bootloader-setting": "converge.providers.bootloader_setting",
     "collection-id": "converge.providers.collection_id",
     "command": "converge.providers.command",
     "directory": "converge.providers.directory",
