@@ -54,6 +54,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "zram": {"compressed-swap": "owed"},
     "symlink": {"localtime": "apply"},
     "swap": {"old-swapfile": "in-place", "swapfile": "owed"},
+    "swap-partition": {"room-for-swap": "owed", "no-swap-on-disk": "baseline"},
     "sysctl": {"forwarding": "apply", "strict-vlan": "apply", "no-old-swappiness": "in-place"},
     "systemd-unit": {
         "classroom": "apply",

@@ -30,6 +30,7 @@ BUILTIN = {
     "ostree-remote": "converge.providers.ostree_remote",
     "permissions": "converge.providers.permissions",
     "swap": "converge.providers.swap",
+    "swap-partition": "converge.providers.swap_partition",
     "symlink": "converge.providers.symlink",
     "sysctl": "converge.providers.sysctl",
     "systemd-unit": "converge.providers.systemd_unit",
