@@ -17,6 +17,7 @@ README = re.findall(r"^```yaml\n(.*?)^```", (TOP / "README.md").read_text(), re.
 
 EXPECTED: Mapping[str, Mapping[str, str]] = {
     "ansible": {"reading-room": "failed"},
+    "bootloader-setting": {"ostree-writes-entries-only": "apply", "short-menu": "not-applicable"},
     "command": {"words": "apply", "dictionary": "apply", "count": "apply"},
     "compare-and-set": {"moved": "not-applicable", "collection": "not-applicable"},
     "directory": {
@@ -50,6 +51,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
     "user": {"audio": "apply", "radio": "apply", "stations": "apply"},
+    "zram": {"compressed-swap": "owed"},
     "symlink": {"localtime": "apply"},
     "swap": {"old-swapfile": "in-place", "swapfile": "owed"},
     "swap-partition": {"room-for-swap": "owed", "no-swap-on-disk": "baseline"},

@@ -10,6 +10,7 @@ from converge import providers
 from converge.errors import ConvergeError
 from converge.providers import (
     ansible,
+    bootloader_setting,
     collection_id,
     command,
     directory,
@@ -32,12 +33,14 @@ from converge.providers import (
     systemd_unit,
     timezone,
     user,
+    zram,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
 
 # mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
 TYPED: tuple[AnyProvider, ...] = (
     ansible,
+    bootloader_setting,
     collection_id,
     command,
     directory,
@@ -60,6 +63,7 @@ TYPED: tuple[AnyProvider, ...] = (
     systemd_unit,
     timezone,
     user,
+    zram,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]

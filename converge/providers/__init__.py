@@ -13,6 +13,7 @@ from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
     "ansible": "converge.providers.ansible",
+    "bootloader-setting": "converge.providers.bootloader_setting",
     "collection-id": "converge.providers.collection_id",
     "command": "converge.providers.command",
     "directory": "converge.providers.directory",
@@ -35,6 +36,7 @@ BUILTIN = {
     "systemd-unit": "converge.providers.systemd_unit",
     "timezone": "converge.providers.timezone",
     "user": "converge.providers.user",
+    "zram": "converge.providers.zram",
 }
 ENTRY_POINTS = "converge.providers"
 
