@@ -278,7 +278,10 @@ def _rows(change: Change) -> Iterator[Line]:
     from difflib import ndiff  # slow to import, and hardly ever of use
 
     yield ((f"      {safe(change.field)}:", ""),)
-    before, after = (tuple(map(str, lines or ())) for lines in (change.before, change.after))
+    before, after = (
+        [str(line) for line in lines] if isinstance(lines, list | tuple) else []
+        for lines in (change.before, change.after)
+    )
     for line in ndiff(before, after, linejunk=None, charjunk=None):
         if not line.startswith("?"):
             yield ((f"        {safe(line)}".rstrip(), {"-": "red", "+": "green"}.get(line[0], "dim")),)
