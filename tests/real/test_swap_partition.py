@@ -121,6 +121,8 @@ def test_case_8(blueprint: Blueprint, behind: tuple[int, ...], tmp_path: Path) -
         end = before[2]["start"] if behind else (120 * GIB // 2048 - 1) * 2048
         if not behind and "dos" in blueprint.script:
             end = 120 * GIB
+        if 5 in behind:
+            end -= 2048
         number = 3 if behind else 2
         assert (after[number]["start"], after[number]["size"]) == (end - 4 * GIB, 4 * GIB)
         assert after[1] == {**before[1], "size": end - 4 * GIB - before[1]["start"]}
@@ -392,9 +394,11 @@ def test_a_refusal_is_told_with_its_remedy_and_fails(tmp_path: Path) -> None:
 def test_a_disk_that_can_only_be_read(tmp_path: Path) -> None:
     path, blueprint = image(tmp_path / "disk.img", SMALL)
     before = path.read_bytes()
-    with attached((path, blueprint), read_only=True) as disk:
-        with disk.mounted(tmp_path / "root", "ro", "norecovery") as root:
-            assert "can only be read" in refusal(System(str(root)), **ABSENT).message
+    with (
+        attached((path, blueprint), read_only=True) as disk,
+        disk.mounted(tmp_path / "root", "ro", "norecovery") as root,
+    ):
+        assert "can only be read" in refusal(System(str(root)), **ABSENT).message
     assert path.read_bytes() == before
 
 
