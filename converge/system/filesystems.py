@@ -1,4 +1,4 @@
-"""Having a mounted file system take all of its device."""
+"""Having the root's file system take all of its device."""
 
 from converge.errors import ProviderError
 from converge.system import System
@@ -20,7 +20,7 @@ def grow(system: System, kind: str, point: str, node: str) -> None:
         argv = ["xfs_growfs", "-d", point]
     elif kind == "btrfs":
         argv = ["btrfs", "filesystem", "resize", f"{_number_in_btrfs(system, node)}:max", point]
-    system.run(argv, view="machine", timeout=_HOUR).require()
+    system.run_on_root_disk(argv, timeout=_HOUR)
 
 
 def _number_in_btrfs(system: System, node: str) -> str:

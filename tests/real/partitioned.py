@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -85,16 +86,33 @@ class Disk:
             for each in found
         }
 
+    def outside_the_root(self) -> str:
+        """A digest of all of the disk but its root partition."""
+        found = next(row for row in self.table() if row["number"] == self.blueprint.root)
+        start, end = (found["start"] + shift for shift in (0, found["size"]))
+        digest = sha256()
+        with open(self.node, "rb") as file:
+            digest.update(file.read(start * self.blueprint.sector))
+            file.seek(end * self.blueprint.sector)
+            while piece := file.read(MIB):
+                digest.update(piece)
+        return digest.hexdigest()
+
     def table(self) -> list[dict[str, Any]]:
         """As sfdisk(8) tells it, without the nodes."""
         return table_of(self.node)
 
     @contextmanager
-    def mounted(self, place: Path) -> Iterator[Path]:
+    def mounted(self, place: Path, *options: str) -> Iterator[Path]:
         place.mkdir(exist_ok=True)
         kind = self.blueprint.contents[self.blueprint.root]
-        copies = ("-onouuid",) if kind == "xfs" else ()  # others made of the same template may be mounted
-        run("mount", *copies, self.partition(self.blueprint.root), str(place))
+        copies = ("nouuid",) if kind == "xfs" else ()  # others made of the same template may be mounted
+        run(
+            "mount",
+            f"--options={','.join(('relatime', *copies, *options))}",
+            self.partition(self.blueprint.root),
+            str(place),
+        )
         try:
             yield place
         finally:
@@ -103,8 +121,8 @@ class Disk:
 
 def _unmount(place: Path) -> None:
     if subprocess.run(["umount", str(place)], check=False, capture_output=True).returncode != 0:
-        gc.collect()  # a system holds its root, and an error's trace holds systems
-        run("umount", str(place))
+        gc.collect()  # a system holds its root, and the trace of an error that was caught holds systems
+        run("umount", "--lazy", str(place))
 
 
 def let_go(system: System) -> None:

@@ -5,9 +5,12 @@ those two nothing changes but the path in `ostree=`, by which ostree itself coun
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from tests.real.ostreeboot import Entry, boot
 from tests.real.ostreesysroot import Sysroot, needs_ostree
 
 pytestmark = needs_ostree
+needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 
 MANIFEST = """\
 converge: 1
@@ -42,7 +46,13 @@ REBOOT = "asked for a reboot"
 
 @pytest.fixture
 def sysroot(tmp_path: Path) -> Iterator[Sysroot]:
-    with ostreesysroot.made(tmp_path) as sysroot:
+    with three_deployments(tmp_path) as sysroot:
+        yield sysroot
+
+
+@contextmanager
+def three_deployments(folder: Path) -> Iterator[Sysroot]:
+    with ostreesysroot.made(folder) as sysroot:
         ostree(sysroot, "pin", "0")
         for arguments in ("root=LABEL=root rw before", BEFORE):
             deploy(sysroot, "--retain", "--karg-none", *(f"--karg-append={each}" for each in arguments.split()))
@@ -120,7 +130,7 @@ def test_a_deployment_that_does_not_boot_next_is_left_alone(sysroot: Sysroot) ->
 def test_the_running_deployment_is_deployed_once_more(sysroot: Sysroot, read_only: bool) -> None:
     before, running = deployed(sysroot), entries(sysroot)[0]
     plan = boot(sysroot, running.deployment, "converge plan /var/test.yaml", read_only=read_only)
-    assert "keys:      {nomodeset: " in plan
+    assert "keys[nomodeset]:" in plan
     assert deployed(sysroot) == before
     first, second = boot(sysroot, running.deployment, f"{APPLY}echo then\n{APPLY}", read_only=read_only).split("then\n")
     again = re.sub(r"\d+$", lambda serial: str(int(serial[0]) + 1), running.name)
@@ -179,6 +189,45 @@ def test_an_update_that_waits_for_its_reboot(sysroot: Sysroot) -> None:
     booted = boot(sysroot, entries(sysroot)[0].deployment, APPLY)
     assert "already as declared" in booted or "1 in place" in booted
     assert REBOOT not in booted
+
+
+KILLED = """
+strace -f -qq -o /run/trace -e inject={call}:signal=KILL:when={nth} python3 -m converge apply /var/test.yaml || true
+grep -q killed /run/trace || echo nothing was killed
+"""
+
+
+def killed_and_finished(sysroot: Sysroot, call: str, nth: int) -> bool:
+    """Kill converge, or ostree, at a system call, and run again; returns whether anything was killed."""
+    before, running = deployed(sysroot), entries(sysroot)[0].deployment
+    said = boot(sysroot, running, f"{KILLED.format(call=call, nth=nth)}\n{APPLY}{APPLY}")
+    assert "1 in place or settled" in said.splitlines()[-3]
+    assert deployed(sysroot)[1:] == before, (call, nth)
+    assert deployed(sysroot)[0][1] == AFTER, (call, nth)
+    assert len(list(sysroot.path.glob("ostree/deploy/os/deploy/*.?"))) == len(before) + 1, (call, nth)
+    assert said.count(REBOOT) >= 1, (call, nth)
+    return "nothing was killed" not in said
+
+
+@needs_strace
+@pytest.mark.parametrize("kill", [("fsync", 12), ("renameat", 17), ("renameat", 18)])
+def test_killed_on_the_way_the_next_run_finishes_it_with_no_other_deployment(
+    sysroot: Sysroot, kill: tuple[str, int]
+) -> None:
+    """The 17th rename of ostree is the one by which the other entries count."""
+    assert killed_and_finished(sysroot, *kill)
+
+
+@pytest.mark.vm
+@needs_strace
+@pytest.mark.parametrize("call", ["renameat", "syncfs"])
+def test_killed_anywhere(tmp_path: Path, call: str) -> None:
+    for nth in count(1):
+        folder = tmp_path / str(nth)
+        folder.mkdir()
+        with three_deployments(folder) as sysroot:
+            if not killed_and_finished(sysroot, call, nth):
+                return
 
 
 STAGE = "ostree admin deploy --os=os --stage main\n"

@@ -9,16 +9,18 @@ from converge.errors import ProviderError
 from converge.model import Value
 from converge.providers.base import told
 from converge.system import bootargs
+from converge.system.base import shown
 from converge.system.bootargs import Argument
 
 
 def _argument(text: str) -> Argument:
     """One argument; a value with blanks may stand in quotes or not."""
     words = bootargs.split(text)
-    found = Argument.of(words[0]) if len(words) == 1 else Argument(*text.split("=", 1))
-    odd = not text.isprintable() or '"' in f"{found.key}{found.value}" or " " in found.key or found.key in ("", "--")
-    if odd or (len(words) > 1 and found.value is None):
-        raise ProviderError(f"'{text}' is no kernel argument", hint='write it as quiet, console=tty0 or dyndbg="a b"')
+    found = Argument.of(text) if len(words) == 1 else Argument(*text.split("=", 1))
+    is_key = found.key not in ("", "--") and not set(' "').intersection(found.key)
+    is_value = '"' not in (found.value or "") and text.count('"') % 2 == 0
+    if not (is_key and is_value and text.isprintable()):
+        raise ProviderError(f"'{shown(text)}' is no kernel argument", hint='write it as quiet, console=tty0 or a="b c"')
     return found
 
 

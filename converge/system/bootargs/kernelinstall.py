@@ -4,6 +4,7 @@ Entries that are there are made anew after a change, by kernel-install itself: o
 be it a text or an image that holds a kernel and its arguments in one.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 
 from converge.errors import ProviderError
@@ -39,11 +40,13 @@ def require_changeable(system: ReadOnlySystem) -> None:
 
 def write(system: System, parts: Sequence[Part]) -> None:
     before = system.read(PATH) or b""
+    (former,) = read(system)
     comments = [line for line in _text(before).splitlines() if _is_comment(line)]
     text = "".join(f"{line}\n" for line in (*comments, " ".join(parts[0])))
     system.write(PATH, text.encode("utf-8", "surrogateescape"))
     try:
         _make_entries(system)
+        _require_made(system, former, parts[0])
     except ProviderError:
         system.write(PATH, before)  # so that the next run finds it undone
         raise
@@ -58,10 +61,32 @@ def _is_comment(line: str) -> bool:
 
 
 def _make_entries(system: System) -> None:
-    entries = _entries(system)
+    """Make the entries of the kernels that have one; a kernel that was left without stays so."""
     for version, image in _kernels(system):
-        if any(version in entry.rpartition("/")[2] for entry in entries):
+        if _entries_of(system, version):
             system.run(["kernel-install", "add", version, image], view="inside", timeout=TIME_LIMIT).require()
+
+
+def _require_made(system: ReadOnlySystem, before: Part, after: Part) -> None:
+    """ProviderError for an entry without the change: kernel-install passes over what it was not told to look after."""
+    for version, _ in _kernels(system):
+        for path in _entries_of(system, version):
+            options = set(_options(system, path)) if path.endswith(".conf") else set(after)
+            if set(after) - set(before) - options or (set(before) - set(after)) & options:
+                hint = "`kernel-install --verbose add` tells why; the layout may be set in /etc/kernel/install.conf"
+                raise ProviderError(f"kernel-install did not make {path} anew", hint=hint)
+
+
+def _options(system: ReadOnlySystem, path: str) -> Part:
+    """The arguments in a boot loader entry; they may stand in several lines."""
+    lines = [line.split(maxsplit=1) for line in _text(system.read(path) or b"").splitlines()]
+    return split(" ".join(line[1] for line in lines if len(line) > 1 and line[0] == "options"))
+
+
+def _entries_of(system: ReadOnlySystem, version: str) -> tuple[str, ...]:
+    """The name of an entry ends in the kernel's version, and may go on with how often it is tried (UAPI.1)."""
+    named = re.compile(rf".*[-/]{re.escape(version)}(\+\d+(-\d+)?)?\.(conf|efi)")
+    return tuple(path for path in _entries(system) if named.fullmatch(path))
 
 
 def _entries(system: ReadOnlySystem) -> tuple[str, ...]:

@@ -67,7 +67,14 @@ def require_changeable(system: ReadOnlySystem) -> None:
 
 
 def write(system: System, parts: Sequence[Part]) -> None:
-    target, arguments = _next(system), parts[0]
+    try:
+        _set(system, _next(system), parts[0])
+    except ProviderError:
+        if read(system) != tuple(parts):  # else it came to its end, and only what ostree does afterwards failed
+            raise
+
+
+def _set(system: System, target: Deployment, arguments: Part) -> None:
     if target.staged:
         _deploy(system, target, arguments, "--stage")
     elif target.folder == ostree.deployment(system) and system.live:

@@ -134,7 +134,10 @@ def with_swap(table: Table, number: int, size: int, name: str) -> tuple[Table, R
     """
     row = table.row(number)
     grains = -(-size // table.bytes_of(table.grain))
-    end = (gap_end(table, row) + 1) // table.grain * table.grain
+    next_ = behind(table, row)
+    # sfdisk(8) may count the last sectors before an extended partition to the first logical one in it.
+    kept = table.grain if next_ and table.label == MBR and next_.type in EXTENDED else 0
+    end = (gap_end(table, row) + 1 - kept) // table.grain * table.grain
     start = end - grains * table.grain
     if start <= row.end:
         free = size_words(table.bytes_of(free_behind(table, row)) // MIB * MIB)

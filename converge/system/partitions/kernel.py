@@ -9,6 +9,9 @@ from converge.system import ReadOnlySystem, System
 from converge.system.disks import SECTOR, node_of, partitions_of
 from converge.system.partitions.base import Row, Table
 
+_PATIENCE = 30
+"""Seconds."""
+
 
 @frozen
 class Extent:
@@ -45,8 +48,12 @@ def add(system: System, disk: str, table: Table, row: Row) -> None:
 
 
 def delete(system: System, disk: str, row: Row) -> bool:
-    """False, and nothing done, where the partition is in use."""
-    return system.run(["delpart", node_of(disk), str(row.number)], view="machine").ok
+    """False, and nothing done, where the partition is in use.
+
+    udevd(8) may be looking at it, as it does whenever a swap is left: a lock of the disk keeps it away.
+    """
+    words = ["flock", f"--timeout={_PATIENCE}", node_of(disk), "delpart", node_of(disk), str(row.number)]
+    return system.run(words, view="machine").ok
 
 
 def resize(system: System, disk: str, table: Table, row: Row) -> bool:
