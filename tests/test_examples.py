@@ -17,6 +17,7 @@ README = re.findall(r"^```yaml\n(.*?)^```", (TOP / "README.md").read_text(), re.
 
 EXPECTED: Mapping[str, Mapping[str, str]] = {
     "ansible": {"reading-room": "failed"},
+    "bootloader-setting": {"ostree-writes-entries-only": "apply", "short-menu": "not-applicable"},
     "command": {"words": "apply", "dictionary": "apply", "count": "apply"},
     "compare-and-set": {"moved": "not-applicable", "collection": "not-applicable"},
     "directory": {
@@ -51,8 +52,10 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "parameters": {"issue": "apply", "cache": "owed"},
     "remote-and-app": {"apps": "apply", "paint": "not-applicable"},
     "user": {"audio": "apply", "radio": "apply", "stations": "apply"},
+    "zram": {"compressed-swap": "owed"},
     "symlink": {"localtime": "apply"},
     "swap": {"old-swapfile": "in-place", "swapfile": "owed"},
+    "swap-partition": {"room-for-swap": "owed", "no-swap-on-disk": "baseline"},
     "sysctl": {"forwarding": "apply", "strict-vlan": "apply", "no-old-swappiness": "in-place"},
     "systemd-unit": {
         "classroom": "apply",
@@ -74,6 +77,7 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 SHIPPED: Mapping[str, Mapping[str, str]] = {
     "base": {"issue": "apply", "meadow-apps": "apply", "apps-collection-id": "apply", "saned-permissions": "baseline"},
     "desktop": {"games[org.meadow.Chess]": "apply", "maps": "owed", "paint": "baseline", "welcome": "apply"},
+    "oem": {"disk-swap": "in-place", "swap-partition": "baseline", "zram": "owed"},
     "site": {"school-network": "apply", "guest-network": "apply", "cable": "apply", "bookmarks[library]": "apply"},
     "school": {"apps[org.meadow.Classroom]": "apply", "school-filter": "apply", "bookmarks[library]": "apply"},
 }

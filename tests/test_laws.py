@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import combinations, count
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from tests.laws.interrupted import CHANGING, CutOffError, Interrupted, lacking
 from tests.laws.workshop import HELLO, OTHER, Specimen, Workshop, specimens
 from tests.real import flatpakrepo
 from tests.real.flatpakrepo import Key, Server
+from tests.real.partitioned import let_go
 
 PASSWD = b"root:x:0:0::/root:/bin/sh\nsaned:x:117:117::/var/lib/saned:\n"
 GROUP = b"root:x:0:\nsaned:x:117:\n"
@@ -55,6 +56,7 @@ class Case:
     provider: AnyProvider
     system: System
     spec: Any
+    has_way_back: bool
 
     @property
     def root(self) -> str:
@@ -73,8 +75,15 @@ class Case:
 Prepared = Callable[[], Case]
 
 
+@pytest.fixture
+def undo() -> Iterator[ExitStack]:
+    """What has to be undone after a test."""
+    with ExitStack() as stack:
+        yield stack
+
+
 @pytest.fixture(params=SPECIMENS, ids=str)
-def prepared(request: pytest.FixtureRequest, tmp_path: Path) -> Prepared:
+def prepared(request: pytest.FixtureRequest, tmp_path: Path, undo: ExitStack) -> Prepared:
     """Prepare a specimen, on a new root each time."""
     specimen: Specimen = request.param
     numbers = count()
@@ -86,14 +95,18 @@ def prepared(request: pytest.FixtureRequest, tmp_path: Path) -> Prepared:
 
     def prepare() -> Case:
         root = tmp_path / f"root-{next(numbers)}"
+        if specimen.stand:
+            specimen.stand(root, undo)
         for name in ("etc", "var", "run"):
             (root / name).mkdir(parents=True)
         system = System(str(root))
+        undo.callback(let_go, system)
         system.write("/etc/passwd", PASSWD)
         system.write("/etc/group", GROUP)
         system.write(KEY, SECRET_KEY, mode=0o600)
         provider = load(specimen.type)
-        return Case(provider, system, provider.parse(specimen.prepare(system, workshop)))
+        has_way_back = not optional(provider, "OPAQUE", False) and not specimen.one_way
+        return Case(provider, system, provider.parse(specimen.prepare(system, workshop)), has_way_back)
 
     return prepare
 
@@ -212,7 +225,7 @@ def test_the_way_back_leads_to_the_state_before(case: Case) -> None:
     """What an opaque type does has none."""
     before = case.state()
     case.apply(case.diff())
-    if optional(case.provider, "OPAQUE", False):
+    if not case.has_way_back:
         return
     after = case.state()
     wanted = still_known(before, after)
@@ -243,7 +256,7 @@ def test_the_host_is_untouched(case: Case) -> None:
     before = {folder: snapshot(folder) for folder in HOST_FOLDERS}
     state = case.state()
     case.apply(case.diff())
-    if not optional(case.provider, "OPAQUE", False):
+    if case.has_way_back:
         case.apply(leading(case.state(), still_known(state, case.state())))
     assert {folder: snapshot(folder) for folder in HOST_FOLDERS} == before
 

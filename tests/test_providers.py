@@ -10,6 +10,7 @@ from converge import providers
 from converge.errors import ConvergeError
 from converge.providers import (
     ansible,
+    bootloader_setting,
     collection_id,
     command,
     directory,
@@ -27,17 +28,20 @@ from converge.providers import (
     ostree_remote,
     permissions,
     swap,
+    swap_partition,
     symlink,
     sysctl,
     systemd_unit,
     timezone,
     user,
+    zram,
 )
 from converge.providers.base import AnyProvider, Provider, field_names
 
 # mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
 TYPED: tuple[AnyProvider, ...] = (
     ansible,
+    bootloader_setting,
     collection_id,
     command,
     directory,
@@ -55,11 +59,13 @@ TYPED: tuple[AnyProvider, ...] = (
     ostree_remote,
     permissions,
     swap,
+    swap_partition,
     symlink,
     sysctl,
     systemd_unit,
     timezone,
     user,
+    zram,
 )
 MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
 REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]

@@ -179,11 +179,12 @@ class Execution:
         provider = provider_of(work.instance)
         deferred: tuple[str, ...] = optional(provider, "DEFERRED", ()) if problem is None else ()
         promised = {change.field: change.after for change in changes if change.field in deferred}
+        state = None
         try:
             state = evolve(provider.inspect(self.system, work.instance.spec), **promised)
             left = provider.diff(work.instance.spec, state)
         except ConvergeError as error:
-            return None, problem or error
+            return state, problem or error
         settled = {change.field for change in step.kept} | set(optional(provider, "UNSEEN", ()))
         due = [change.field for change in left if work.where[change.field] in work.applying]
         names = [name for name in due if name not in settled]

@@ -13,6 +13,7 @@ from converge.providers.base import AnyProvider, as_module
 
 BUILTIN = {
     "ansible": "converge.providers.ansible",
+    "bootloader-setting": "converge.providers.bootloader_setting",
     "collection-id": "converge.providers.collection_id",
     "command": "converge.providers.command",
     "directory": "converge.providers.directory",
@@ -30,11 +31,13 @@ BUILTIN = {
     "ostree-remote": "converge.providers.ostree_remote",
     "permissions": "converge.providers.permissions",
     "swap": "converge.providers.swap",
+    "swap-partition": "converge.providers.swap_partition",
     "symlink": "converge.providers.symlink",
     "sysctl": "converge.providers.sysctl",
     "systemd-unit": "converge.providers.systemd_unit",
     "timezone": "converge.providers.timezone",
     "user": "converge.providers.user",
+    "zram": "converge.providers.zram",
 }
 ENTRY_POINTS = "converge.providers"
 

@@ -130,6 +130,11 @@ def sizes(type_: str) -> tuple[str, ...]:
     return _marked(usable(type_), "state", "x-size")
 
 
+def rows(type_: str) -> tuple[str, ...]:
+    """The state fields of a type that are lists of lines, of which each is a thing of its own."""
+    return _marked(usable(type_), "state", "x-rows")
+
+
 def _marked(schema: Schema | None, part: str, mark: str) -> tuple[str, ...]:
     properties = (schema or {}).get("definitions", {}).get(part, {}).get("properties", {})
     return tuple(name for name, each in properties.items() if each.get(mark))

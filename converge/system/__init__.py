@@ -400,6 +400,17 @@ class System(ReadOnlySystem):
             on_output=on_output,
         )
 
+    def run_on_root_disk(self, argv: Sequence[str], *, timeout: float = 600) -> None:
+        """Run a program of the machine that changes the root's own file system; ProviderError where it fails.
+
+        Where /sysroot is mounted read-only, the program finds it writable, and nobody else does.
+        """
+
+        def act(_: Root) -> None:
+            self.run(argv, timeout=timeout, view="machine").require()
+
+        self._change(f"{sysroot.SYSROOT}/ostree", act)
+
 
 def lock(system: System) -> AbstractContextManager[None]:
     """Hold the root's lock for the time of a `with`; Locked where another run holds it."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from converge.errors import ProviderError
+from converge.errors import Later, ProviderError
 from converge.system import ReadOnlySystem
 from converge.system.base import unescaped
 
@@ -31,6 +31,8 @@ class Mount:
     source: str
     options: str
     """Those of the file system itself."""
+    flags: str = ""
+    """Those of this mount of it."""
 
     @property
     def is_whole(self) -> bool:
@@ -41,8 +43,14 @@ class Mount:
 def mounts(hardware: ReadOnlySystem) -> Iterator[Mount]:
     for line in (hardware.read("/proc/self/mountinfo") or b"").splitlines():
         before, _, after = line.partition(b" - ")
-        words = (*before.split()[2:5], *after.split()[:3])
+        words = (*before.split()[2:5], *after.split()[:3], before.split()[5])
         yield Mount(*(os.fsdecode(unescaped(word)) for word in words))
+
+
+def writable(hardware: ReadOnlySystem, mount: Mount) -> Mount:
+    """A mount of the same file system that can be written through, as /var where /sysroot is read-only; else itself."""
+    same = [each for each in mounts(hardware) if each.device == mount.device]
+    return next((each for each in (mount, *same) if "rw" in each.flags.split(",")), mount)
 
 
 def mount_of(hardware: ReadOnlySystem, path: str) -> Mount | None:
@@ -124,6 +132,26 @@ def root_device(hardware: ReadOnlySystem, root: str) -> str | None:
     """The device under a root, by its path on the host; that at /sysroot where the root is composed (ostree)."""
     found = root_mount(hardware, root)
     return device_of(hardware, found) if found else None
+
+
+def root_partition(system: ReadOnlySystem) -> tuple[str, Mount]:
+    """The partition that a root is on, and its mount. ProviderError where it is on anything else.
+
+    Later under a root that is a folder on the host's disk: the work is that of the machine to be.
+    """
+    if not system.live:
+        try:
+            require_own_disk(system)
+        except ProviderError as error:
+            raise Later(error.message, "facts") from None
+    mount = root_mount(system.hardware, system.root)
+    device = device_of(system.hardware, mount) if mount else None
+    hint = "leave it out by `when`: it takes a root on a partition of a disk, with nothing laid between"
+    if mount is None or device is None:
+        raise ProviderError("/ is on no disk", hint=hint)
+    if system.hardware.stat(f"{device}/partition") is None:
+        raise ProviderError(f"/ is on {node_of(device)}, which is no partition", hint=hint)
+    return device, mount
 
 
 def root_mount(hardware: ReadOnlySystem, root: str) -> Mount | None:

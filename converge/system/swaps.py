@@ -12,6 +12,7 @@ KIB = 1024
 _SIGNATURE = b"SWAPSPACE2"
 _PAGES = (4096, 8192, 16384, 65536)
 _LARGEST_PAGE = _PAGES[-1]
+_NO_MEMORY = "Cannot allocate memory"
 PAGES_OUT = 600.0
 """Seconds that it may take to bring back what is swapped out, from a slow disk."""
 
@@ -44,17 +45,17 @@ def active_at(system: ReadOnlySystem, path: str) -> Swap | None:
     return next((each for each in active(system) if each.path == resolved), None)
 
 
-def available(system: ReadOnlySystem) -> int:
-    """Bytes of memory that programs could have without any being swapped out (proc_meminfo(5), MemAvailable)."""
+def memory(system: ReadOnlySystem, kind: str = "MemTotal") -> int:
+    """Bytes of memory of the machine, or of a kind that proc_meminfo(5) tells."""
     lines = (system.hardware.read("/proc/meminfo") or b"").decode().splitlines()
-    found = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), "0")
+    found = next((line.split()[1] for line in lines if line.startswith(f"{kind}:")), "0")
     return int(found) * KIB
 
 
 def is_leavable(system: ReadOnlySystem, swap: Swap) -> bool:
     """Whether memory, and what else is swapped to, would hold what is in it."""
     others = sum(each.size - each.used for each in active(system) if each.path != swap.path)
-    return swap.used <= available(system) + others
+    return swap.used <= memory(system, "MemAvailable") + others
 
 
 def is_signed(system: ReadOnlySystem, path: str) -> bool:
@@ -64,12 +65,20 @@ def is_signed(system: ReadOnlySystem, path: str) -> bool:
 
 
 def turn_off(system: System, path: str) -> None:
-    """Have the machine no longer swap to a path of the host; where it does not, nothing happens."""
+    """Have the machine no longer swap to a path of the host; where it does not, nothing happens.
+
+    Later where memory would not hold what is in it, by our reckoning or the kernel's.
+    """
     swap = active_at(system, path)
-    if swap is not None:
-        if not is_leavable(system, swap):
-            raise Later(f"{path} cannot be left now: memory would not hold what is swapped out to it", "idle")
-        system.run(["swapoff", swap.path], view="machine", timeout=PAGES_OUT).require()
+    if swap is None:
+        return
+    full = Later(f"{path} cannot be left now: memory would not hold what is swapped out to it", "idle")
+    if not is_leavable(system, swap):
+        raise full
+    done = system.run(["swapoff", swap.path], view="machine", timeout=PAGES_OUT)
+    if _NO_MEMORY in done.stderr:
+        raise full
+    done.require()
 
 
 def turn_on(system: System, path: str, *, priority: int | None = None, discard: str | None = None) -> None:

@@ -2,10 +2,12 @@
 
 A specimen is a function that puts a root into a state and returns the parameters of the resource that is wanted there.
 A type joins the laws by a module of its own in `specimens/`, called like the type with `_` for `-`, which names its
-specimens in SPECIMENS; `test_laws.py` refuses a type without.
+specimens in SPECIMENS; `test_laws.py` refuses a type without. One that needs more than a folder for a root is a whole
+`Specimen` there.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -38,12 +40,19 @@ class Workshop:
 Prepare = Callable[[System, Workshop], dict[str, Any]]
 
 
+Stand = Callable[[Path, ExitStack], None]
+"""Puts something else than a plain folder at the path of a root, such as a disk, until the stack is closed."""
+
+
 @frozen
 class Specimen:
     """`prepare` puts a root into the state before and returns the parameters of the resource."""
 
     type: str
     prepare: Prepare
+    stand: Stand | None = None
+    one_way: bool = False
+    """There is no way back: a partition that has grown does not shrink."""
 
     def __str__(self) -> str:
         return f"{self.type}:{self.prepare.__name__}"
@@ -62,4 +71,8 @@ def specimens() -> tuple[Specimen, ...]:
     """Those of every module in `specimens/`."""
     names = sorted(path.stem for path in (Path(__file__).parent / "specimens").glob("*.py"))
     modules = {name.replace("_", "-"): import_module(f"tests.laws.specimens.{name}") for name in names}
-    return tuple(Specimen(type_, prepare) for type_, module in modules.items() for prepare in module.SPECIMENS)
+    return tuple(
+        each if isinstance(each, Specimen) else Specimen(type_, each)
+        for type_, module in modules.items()
+        for each in module.SPECIMENS
+    )

@@ -35,6 +35,7 @@ from tests.stories.test_foreign_root import fingerprint
 UNDRAWN = {
     "ansible": "takes seconds for each time that it is asked what it would do: `tests/real/test_ansible.py` is its own",
     "flatpak-app": "needs a repository and seconds for each app: killed and adopted in stories of its own",
+    "swap-partition": "needs a disk of its own: `tests/real/test_swap_partition.py`",
 }
 
 EXAMPLES = int(os.environ.get("CONVERGE_EXAMPLES", "150"))

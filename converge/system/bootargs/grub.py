@@ -11,16 +11,13 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
-from converge.errors import Later, ProviderError
-from converge.system import ReadOnlySystem, System
+from converge.errors import ProviderError
+from converge.system import ReadOnlySystem, System, grub
 from converge.system.bootargs.base import Part, boot_entries, split
 from converge.system.text.envfile import Envfile
 
-PATH, LATER = "/etc/default/grub", "/etc/default/grub.d/*.cfg"
+PATH = grub.PATH
 VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
-
-_CONFIGURATIONS = {"/boot/grub/grub.cfg": "grub-mkconfig", "/boot/grub2/grub.cfg": "grub2-mkconfig"}
-"""GRUB's configuration, and what makes it."""
 
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?)=(.*)", re.DOTALL)
 _ADDITION = re.compile(r"""\"\$(?:\{(\w+)\}|(\w+)) (?:[^"\\$`]|\\.)*\"""", re.DOTALL)
@@ -53,12 +50,11 @@ read_lasting = read
 
 def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:
     _refuse_scripts(set().union(*parts) - set().union(*read(system)))
-    make = _making(system)
+    require_changeable(system)
     before = {each.path: system.read(each.path) for each, _ in _changed(system, parts)}
     _put(system, parts)
     try:
-        if make:
-            system.run(make, view="inside").require()
+        grub.make(system)
     except ProviderError:
         for path, data in before.items():
             system.write(path, data or b"")
@@ -85,20 +81,12 @@ def _changed(system: ReadOnlySystem, parts: Sequence[Part]) -> list[tuple[_Assig
 
 
 def require_changeable(system: ReadOnlySystem) -> None:
-    _making(system)
-
-
-def _making(system: ReadOnlySystem) -> list[str] | None:
-    """What makes grub.cfg anew, where it is there; Later where that has to be done and the root does not run."""
-    path = next((path for path in _CONFIGURATIONS if system.stat(path)), None)
-    if path is None:
-        return None
-    if entries := boot_entries(system):
+    """ProviderError, besides, where GRUB boots entries that are not made out of its defaults (Fedora)."""
+    entries = boot_entries(system)
+    if grub.configuration(system) and entries:
         hint = "write the arguments into /etc/kernel/cmdline, out of which kernel-install makes them"
         raise ProviderError(f"GRUB boots what {entries[0]} says, which is not made out of {PATH}", hint=hint)
-    if not system.live:
-        raise Later(f"{path} can be made only by the system itself", until="reboot")
-    return [_CONFIGURATIONS[path], "-o", path]
+    grub.require_makeable(system)
 
 
 def _assignments(system: ReadOnlySystem) -> tuple[_Assignment, ...]:
@@ -111,7 +99,7 @@ def _assignments(system: ReadOnlySystem) -> tuple[_Assignment, ...]:
 
 def _all(system: ReadOnlySystem) -> Iterator[_Assignment]:
     """Every assignment, in the order of reading; ProviderError for one that only a shell could tell the value of."""
-    for path in (PATH, *system.glob(LATER)):
+    for path in (PATH, *system.glob(grub.LATER)):
         met: set[str] = set()
         for number, line in enumerate(_load(system, path).lines.texts, 1):
             if matched := _ASSIGNMENT.fullmatch(line):

@@ -1,0 +1,82 @@
+"""The parameters and the state of a swap in compressed memory."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import field, frozen
+from attrs.converters import optional
+
+from converge.providers.base import ABSENT, DERIVED, PRESENT, size_in_bytes
+from converge.values import size_words
+
+GENERATOR, UNIT = "zram-generator", "unit"
+MIB = 1 << 20
+PRIORITY = 100
+"""What zram-generator.conf(5) gives: far above that of a disk, where none is given."""
+
+CONFIGURED = ("size", "host_memory_limit", "algorithm", "priority")
+"""The state fields that a configuration holds."""
+
+
+def _mib(value: int | str) -> int:
+    """Whole MiB, in which zram-generator.conf(5) counts."""
+    return size_in_bytes(value) // MIB * MIB
+
+
+def _texts(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
+@frozen
+class Spec:
+    device: str = "zram0"
+    ensure: str = PRESENT
+    size: int | None = field(default=None, converter=optional(_mib))
+    host_memory_limit: int | None = field(default=None, converter=optional(_mib))
+    algorithms: tuple[str, ...] = field(default=(), converter=_texts)
+    priority: int = PRIORITY
+
+    @property
+    def node(self) -> str:
+        return f"/dev/{self.device}"
+
+
+@frozen
+class Running:
+    """A device that is swapped to; `size` is in bytes."""
+
+    size: int
+    algorithm: str | None
+    priority: int
+
+    def told(self) -> str:
+        algorithm = f", {self.algorithm}" if self.algorithm else ""
+        return f"{size_words(self.size)}{algorithm}, priority {self.priority}"
+
+
+@frozen
+class State:
+    ensure: str
+    size: int | str | None = None
+    """An expression of zram-generator, where somebody else has written one."""
+    host_memory_limit: int | str | None = None
+    algorithm: str | None = None
+    priority: int | None = None
+    through: str | None = None
+    running: str | None = None
+    found: Running | None = field(default=None, metadata=DERIVED)
+    installed: str = field(default=UNIT, metadata=DERIVED)
+    """What a device is made through on this system."""
+    algorithms: tuple[str, ...] = field(default=(), metadata=DERIVED)
+    """Those that the kernel has; none where that is not to be seen."""
+    memory: int | None = field(default=None, metadata=DERIVED)
+    """Bytes; None where nothing runs here that a device could be made on."""
+    later: str | None = field(default=None, metadata=DERIVED)
+    """A file of zram-generator that wins over what converge writes."""
+
+    @classmethod
+    def of(cls, configured: dict[str, Any] | None, through: str | None, **others: Any) -> "State":  # noqa: ANN401  (fields)
+        """`configured` is None where no device is configured."""
+        if configured is None:
+            return cls(ABSENT, **others)
+        return cls(PRESENT, through=through, **configured, **others)

@@ -1,0 +1,86 @@
+"""A unit of our own that makes the device, for systems without zram-generator."""
+
+import re
+from typing import Any
+
+from converge.system import ReadOnlySystem, System, unitfiles
+
+TARGET = "swap.target"
+
+_UNIT = """\
+[Unit]
+Description=Swap in compressed memory on /dev/{device}
+DefaultDependencies=no
+After=systemd-modules-load.service
+Before={target} shutdown.target
+Conflicts=shutdown.target
+{limit}
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+Environment=SIZE={size} ALGORITHM={algorithm} PRIORITY={priority}
+ExecStart=-modprobe zram
+ExecStart=sh -c 'until test -e /sys/block/{device}; do cat /sys/class/zram-control/hot_add || exit 1; done'
+ExecStart=-sh -c 'test -z "$ALGORITHM" || echo "$ALGORITHM" >/sys/block/{device}/comp_algorithm'
+ExecStart=sh -c 'echo "$SIZE" >/sys/block/{device}/disksize'
+ExecStart=mkswap /dev/{device}
+ExecStart=swapon --discard --priority ${{PRIORITY}} /dev/{device}
+ExecStop=swapoff /dev/{device}
+ExecStop=sh -c 'echo 1 >/sys/block/{device}/reset'
+
+[Install]
+WantedBy={target}
+"""
+"""A device that somebody else has set up has a size, which cannot be set again: the unit fails, and it stays as it is.
+
+An algorithm that the kernel lacks is none: it takes its own.
+"""
+_SETTINGS = re.compile(r"^Environment=SIZE=(\d+) ALGORITHM=(\S*) PRIORITY=(-?\d+)$", re.MULTILINE)
+_LIMIT = re.compile(r"^ConditionMemory=<=(\d+)$", re.MULTILINE)
+
+
+def unit_of(device: str) -> str:
+    return f"converge-{device}.service"
+
+
+def configured(system: ReadOnlySystem, device: str) -> dict[str, Any] | None:
+    """What our unit says of a device, as state fields; None where the boot does not start it."""
+    path, link = _paths(device)
+    text = (system.read(path) or b"").decode(errors="replace")
+    settings, limit = _SETTINGS.search(text), _LIMIT.search(text)
+    if settings is None or system.read_link(link) is None:
+        return None
+    size, algorithm, priority = settings.groups()
+    return {
+        "size": int(size),
+        "host_memory_limit": int(limit[1]) if limit else None,
+        "algorithm": algorithm or None,
+        "priority": int(priority),
+    }
+
+
+def write(system: System, device: str, fields: dict[str, Any]) -> None:
+    path, link = _paths(device)
+    limit = fields.get("host_memory_limit")
+    text = _UNIT.format(
+        device=device,
+        target=TARGET,
+        limit="" if limit is None else f"ConditionMemory=<={limit}\n",
+        size=fields["size"],
+        algorithm=fields.get("algorithm") or "",
+        priority=fields["priority"],
+    )
+    system.write(path, text.encode())
+    system.make_link(link, path)
+
+
+def remove(system: System, device: str) -> None:
+    path, link = _paths(device)
+    system.remove(link)
+    system.remove(path)
+
+
+def _paths(device: str) -> tuple[str, str]:
+    """The unit file, and the link that has it started."""
+    name = unit_of(device)
+    return f"{unitfiles.CONFIG}/{name}", f"{unitfiles.CONFIG}/{TARGET}.wants/{name}"

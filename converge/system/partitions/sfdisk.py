@@ -1,0 +1,130 @@
+"""Reading and changing a partition table by sfdisk(8), entry by entry: a table is never written anew.
+
+So boot code, the identifiers, names and flags of everything else, and logical partitions stay as they are. sfdisk
+writes the second copy of a GPT first and has each copy reach the disk, and the one sector of an MBR at once: killed
+anywhere, it leaves the table before or the one after.
+"""
+
+import json
+import re
+from typing import Any
+
+from converge.errors import ProviderError
+from converge.system import ReadOnlySystem, System
+from converge.system.disks import SECTOR, node_of, size_of
+from converge.system.partitions.base import GPT, MBR, MIB, PROTECTIVE, Row, Table
+
+_EDIT = ("sfdisk", "--quiet", "--lock", "--no-reread", "--no-tell-kernel", "--wipe=never", "--wipe-partitions=never")
+_GPT_SLOTS, _GPT_ENTRY, _MBR_SLOTS = 128, 128, 4
+
+_MOVED = "The backup GPT table is not on the end of the device."
+"""As after an image was written to a larger disk; the next write puts it there."""
+_HARMLESS = re.compile(
+    r"GPT PMBR size mismatch .*|The backup GPT table is not on the end of the device\..*"
+    r"|MyLBA mismatch with real position at backup header\.|[0-9]+ errors? detected\."
+    r"|Partition [0-9]+: (head|sector|cylinder) [0-9]+ greater than maximum.*"
+    r"|Partition [0-9]+: (previous sectors|different physical/logical|cylinder boundary).*"
+)
+"""Warnings about the size of the disk, which a write mends, and about cylinders and heads, which nobody counts in."""
+_HALF = re.compile(
+    r"The (primary|backup) GPT table is corrupt, but the (primary|backup) appears OK, so that will be used\."
+)
+"""As sfdisk leaves it where it is killed; the next write puts the other copy right."""
+
+
+def read(hardware: ReadOnlySystem, disk: str, *, half: bool = False) -> Table:
+    """The table of a disk; ProviderError where there is none, or one with which anything is wrong.
+
+    `half`: whether a GPT may be damaged in one of its two copies, as after a write of ours that was cut off.
+    """
+    node = node_of(disk)
+    said = hardware.query(["sfdisk", "--json", node])
+    if not said.ok:
+        hint = "`sfdisk --verify` may say more"
+        raise ProviderError(f"{node} has no partition table that sfdisk can read", hint=hint)
+    found = json.loads(said.stdout)["partitiontable"]
+    warnings = (*said.stderr.splitlines(), *hardware.query(["sfdisk", "--verify", node]).stderr.splitlines())
+    _refuse(hardware, node, found, warnings, half=half)
+    return _table(hardware, disk, found, moved=any(_MOVED in line for line in warnings))
+
+
+def _refuse(
+    hardware: ReadOnlySystem, node: str, found: dict[str, Any], warnings: tuple[str, ...], *, half: bool
+) -> None:
+    hint = "converge only changes tables with which nothing is wrong; look at it with `sfdisk --verify`"
+    if found["label"] not in (GPT, MBR):
+        raise ProviderError(f"{node} has a table of the kind {found['label']}, neither GPT nor MBR", hint=hint)
+    wrong = [line for line in warnings if not _HARMLESS.fullmatch(line) and not (half and _HALF.fullmatch(line))]
+    if wrong:
+        raise ProviderError(f"something is wrong with the partition table of {node}: {wrong[0]}", hint=hint)
+    if found["label"] == MBR and any(each["type"] == PROTECTIVE for each in found.get("partitions", ())):
+        raise ProviderError(f"the GPT of {node} is damaged in both of its copies", hint=hint)
+    if found["label"] == GPT and _is_hybrid(hardware, node):
+        raise ProviderError(f"{node} has a GPT and an MBR of other partitions at once", hint=hint)
+
+
+def _is_hybrid(hardware: ReadOnlySystem, node: str) -> bool:
+    said = hardware.query(["sfdisk", "--json", "--label-nested", MBR, node])
+    return said.ok and len(json.loads(said.stdout)["partitiontable"].get("partitions", ())) > 1
+
+
+def _table(hardware: ReadOnlySystem, disk: str, found: dict[str, Any], *, moved: bool) -> Table:
+    sector = int(found.get("sectorsize", SECTOR))
+    sectors = size_of(hardware, disk) // sector
+    slots = int(found.get("table-length", _GPT_SLOTS)) if found["label"] == GPT else _MBR_SLOTS
+    end = sectors - 1 if found["label"] == MBR else found["lastlba"]
+    if moved:
+        end = sectors - 2 - -(-slots * _GPT_ENTRY // sector)
+    return Table(
+        label=found["label"],
+        id=found["id"],
+        sector=sector,
+        first=int(found.get("firstlba", MIB // sector)),
+        last=min(end, (1 << 32) - 1) if found["label"] == MBR else end,
+        slots=slots,
+        grain=_grain(hardware, disk) // sector,
+        rows=tuple(_row(each) for each in found.get("partitions", ())),
+    )
+
+
+def _row(found: dict[str, Any]) -> Row:
+    number = re.search(r"[0-9]+\Z", found["node"])
+    flags = "bootable" if found.get("bootable") else found.get("attrs", "")
+    name, id_ = found.get("name", ""), found.get("uuid", "")
+    return Row(int(number[0]) if number else 0, found["start"], found["size"], found["type"], name, flags, id_)
+
+
+def _grain(hardware: ReadOnlySystem, disk: str) -> int:
+    """Bytes: one MiB, or what the disk would rather have, where that is a multiple."""
+    wished = int((hardware.read(f"{disk}/queue/optimal_io_size") or b"0").split()[0])
+    return wished if wished and wished % MIB == 0 else MIB
+
+
+def dump(hardware: ReadOnlySystem, disk: str) -> bytes:
+    """The table as sfdisk(8) takes it for input, without what the disk is called today."""
+    node = node_of(disk)
+    said = hardware.query(["sfdisk", "--dump", node]).require().stdout
+    lines = [line.removeprefix(node) for line in said.splitlines() if not line.startswith("device:")]
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def add(system: System, disk: str, row: Row) -> None:
+    words = {"start": str(row.start), "size": str(row.size), "type": row.type}
+    if row.id:
+        words |= {"uuid": row.id, "name": f'"{row.name}"'}
+    _change(system, disk, row.number, ", ".join(f"{name}={value}" for name, value in words.items()))
+
+
+def resize(system: System, disk: str, row: Row) -> None:
+    """Give the partition of a number its size."""
+    _change(system, disk, row.number, f"size={row.size}")
+
+
+def delete(system: System, disk: str, row: Row) -> None:
+    words = [*_EDIT, "--delete", node_of(disk), str(row.number)]
+    system.run(words, view="machine", timeout=60).require()
+
+
+def _change(system: System, disk: str, number: int, fields: str) -> None:
+    words = [*_EDIT, f"--partno={number}", node_of(disk)]
+    system.run(words, view="machine", timeout=60, stdin=f"{fields}\n".encode()).require()

@@ -1,0 +1,288 @@
+"""Swap files and partitions on the running kernel: made, grown, shrunk, moved and removed, and used all the while.
+
+Each test has a box in which converge is at the live root, and a disk of its own mounted there.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from converge.system.unitfiles import escaped
+from tests.real.livebox import Livebox, livebox, needs_livebox
+from tests.real.loops import MIB, call, image, loop, make_file_system, mounted, needs_loops
+
+pytestmark = [needs_livebox, needs_loops]
+
+SIZES = {"ext4": 200, "xfs": 320, "btrfs": 320}
+"""MiB."""
+PLACE = "/mnt/disk"
+FILE = f"{PLACE}/swapfile"
+
+
+@frozen
+class Machine:
+    """A box with a disk at /mnt/disk."""
+
+    box: Livebox
+    device: str
+
+    def converge(self, verb: str, *resources: str, code: int = 0) -> str:
+        """Apply, or plan, resources of type swap, given by what stands in their `with`."""
+        lines = [f"  s{n}: {{type: swap, apply: always, with: {{{text}}}}}" for n, text in enumerate(resources)]
+        text = "\n".join(["converge: 1", "product: test", "resources:", *lines, ""])
+        (self.box.root / "root/test.yaml").write_text(text)
+        done = self.box.converge(verb, "/root/test.yaml", *(["--detailed-exitcode"] if verb == "plan" else []))
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def swaps(self) -> dict[str, tuple[int, int]]:
+        """What is swapped to on the disk: size in MiB and priority; /proc/swaps and `swapon --show` tell the same."""
+        lines = [line.split() for line in self._says("cat", "/proc/swaps").splitlines()[1:]]
+        told = {_plain(line[0], r"\\([0-7]{3})", 8): (int(line[2]) // 1024, int(line[4])) for line in lines}
+        shown = self._says("swapon", "--show=PRIO,NAME", "--noheadings", "--raw").splitlines()
+        names = {_plain(line.partition(" ")[2], r"\\x([0-9a-f]{2})", 16): int(line.split()[0]) for line in shown}
+        assert names == {path: priority for path, (_, priority) in told.items()}
+        return {path: value for path, value in told.items() if path.startswith(PLACE)}
+
+    def size(self, path: str = FILE) -> int:
+        return (self.box.root / path.lstrip("/")).stat().st_size // MIB
+
+    def there(self, path: str) -> bool:
+        return os.path.lexists(self.box.root / path.lstrip("/"))
+
+    def _says(self, *words: str) -> str:
+        return self.box.run(words).stdout
+
+
+def _plain(text: str, pattern: str, base: int) -> str:
+    """A path in which odd bytes stand as numbers."""
+    return re.sub(pattern.encode(), lambda found: bytes([int(found[1], base)]), text.encode()).decode()
+
+
+@contextmanager
+def machine(folder: Path, kind: str, *options: str) -> Iterator[Machine]:
+    disk = image(folder / "disk.img", SIZES[kind] * MIB)
+    make_file_system(kind, str(disk))
+    with loop(disk) as device, livebox() as box:
+        number = device.removeprefix("/dev/loop")
+        mount = f"mknod {device} b 7 {number} && mkdir -p {PLACE} && mount {' '.join(options)} {device} {PLACE}"
+        assert box.run(["sh", "-c", mount]).returncode == 0
+        made = Machine(box, device)
+        try:
+            yield made
+        finally:
+            with mounted(device, folder / "again", *options) as again:
+                for path in filter(Path.is_file, again.rglob("*")):
+                    subprocess.run(["swapoff", str(path)], check=False, capture_output=True)
+
+
+@pytest.mark.parametrize("kind", list(SIZES))
+def test_a_swap_file_through_its_life(kind: str, tmp_path: Path) -> None:
+    with machine(tmp_path, kind) as made:
+        made.converge("apply", f"path: {FILE}, size: 64MiB, priority: 5")
+        assert made.swaps() == {FILE: (63, 5)}
+        assert made.size() == 64
+        made.converge("plan", f"path: {FILE}, size: 64MiB, priority: 5")
+        for size in (96, 32):
+            told = made.converge("apply", f"path: {FILE}, size: {size}MiB, priority: 5")
+            assert f"-> {size} MiB" in told
+            assert made.swaps() == {FILE: (size - 1, 5)}
+        made.converge("apply", f"path: {FILE}, size: 32MiB, priority: 7")
+        assert made.swaps() == {FILE: (31, 7)}
+        elsewhere = f"{PLACE}/other/swapfile"
+        moved = (f"path: {FILE}, ensure: absent", f"path: {elsewhere}, size: 32MiB, priority: 7")
+        made.converge("apply", *moved)
+        assert made.swaps() == {elsewhere: (31, 7)}
+        assert not made.there(FILE)
+        made.converge("plan", *moved)
+        made.converge("apply", f"path: {elsewhere}, ensure: absent")
+        assert made.swaps() == {}
+        assert not made.there(elsewhere)
+        assert not list((made.box.root / "etc/systemd/system").glob("**/mnt-disk-*.swap"))
+
+
+def test_what_was_switched_off_is_switched_on_again(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        made.converge("apply", f"path: {FILE}, size: 16MiB")
+        made.box.run(["swapoff", FILE])
+        assert "active:" in made.converge("plan", f"path: {FILE}, size: 16MiB", code=2)
+        made.converge("apply", f"path: {FILE}, size: 16MiB")
+        assert list(made.swaps()) == [FILE]
+
+
+def test_it_is_filled_after_zram(tmp_path: Path) -> None:
+    control = Path("/sys/class/zram-control")
+    if not control.exists():
+        pytest.skip("this kernel has no zram")
+    number = (control / "hot_add").read_text().strip()
+    with ExitStack() as undo:
+        undo.callback(lambda: (control / "hot_remove").write_text(number))
+        Path(f"/sys/block/zram{number}/disksize").write_text("16M")
+        call("mkswap", f"/dev/zram{number}")
+        call("swapon", "--priority=100", f"/dev/zram{number}")
+        undo.callback(call, "swapoff", f"/dev/zram{number}")
+        with machine(tmp_path, "ext4") as made:
+            made.converge("apply", f"path: {FILE}, size: 16MiB, priority: 10")
+            lines = [line.split() for line in made.box.run(["cat", "/proc/swaps"]).stdout.splitlines()[1:]]
+            priorities = {line[0]: int(line[4]) for line in lines}
+            assert priorities[f"/dev/zram{number}"] > priorities[FILE]
+
+
+def test_an_older_etc_gets_its_unit_back_and_the_file_stays(tmp_path: Path) -> None:
+    """As after a rollback: /etc is what it was before, ledger included, and the disk is not."""
+    with machine(tmp_path, "ext4") as made:
+        wanted = f"path: {FILE}, size: 16MiB, priority: 3"
+        made.converge("apply", wanted)
+        before = (made.box.root / FILE.lstrip("/")).stat()
+        for path in ("system/mnt-disk-swapfile.swap", "system/swap.target.wants/mnt-disk-swapfile.swap"):
+            (made.box.root / "etc/systemd" / path).unlink()
+        (made.box.root / "etc/converge/ledger.json").unlink()
+        told = made.converge("apply", wanted)
+        assert "at_boot:" in told
+        assert "size:" not in told
+        after = (made.box.root / FILE.lstrip("/")).stat()
+        assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+        assert list(made.swaps()) == [FILE]
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        path = f"{PLACE}/a b-ü%.swap"
+        made.converge("apply", f"path: '{path}', size: 16MiB, priority: 3, discard: once")
+        name = f"{escaped(path)}.swap"
+        assert made.box.run(["systemd-escape", "--path", "--suffix=swap", path]).stdout.strip() == name
+        verified = made.box.run(["systemd-analyze", "verify", f"/etc/systemd/system/{name}"])
+        assert verified.stderr == ""
+        assert made.box.run(["systemctl", "--root=/", "is-enabled", name]).stdout.strip() == "enabled"
+
+
+def test_a_line_of_fstab_is_one_that_swapon_takes(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        path = f"{PLACE}/a b"
+        (made.box.root / "etc/fstab").write_text("# none yet\n")
+        made.converge("apply", f"path: '{path}', size: 16MiB, priority: 3, discard: pages, at_boot: fstab")
+        made.box.run(["swapoff", path])
+        assert made.swaps() == {}
+        assert made.box.run(["swapon", "--all"]).returncode == 0
+        assert list(made.swaps().values()) == [(15, 3)]
+
+
+def test_a_partition_by_its_label(tmp_path: Path) -> None:
+    with loop(image(tmp_path / "swap.img", 16 * MIB)) as device, machine(tmp_path, "ext4") as made:
+        made.box.run(["mknod", device, "b", "7", device.removeprefix("/dev/loop")])
+        failed = made.converge("apply", "device: LABEL=converge-test", code=4)
+        assert "no partition has LABEL=converge-test" in failed
+        call("mkfs.ext4", "-q", "-L", "converge-test", device)
+        failed = made.converge("apply", "device: LABEL=converge-test", code=4)
+        assert "holds ext4, and no swap" in failed
+        call("mkswap", "--label", "converge-test", device)
+        try:
+            made.converge("apply", "device: LABEL=converge-test, priority: 4")
+            assert f"{device} " in made.box.run(["cat", "/proc/swaps"]).stdout
+            made.converge("plan", "device: LABEL=converge-test, priority: 4")
+            made.converge("apply", "device: LABEL=converge-test, ensure: absent")
+            assert f"{device} " not in made.box.run(["cat", "/proc/swaps"]).stdout
+        finally:
+            subprocess.run(["swapoff", device], check=False, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "wanted", "code", "said"),
+    [
+        ("ext4", (), "size: 4GiB", 0, "would take 4 GiB"),
+        ("ext4", (), "size: 16MiB, keep_free: 1GiB", 0, "16 MiB and 1 GiB free beside it"),
+        ("ext4", ("-o", "ro"), "size: 16MiB", 4, "mounted read-only"),
+    ],
+    ids=["full disk", "less than is to stay free", "read-only"],
+)
+def test_a_disk_that_cannot_take_it_stays_as_it_is(
+    kind: str, options: tuple[str, ...], wanted: str, code: int, said: str, tmp_path: Path
+) -> None:
+    with machine(tmp_path, kind, *options) as made:
+        told = made.converge("apply", f"path: {FILE}, {wanted}", code=code)
+        assert said in told
+        assert made.swaps() == {}
+        assert os.listdir(made.box.root / PLACE.lstrip("/")) == ["lost+found"]
+
+
+def test_what_is_no_swap_file_is_left_alone(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        (made.box.root / FILE.lstrip("/")).write_text("a letter\n")
+        assert "is there, and is no swap file" in made.converge("apply", f"path: {FILE}, size: 16MiB", code=4)
+        assert (made.box.root / FILE.lstrip("/")).read_text() == "a letter\n"
+
+
+def test_a_file_system_that_takes_none(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        assert "takes no swap files (tmpfs" in made.converge("apply", "path: /run/swapfile, size: 16MiB", code=4)
+        assert not made.there("/run/swapfile")
+
+
+def test_a_swap_that_memory_would_not_hold_is_not_left(tmp_path: Path) -> None:
+    """What is swapped out is so for real; that little memory is left is told by a file in place of /proc/meminfo."""
+    group = Path(f"/sys/fs/cgroup/memory/converge-test-{os.getpid()}")
+    if not group.parent.joinpath("memory.limit_in_bytes").exists():
+        pytest.skip("this kernel has no memory controller of version 1")
+    if len(Path("/proc/swaps").read_text().splitlines()) > 1:
+        pytest.skip("this machine swaps elsewhere as well, and would hold it there")
+    with machine(tmp_path, "ext4") as made, ExitStack() as undo:
+        made.converge("apply", f"path: {FILE}, size: 96MiB")
+        group.mkdir()
+        undo.callback(group.rmdir)
+        fed = undo.enter_context(hungry(group))
+        (made.box.root / "run/meminfo").write_text("MemTotal: 100000 kB\nMemAvailable: 1024 kB\n")
+        assert made.box.run(["mount", "--bind", "/run/meminfo", "/proc/meminfo"]).returncode == 0
+        for wanted in (f"path: {FILE}, size: 32MiB", f"path: {FILE}, ensure: absent"):
+            assert "memory would not hold what is swapped out" in made.converge("apply", wanted)
+            assert made.swaps() == {FILE: (95, made.swaps()[FILE][1])}
+            assert made.size() == 96
+        assert made.box.run(["umount", "/proc/meminfo"]).returncode == 0
+        assert "memory would not hold" in made.converge("apply", f"path: {FILE}, size: 32MiB")  # says the kernel itself
+        assert made.size() == 96
+        fed.kill()
+        fed.wait()
+        made.converge("apply", f"path: {FILE}, size: 32MiB")
+        assert made.size() == 32
+
+
+@contextmanager
+def hungry(group: Path) -> Iterator[subprocess.Popen[str]]:
+    """A program with 48 MiB that may have 16 in memory."""
+    (group / "memory.limit_in_bytes").write_text("16M")
+    code = "import os; data = bytearray(os.urandom(48 << 20)); print('fed', flush=True); input()"
+    argv = ["sh", "-c", f'echo $$ >{group}/cgroup.procs; exec "$@"', "sh", sys.executable, "-c", code]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "fed\n"
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_killed_while_it_is_made(tmp_path: Path) -> None:
+    """SIGKILL while the file has another name yet: the next run finishes it, and nothing is left of the first try."""
+    with machine(tmp_path, "ext4") as made:
+        wanted = f"path: {FILE}, size: 64MiB"
+        (made.box.root / "usr/local/sbin/mkswap").write_text("#!/bin/sh\ntouch /run/here; sleep 60\n")
+        (made.box.root / "usr/local/sbin/mkswap").chmod(0o755)
+        made.converge("plan", wanted, code=2)
+        argv = ["nsenter", f"--target={made.box.holder}", "--mount", "--pid", "--", sys.executable, "-m", "converge"]
+        process = subprocess.Popen([*argv, "apply", "/root/test.yaml"], stdout=subprocess.DEVNULL)
+        while not made.there("/run/here"):
+            assert process.poll() is None
+        made.box.run(["pkill", "-KILL", "-f", "converge apply"])
+        process.wait()
+        (made.box.root / "usr/local/sbin/mkswap").unlink()
+        assert not made.there(FILE)
+        made.converge("apply", wanted)
+        assert list(made.swaps()) == [FILE]
+        assert sorted(os.listdir(made.box.root / PLACE.lstrip("/"))) == ["lost+found", "swapfile"]

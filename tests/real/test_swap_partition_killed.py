@@ -1,0 +1,145 @@
+"""The power fails: whatever changes the disk is killed, and converge with it, and the next run comes to the same end.
+
+Shims in front of the real programs count what changes the disk. The one whose turn it is kills converge once the real
+program has ended, or once that has been killed (by strace) at one of its writes: a table is then half written.
+"""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from converge.providers import swap_partition
+from converge.system import System, commands
+from tests.real.converging import changes_of, converge, state_of
+from tests.real.partitioned import GPT_ID, LINUX, RECOVERY, SWAP, Blueprint, Disk, attached, image, needs_disks, run
+
+pytestmark = [
+    needs_disks,
+    pytest.mark.vm,
+    pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace"),
+]
+
+GPT = f"label: gpt\nlabel-id: {GPT_ID}\n\n"
+MBR = "label: dos\nlabel-id: 0x12345678\n\n"
+PRESENT, ABSENT = {"size": "8MiB"}, {"ensure": "absent"}
+RUNS = {
+    "made on a GPT": (
+        Blueprint(
+            f"{GPT}start=2048, size=65536, type={LINUX}, uuid={GPT_ID}\nstart=122880, type={RECOVERY}, uuid={RECOVERY}",
+            64,
+            {1: "xfs"},
+        ),
+        PRESENT,
+    ),
+    "made on an MBR": (
+        Blueprint(f"{MBR}start=2048, size=65536, type=83\nstart=122880, type=27", 64, {1: "xfs"}),
+        PRESENT,
+    ),
+    "taken away from a GPT": (
+        Blueprint(
+            f"{GPT}start=2048, size=65536, type={LINUX}, uuid={GPT_ID}\n"
+            f"start=67584, size=20000, type={SWAP}, uuid={SWAP}\nstart=122880, type={RECOVERY}, uuid={RECOVERY}",
+            64,
+            {1: "xfs", 2: "swap"},
+        ),
+        ABSENT,
+    ),
+    "taken away from an MBR": (
+        Blueprint(
+            f"{MBR}start=2048, size=65536, type=83\nstart=67584, size=20000, type=82\nstart=122880, type=27",
+            64,
+            {1: "xfs", 2: "swap"},
+        ),
+        ABSENT,
+    ),
+}
+CHANGING = ("flock", "addpart", "resizepart", "mkswap", "sfdisk", "xfs_growfs", "swapoff")
+WRITES = 6
+"""How often sfdisk has a GPT reach the disk: twice for each copy, for the protective MBR, and at the end."""
+
+_SHIM = """\
+#!/bin/sh
+case "$*" in *--json*|*--dump*|*--verify*) exec {real} "$@";; esac
+count=$(($(cat {folder}/count) + 1))
+echo $count >{folder}/count
+echo "{name} $*" >>{folder}/log
+[ $count = {turn} ] || exec {real} "$@"
+if [ {write} = 0 ]; then {real} "$@"
+else strace -f -qq -o /dev/null -e trace=none --inject=fsync:signal=KILL:when={write} {real} "$@"; fi
+kill -KILL $PPID
+"""
+
+
+def shims(folder: Path, turn: int, write: int) -> str:
+    """Put shims in a folder; returns the path to find programs by. `write` 0: the program comes to its end."""
+    folder.mkdir()
+    (folder / "count").write_text("0")
+    (folder / "log").write_text("")
+    for name in CHANGING:
+        real = shutil.which(name, path=commands.PATH)
+        (folder / name).write_text(_SHIM.format(real=real, folder=folder, name=name, turn=turn, write=write))
+        (folder / name).chmod(0o755)
+    return f"{folder}:{commands.PATH}"
+
+
+def killed(root: Path, params: dict[str, Any], path: str) -> bool:
+    """Converge in a process of its own, and say whether it was killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            commands.PATH = path
+            converge(swap_partition, System(str(root)), **params)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+
+
+@contextmanager
+def attempt(folder: Path, blueprint: Blueprint) -> Iterator[tuple[Disk, Path]]:
+    folder.mkdir()
+    with attached(image(folder / "disk.img", blueprint)) as disk, disk.mounted(folder / "root") as root:
+        (root / "var").mkdir()
+        yield disk, root
+
+
+def ending(disk: Disk, root: Path, params: dict[str, Any]) -> tuple[Any, ...]:
+    """All that the next run has to bring about."""
+    state = state_of(swap_partition, System(str(root)), **params)
+    space = os.statvfs(root)
+    return state, disk.table(), disk.kernel(), space.f_blocks * space.f_frsize, sorted(root.rglob("*.json"))
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["between programs", "within sfdisk"])
+@pytest.mark.parametrize("name", RUNS)
+def test_killed_anywhere_the_next_run_comes_to_the_same_end(name: str, within: bool, tmp_path: Path) -> None:
+    blueprint, params = RUNS[name]
+    with attempt(tmp_path / "undisturbed", blueprint) as (disk, root):
+        path = shims(tmp_path / "undisturbed/shims", 0, 0)
+        assert not killed(root, params, path)
+        programs = (tmp_path / "undisturbed/shims/log").read_text().splitlines()
+        expected = ending(disk, root, params)
+        assert changes_of(swap_partition, System(str(root)), **params) == ()
+    points = [(turn, 0) for turn in range(1, len(programs) + 1)]
+    if within:
+        turns = [turn for turn, program in enumerate(programs, 1) if program.startswith("sfdisk")]
+        points = [(turn, write) for turn in turns for write in range(1, WRITES + 1)]
+    assert len(points) >= (WRITES * 2 if within else 5)
+    for turn, write in points:
+        with attempt(tmp_path / f"{turn}-{write}", blueprint) as (disk, root):
+            path = shims(tmp_path / f"{turn}-{write}/shims", turn, write)
+            assert killed(root, params, path), (programs[turn - 1], write)
+            converge(swap_partition, System(str(root)), **params)
+            assert without_folder(ending(disk, root, params)) == without_folder(expected), (programs[turn - 1], write)
+            run("sfdisk", "--verify", disk.node)
+
+
+def without_folder(found: tuple[Any, ...]) -> tuple[Any, ...]:
+    *rest, notes = found
+    return (*rest, [path.name for path in notes])

@@ -1,0 +1,177 @@
+"""What zram's configuration makes of real devices: zram-generator reads it, and our unit's commands are run as written.
+
+The devices are hot-added for each test, and gone after it. Units at a real boot: tests/vm/test_zram.py.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from converge.providers import zram
+from converge.providers.zram import generator
+from converge.system import System
+from tests.real.converging import converge
+from tests.real.loops import MIB, call
+
+CONTROL = Path("/sys/class/zram-control")
+PROGRAM = Path(generator.PROGRAMS[0])
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not CONTROL.exists() or not Path("/usr/lib/systemd/systemd-makefs").exists(),
+    reason="needs root, zram and systemd",
+)
+needs_generator = pytest.mark.skipif(not PROGRAM.exists(), reason="zram-generator is not installed")
+
+
+@pytest.fixture
+def device() -> Iterator[str]:
+    """The name of a new device."""
+    number = (CONTROL / "hot_add").read_text().strip()
+    try:
+        yield f"zram{number}"
+    finally:
+        subprocess.run(["swapoff", f"/dev/zram{number}"], check=False, capture_output=True)
+        (CONTROL / "hot_remove").write_text(number)
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    for name in ("etc", "var", "proc"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 800768 kB\n")
+    (tmp_path / "proc/cmdline").write_text("quiet\n")
+    return System(str(tmp_path))
+
+
+def kernels_algorithms() -> list[str]:
+    said = Path("/sys/block/zram0/comp_algorithm")
+    return said.read_text().replace("[", "").replace("]", "").split() if said.exists() else []
+
+
+def of(device: str, name: str) -> str:
+    return Path(f"/sys/block/{device}/{name}").read_text().strip()
+
+
+def swap(device: str) -> list[str]:
+    lines = [line.split() for line in Path("/proc/swaps").read_text().splitlines()[1:]]
+    return next((line for line in lines if line[0] == f"/dev/{device}"), [])
+
+
+def set_up(system: System, device: str) -> None:
+    """As the unit systemd-zram-setup@.service does."""
+    environment = {**os.environ, "ZRAM_GENERATOR_ROOT": system.root}
+    done = subprocess.run(
+        [PROGRAM, "--setup-device", device], env=environment, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def run_as_written(system: System, device: str, kind: str = "ExecStart") -> list[int]:
+    """Run the commands of our unit one by one, as systemd.service(5) has them; the codes of those that may not fail."""
+    text = (Path(system.root) / f"etc/systemd/system/converge-{device}.service").read_text()
+    settings = dict(
+        shlex.split(re.findall(r"^Environment=(.*)$", text, re.MULTILINE)[0])[i].split("=", 1) for i in range(3)
+    )
+    codes = []
+    for command in re.findall(rf"^{kind}=(.*)$", text, re.MULTILINE):
+        words = [re.sub(r"\$\{(\w+)\}", lambda found: settings[found[1]], word) for word in shlex.split(command)]
+        may_fail, program = words[0].startswith("-"), words[0].removeprefix("-")
+        if may_fail and not shutil.which(program):
+            continue
+        done = subprocess.run([program, *words[1:]], env={**os.environ, **settings}, check=False, capture_output=True)
+        codes += [] if may_fail else [done.returncode]
+    return codes
+
+
+def configured(system: System, device: str, **params: object) -> None:
+    converge(zram, system, device=device, **params)
+
+
+@needs_generator
+@pytest.mark.parametrize("size", [1173, 391, 3072, 1024, 4096])
+def test_the_generator_makes_what_is_configured(size: int, system: System, device: str) -> None:
+    system.write(generator.PROGRAMS[0], b"")
+    configured(system, device, size=f"{size}MiB", algorithms=["lz4"])
+    set_up(system, device)
+    assert int(of(device, "disksize")) == size * MIB
+    if "lz4" in kernels_algorithms():
+        assert "[lz4]" in of(device, "comp_algorithm")
+    assert call("blkid", "--probe", "--match-tag", "TYPE", "--output", "value", f"/dev/{device}").strip() == "swap"
+
+
+@needs_generator
+def test_the_generator_goes_on_without_an_algorithm_that_the_kernel_lacks(system: System, device: str) -> None:
+    system.write(generator.PROGRAMS[0], b"")
+    configured(system, device, size="64MiB", algorithms=["nonesuch"])
+    set_up(system, device)
+    assert int(of(device, "disksize")) == 64 * MIB
+
+
+@needs_generator
+@pytest.mark.parametrize(("limit", "expected"), [("1GiB", True), ("512MiB", False)])
+def test_the_generators_units(limit: str, expected: bool, system: System, device: str, tmp_path: Path) -> None:
+    """Of a machine with 782 MiB, by its own /proc/meminfo. In a container it makes none, and tells so."""
+    system.write(generator.PROGRAMS[0], b"")
+    configured(system, device, size="1173MiB", host_memory_limit=limit, priority=7)
+    units = tmp_path / "units"
+    units.mkdir()
+    environment = {**os.environ, "ZRAM_GENERATOR_ROOT": system.root}
+    done = subprocess.run([PROGRAM, str(units)], env=environment, check=False, capture_output=True, text=True)
+    if "in a container" in done.stderr:
+        pytest.skip("it makes no units in a container")
+    made = units / f"dev-{device}.swap"
+    assert made.exists() is expected, done.stderr
+    assert not expected or "Priority=7" in made.read_text()
+
+
+@needs_generator
+def test_the_generator_discards_a_device_that_is_switched_off(system: System, device: str, tmp_path: Path) -> None:
+    system.write(generator.PROGRAMS[0], b"")
+    system.write("/etc/systemd/zram-generator.conf", f"[{device}]\n".encode())
+    configured(system, device, ensure="absent")
+    units = tmp_path / "units"
+    units.mkdir()
+    environment = {**os.environ, "ZRAM_GENERATOR_ROOT": system.root}
+    subprocess.run([PROGRAM, str(units)], env=environment, check=True, capture_output=True)
+    assert not (units / f"dev-{device}.swap").exists()
+
+
+@pytest.mark.parametrize("algorithm", ["lz4", "nonesuch"])
+def test_our_units_commands_as_they_are_written(algorithm: str, system: System, device: str) -> None:
+    configured(system, device, size="64MiB", algorithms=[algorithm], priority=9)
+    assert run_as_written(system, device) == [0, 0, 0, 0]
+    assert int(of(device, "disksize")) == 64 * MIB
+    assert swap(device)[4] == "9"
+    if algorithm in kernels_algorithms():
+        assert f"[{algorithm}]" in of(device, "comp_algorithm")
+    assert run_as_written(system, device, "ExecStop") == [0, 0]
+    assert swap(device) == []
+    assert of(device, "disksize") == "0"
+
+
+def test_a_device_in_use_is_left_as_it_is(system: System, device: str) -> None:
+    Path(f"/sys/block/{device}/disksize").write_text("16M")
+    call("mkswap", f"/dev/{device}")
+    call("swapon", "--priority=3", f"/dev/{device}")
+    before = swap(device)
+    configured(system, device, size="64MiB")
+    codes = run_as_written(system, device)
+    assert 0 not in codes[1:]
+    assert swap(device) == before
+    assert int(of(device, "disksize")) == 16 * MIB
+
+
+def test_our_unit_is_one_that_systemd_takes(system: System) -> None:
+    configured(system, "zram0", size="64MiB", algorithms=["zstd"], host_memory_limit="8GiB")
+    unit = Path(system.root) / "etc/systemd/system/converge-zram0.service"
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ConditionMemory=<=8589934592" in unit.read_text()
+    enabled = ["systemctl", f"--root={system.root}", "is-enabled", unit.name]
+    assert subprocess.run(enabled, check=False, capture_output=True, text=True).stdout.strip() == "enabled"

@@ -1,0 +1,55 @@
+"""zram on a booted system: what is in use stays until the next boot, what is not there is made at once."""
+
+import pytest
+
+from tests.vm.deployed import Deployed
+
+pytestmark = pytest.mark.vm
+
+MANIFEST = """\
+converge: 1
+product: test
+resources:
+  zram: {{type: zram, apply: always, with: {{size: {size}MiB, algorithms: [nonesuch, lz4]}}}}
+"""
+APPLY = """\
+python3 -m converge apply /var/test-{size}.yaml; echo code $?
+timeout 30 sh -c 'until grep -q zram0 /proc/swaps; do :; done'  # it is started in the background
+cat /proc/swaps
+"""
+WITHOUT_GENERATOR = """\
+mkdir /run/nothing
+mount --bind /run/nothing /usr/lib/systemd/system-generators
+rm -f /etc/systemd/zram-generator.conf /etc/systemd/zram-generator.conf.d/*
+systemctl daemon-reload
+"""
+STOP = "swapoff /dev/zram0; systemctl stop systemd-zram-setup@zram0.service; cat /proc/swaps\n"
+
+
+def test_a_device_through_years(deployed: Deployed) -> None:
+    for size in (200, 300):
+        deployed.write(f"/var/test-{size}.yaml", MANIFEST.format(size=size))
+    # Debian's own configuration has made a device, which is in use.
+    first = deployed.boot("cat /proc/swaps\n" + (APPLY + APPLY).format(size=300))
+    before, once, twice = first.split("test (test):")
+    device = next(line for line in before.splitlines() if line.startswith("/dev/zram0"))
+    for report in (once, twice):
+        assert "zram0 is in use with" in report
+        assert "it is with 300 MiB, lz4, priority 100 from the next boot on" in report
+        assert "code 0" in report
+        assert device in report
+    assert "size:" in once
+    assert "size:" not in twice
+    # At the next boot it is as it was declared; another size for one that has been taken away is made at once.
+    second = deployed.boot((APPLY + STOP + APPLY.replace("300", "200")).format(size=300))
+    assert "1 in place" in second
+    assert "307196" in second  # KiB
+    # Without zram-generator a unit of our own has it made, now and at each boot.
+    last = deployed.boot(STOP + WITHOUT_GENERATOR + APPLY.format(size=200))
+    assert "through:" in last
+    assert "204796" in last
+    again = deployed.boot("cat /proc/swaps; systemctl is-active converge-zram0.service\n" + APPLY.format(size=200))
+    assert "204796" in again
+    assert "active\n" in again
+    assert "through:" in again  # zram-generator is back, and makes it from now on
+    assert "code 0" in again
