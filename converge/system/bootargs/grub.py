@@ -13,7 +13,7 @@ from attrs import frozen
 
 from converge.errors import ProviderError
 from converge.system import ReadOnlySystem, System, grub
-from converge.system.bootargs.base import Part, split
+from converge.system.bootargs.base import Part, boot_entries, split
 from converge.system.text.envfile import Envfile
 
 PATH = grub.PATH
@@ -48,30 +48,43 @@ def read(system: ReadOnlySystem) -> tuple[Part, ...]:
 read_lasting = read
 
 
-def write(system: System, parts: Sequence[Part]) -> None:
+def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:
     _refuse_scripts(set().union(*parts) - set().union(*read(system)))
-    grub.require_makeable(system)
-    changed = [(each, part) for each, part in _paired(system, parts) if part != _value(system, each)]
-    before = {each.path: system.read(each.path) or b"" for each, _ in changed}
-    for assignment, part in changed:
-        _assign(system, assignment, part)
+    require_changeable(system)
+    before = {each.path: system.read(each.path) for each, _ in _changed(system, parts)}
+    _put(system, parts)
     try:
         grub.make(system)
     except ProviderError:
         for path, data in before.items():
-            system.write(path, data)  # so that the next run finds it undone
+            system.write(path, data or b"")
+        _put(system, otherwise)  # so that the next run finds it undone
         raise
 
 
-def _paired(system: ReadOnlySystem, parts: Sequence[Part]) -> Iterator[tuple[_Assignment, Part]]:
-    for assignment, part in zip(_assignments(system), parts, strict=True):
-        if assignment.adds and (other := set(_value(system, assignment)) - set(part)):
-            hint = "take it out there, or have a `line` do it"
-            raise ProviderError(f"{assignment.path} adds {' '.join(sorted(other))}", hint=hint)
-        yield assignment, part
+def _put(system: System, parts: Sequence[Part]) -> None:
+    for assignment, part in _changed(system, parts):
+        file = _load(system, assignment.path)
+        file.set(assignment.variable, " ".join(part))
+        system.write(assignment.path, file.dump())
+
+
+def _changed(system: ReadOnlySystem, parts: Sequence[Part]) -> list[tuple[_Assignment, Part]]:
+    """The assignments that are not so yet; ProviderError for one that is left alone."""
+    pairs = zip(_assignments(system), parts, strict=True)
+    changed = [(assignment, part) for assignment, part in pairs if part != _value(system, assignment)]
+    for assignment, part in changed:
+        if assignment.adds:
+            other = " ".join(sorted(set(_value(system, assignment)) - set(part)))
+            raise ProviderError(f"{assignment.path} adds {other}", hint="take it out there, or have a `line` do it")
+    return changed
 
 
 def require_changeable(system: ReadOnlySystem) -> None:
+    entries = boot_entries(system)
+    if entries and grub.configuration(system):
+        hint = "write the arguments into /etc/kernel/cmdline, out of which kernel-install makes them"
+        raise ProviderError(f"GRUB boots what {entries[0]} says, which is not made out of {PATH}", hint=hint)
     grub.require_makeable(system)
 
 
@@ -106,12 +119,6 @@ def _load(system: ReadOnlySystem, path: str) -> Envfile:
 def _value(system: ReadOnlySystem, assignment: _Assignment) -> Part:
     text = _load(system, assignment.path).get(assignment.variable) or ""
     return split(text.partition(" ")[2] if assignment.adds else text)
-
-
-def _assign(system: System, assignment: _Assignment, part: Part) -> None:
-    file = _load(system, assignment.path)
-    file.set(assignment.variable, " ".join(part))
-    system.write(assignment.path, file.dump())
 
 
 def _refuse_scripts(arguments: set[str]) -> None:
