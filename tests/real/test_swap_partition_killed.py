@@ -7,6 +7,7 @@ program has ended, or once that has been killed (by strace) at one of its writes
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from converge.providers import swap_partition
 from converge.system import System, commands
 from tests.real.converging import changes_of, converge, state_of
-from tests.real.partitioned import GPT_ID, LINUX, RECOVERY, SWAP, Blueprint, Disk, attached, image, needs_disks, run
+from tests.real.partitioned import GPT_ID, LINUX, RECOVERY, SWAP, Blueprint, Disk, attached, image, needs_disks
 
 pytestmark = [
     needs_disks,
@@ -71,7 +72,7 @@ echo $count >{folder}/count
 echo "{name} $*" >>{folder}/log
 [ $count = {turn} ] || exec {real} "$@"
 if [ {write} = 0 ]; then {real} "$@"
-else strace -f -qq -o /dev/null -e trace=none --inject=fsync:signal=KILL:when={write} {real} "$@"; fi
+else strace -f -qq -o /dev/null -e trace=fsync --inject=fsync:signal=KILL:when={write} {real} "$@"; fi
 kill -KILL $PPID
 """
 
@@ -131,13 +132,21 @@ def test_killed_anywhere_the_next_run_comes_to_the_same_end(name: str, within: b
         turns = [turn for turn, program in enumerate(programs, 1) if program.startswith("sfdisk")]
         points = [(turn, write) for turn in turns for write in range(1, WRITES + 1)]
     assert len(points) >= (WRITES * 2 if within else 5)
+    halves = 0
     for turn, write in points:
         with attempt(tmp_path / f"{turn}-{write}", blueprint) as (disk, root):
             path = shims(tmp_path / f"{turn}-{write}/shims", turn, write)
             assert killed(root, params, path), (programs[turn - 1], write)
+            halves += is_half_written(disk)
             converge(swap_partition, System(str(root)), **params)
             assert without_folder(ending(disk, root, params)) == without_folder(expected), (programs[turn - 1], write)
-            run("sfdisk", "--verify", disk.node)
+            assert not is_half_written(disk)
+    assert halves >= (4 if within and "GPT" in name else 0)
+
+
+def is_half_written(disk: Disk) -> bool:
+    said = subprocess.run(["sfdisk", "--verify", disk.node], check=False, capture_output=True, text=True)
+    return "is corrupt, but" in said.stderr
 
 
 def without_folder(found: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -40,6 +40,8 @@ def carry_out(system: System, layout: Layout, work: Work) -> None:
     if work.removes:
         _release(system, disk, layout.table, work.removes)
     begun.write(system, Begun(layout.table.id, layout.root_row.start, work.end, system.keep(layout.dump)))
+    if layout.table.is_half:
+        sfdisk.mend(system, disk, layout.root_row)
     if work.removes:
         sfdisk.delete(system, disk, work.removes)
         _require(system, disk, rest)
