@@ -35,6 +35,7 @@ EXPECTED: Mapping[str, Mapping[str, str]] = {
     "group": {"turntable": "apply", "phono": "baseline"},
     "hostname": {"name": "apply"},
     "inherited": {"reader-settings": "apply", "welcome": "apply"},
+    "kernel-args": {"sensors": "apply", "consoles": "apply"},
     "keyfile": {
         "lid": "apply",
         "journal[Storage]": "apply",
@@ -76,6 +77,7 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 SHIPPED: Mapping[str, Mapping[str, str]] = {
     "base": {"issue": "apply", "meadow-apps": "apply", "apps-collection-id": "apply", "saned-permissions": "baseline"},
     "desktop": {"games[org.meadow.Chess]": "apply", "maps": "owed", "paint": "baseline", "welcome": "apply"},
+    "oem": {"disk-swap": "in-place", "swap-partition": "baseline", "zram": "owed"},
     "site": {"school-network": "apply", "guest-network": "apply", "cable": "apply", "bookmarks[library]": "apply"},
     "school": {"apps[org.meadow.Classroom]": "apply", "school-filter": "apply", "bookmarks[library]": "apply"},
 }
@@ -98,6 +100,9 @@ def machine(tmp_path: Path) -> Machine:
     zone = machine.path("/usr/share/zoneinfo/Europe/Vienna")
     zone.parent.mkdir(parents=True)
     zone.write_bytes(b"TZif2")
+    arguments = machine.path("/etc/kernel/cmdline")
+    arguments.parent.mkdir()
+    arguments.write_text("root=LABEL=root ro nomodeset console=ttyS0\n")
     repository = machine.path("/ostree/repo/config")
     repository.parent.mkdir(parents=True)
     repository.write_text("[core]\nrepo_version=1\nmode=bare\n")

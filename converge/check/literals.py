@@ -157,12 +157,15 @@ def _check_claims(literals: Sequence[_Literal], report: Report) -> None:
         for claim in _parts(literal.claims):
             owner, owned = owners.setdefault((claim.kind, claim.thing, claim.field), (literal, claim))
             meet = not owner.resource.events.isdisjoint(literal.resource.events)
-            if meet and claim.value != owned.value and None not in (claim.value, owned.value):
+            if meet and claim.value != owned.value:
                 _report_conflict(literal, claim, owner, report)
 
 
 def _parts(claims: Sequence[Claim]) -> Iterator[Claim]:
+    """The claims whose values are known, of maps each part; a part that is None is to be unset."""
     for claim in claims:
+        if claim.value is None:
+            continue
         yield from (evolve(claim, field=part, value=value) for part, value in parts_of(claim.field, claim.value))
 
 

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Mapping
 
 from converge.expressions import BOOLEAN, TEXT, TEXTS, VERSION, Found, optional, record
@@ -13,7 +12,6 @@ from converge.system import ReadOnlySystem, flatpak, ostree
 _LOCALES = ("/etc/locale.conf", "/etc/default/locale")  # systemd's, Debian's
 _LOCALE = re.compile(r"(?P<language>[a-z]{2,3})(?:_(?P<territory>[A-Z]{2}|[0-9]{3}))?(?:[.@].*)?")
 _DEPLOYMENT = re.compile(r"(?P<checksum>[0-9a-f]{64})\.[0-9]+")
-_BACKING_ROOT = re.compile(rb"backing-root-device-inode\0.*?(.{8})(.{8})\0\(tt\)", re.DOTALL)
 
 
 def assignments(text: str) -> Mapping[str, str]:
@@ -74,26 +72,9 @@ def _checksum_in(path: str) -> str | None:
 
 def _booted_checksum(system: ReadOnlySystem) -> str | None:
     """The deployment whose folder is `/`; the path in the kernel's `ostree=` may be another one's by now."""
-    booted = system.read("/run/ostree-booted")
-    if booted is None:
-        return None
-    here = _backing_root(booted) or _identity(system, "/")
-    folders = system.glob("/sysroot/ostree/deploy/*/deploy/*.*")
-    return next((_checksum_in(folder) for folder in folders if _identity(system, folder) == here), None)
-
-
-def _identity(system: ReadOnlySystem, path: str) -> tuple[int, int] | None:
-    found = system.stat(path)
-    return (found.device, found.inode) if found else None
-
-
-def _backing_root(booted: bytes) -> tuple[int, int] | None:
-    """Device and inode of the deployment's folder where `/` is a composefs: ostree leaves them in /run/ostree-booted.
-
-    The file is a GVariant of type a{sv}, in which this value is a (tt) in the machine's byte order.
-    """
-    match = _BACKING_ROOT.search(booted)
-    return (int.from_bytes(match[1], sys.byteorder), int.from_bytes(match[2], sys.byteorder)) if match else None
+    booted = system.read(ostree.BOOTED) is not None
+    folder = ostree.deployment(system) if booted else None
+    return _checksum_in(folder) if folder else None
 
 
 def _checksum(source: Source) -> Found:
@@ -101,11 +82,11 @@ def _checksum(source: Source) -> Found:
 
 
 def _staged(source: Source) -> Found:
-    return source.system.stat("/run/ostree/staged-deployment") is not None
+    return source.system.stat(ostree.STAGED) is not None
 
 
 def _booted(source: Source) -> Found:
-    return source.system.stat("/run/ostree-booted") is not None
+    return source.system.stat(ostree.BOOTED) is not None
 
 
 def _previous(source: Source) -> Found:

@@ -22,6 +22,7 @@ BUILTIN = {
     "flatpak-remote": "converge.providers.flatpak_remote",
     "group": "converge.providers.group",
     "hostname": "converge.providers.hostname",
+    "kernel-args": "converge.providers.kernel_args",
     "keyfile": "converge.providers.keyfile",
     "line": "converge.providers.line",
     "locale": "converge.providers.locale",

@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO, TypeAlias
 
 from attrs import define, field
@@ -70,6 +70,21 @@ def brief(value: object, cells: int = VALUE_WIDTH) -> str:
     if isinstance(value, str):
         return LEFT_OUT if is_digest(value) else _brief_text(value, cells)
     return shorten(_literal(value), cells)
+
+
+def part_by_part(changes: Iterable[Change]) -> Iterator[Change]:
+    """The changes, those of maps as one of each part that changes."""
+    for change in changes:
+        sides = [side for side in (change.before, change.after) if side is not None]
+        if not sides or not all(isinstance(side, Mapping) for side in sides):
+            yield change
+            continue
+        before, after = ({} if side is None else side for side in (change.before, change.after))
+        assert isinstance(before, Mapping)  # noqa: S101  (seen above)
+        assert isinstance(after, Mapping)  # noqa: S101
+        for name in {**before, **after}:
+            if before.get(name) != after.get(name):
+                yield Change(f"{change.field}[{name}]", before.get(name), after.get(name))
 
 
 def before_and_after(type_: str, change: Change, cells: int = VALUE_WIDTH) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """What the ledgers hold and what the machine says of it, as text and as JSON documents."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ from converge.ledger import Ledger, Ledgers, Memory
 from converge.model import Entry
 from converge.model import Status as EntryStatus
 from converge.plan import Step
-from converge.render.base import Line, before_and_after, pad, plural, safe, shown, width
+from converge.render.base import Line, before_and_after, pad, part_by_part, plural, safe, shown, width
 from converge.status import Remembered, Status
 
 STYLES = {EntryStatus.FAILED: "bold red", EntryStatus.BLOCKED: "bold red", EntryStatus.OWED: "yellow"}
@@ -103,15 +104,18 @@ def _began(memory: Memory) -> str:
 
 
 def _table(entries: Iterable[Remembered]) -> Iterator[Line]:
-    told = [each.entry for each in entries]
-    ids = max((width(safe(entry.id)) for entry in told), default=0)
-    types = max((len(entry.type) for entry in told), default=0)
-    for entry in told:
+    told = list(entries)
+    count = Counter(each.entry.id for each in told)
+    ids = max((width(safe(each.entry.id)) for each in told), default=0)
+    types = max((len(each.entry.type) for each in told), default=0)
+    for each in told:
+        entry = each.entry
+        half = f"in the {each.domain}'s ledger: " if count[entry.id] > 1 else ""
         yield (
             (f"  {entry.status:<9}", STYLES.get(entry.status, "green")),
             (f"  {pad(safe(entry.id), ids)}", "bold"),
             (f"  {entry.type:<{types}}", "dim"),
-            (f"  {_told(entry)}", ""),
+            (f"  {half}{_told(entry)}", ""),
         )
 
 
@@ -124,7 +128,7 @@ def _told(entry: Entry) -> str:
 
 def _drifted(step: Step) -> Iterator[Line]:
     yield ("  drifted  ", "bold yellow"), (f"  {safe(step.id)}", "bold"), (f"  {step.type}", "dim")
-    for change in step.changes:
+    for change in part_by_part(step.changes):
         before, after = before_and_after(step.type, change)
         yield ((f"      {safe(change.field)}: {after} -> {before}", ""),)
 

@@ -16,6 +16,7 @@ from converge.render.base import (
     Span,
     before_and_after,
     pad,
+    part_by_part,
     plain,
     plural,
     safe,
@@ -251,17 +252,18 @@ def _reason(step: Step) -> str:
 def _details(step: Step, columns: int | None, *, verbose: bool) -> Iterator[Line]:
     changes = [change for change in step.changes if change.field != "ensure" or step.action is Action.CHANGE]
     lists = [change for change in changes if change.field in rows(step.type)]
-    changes = [change for change in changes if change not in lists]
-    names = max((len(change.field) for change in (*changes, *step.kept)), default=0) + 1
+    changes = list(part_by_part(change for change in changes if change not in lists))
+    kept = list(part_by_part(step.kept))
+    names = max((width(safe(change.field)) for change in (*changes, *kept)), default=0) + 1
     room = VALUE_WIDTH if columns is None else max(16, (columns - names - 12) // 2)
-    values = {change.field: before_and_after(step.type, change, room) for change in (*changes, *step.kept)}
+    values = {change.field: before_and_after(step.type, change, room) for change in (*changes, *kept)}
     before = max((width(values[change.field][0]) for change in changes), default=0)
     for change in changes:
         yield _change(change, names, pad(values[change.field][0], before), values[change.field][1])
     for change in lists:
         yield from _rows(change)
-    for change in step.kept:
-        yield (f"      {safe(change.field) + ':':<{names}} ", "dim"), *_kept(*values[change.field])
+    for change in kept:
+        yield (f"      {pad(safe(change.field) + ':', names)} ", "dim"), *_kept(*values[change.field])
     if step.why and (changes or lists or step.decision in TROUBLED):
         yield from _below(f"why: {step.why}", "dim italic", columns)
     if verbose:
@@ -269,7 +271,7 @@ def _details(step: Step, columns: int | None, *, verbose: bool) -> Iterator[Line
 
 
 def _change(change: Change, names: int, before: str, after: str) -> Line:
-    field = f"      {safe(change.field) + ':':<{names}} "
+    field = f"      {pad(safe(change.field) + ':', names)} "
     return (field, ""), (before, "red"), (" -> ", "dim"), (after, "green")
 
 

@@ -4,6 +4,7 @@ The files are read as libostree does, which cannot open a repository for which t
 """
 
 import re
+import sys
 from collections.abc import Iterator
 
 from converge.errors import ProviderError
@@ -12,11 +13,16 @@ from converge.system import Keyfile, ReadOnlySystem
 REPO = "/ostree/repo"
 CONFIG = f"{REPO}/config"
 REMOTES_D = "/etc/ostree/remotes.d"
+BOOTED = "/run/ostree-booted"
+"""There where ostree has composed the running system."""
+STAGED = "/run/ostree/staged-deployment"
+"""What is to be deployed as the machine goes down."""
 
 _DEPLOYMENTS = "/ostree/deploy/*/deploy/*"
 _REMOTE = re.compile(r'remote "(.+)"')
 _BINDING = b"ostree.collection-binding\0"
 _ALIGNMENT = 8
+_BACKING_ROOT = re.compile(rb"backing-root-device-inode\0.*?(.{8})(.{8})\0\(tt\)", re.DOTALL)
 
 
 def require_repository(system: ReadOnlySystem) -> None:
@@ -25,6 +31,27 @@ def require_repository(system: ReadOnlySystem) -> None:
             f"there is no ostree repository at {REPO}",
             hint="this is for systems that ostree deploys; say `when: deployment.booted` if others get the product too",
         )
+
+
+def deployment(system: ReadOnlySystem) -> str | None:
+    """The folder below /sysroot of the deployment that the root is; None where it is none."""
+    here = _backing_root(system.read(BOOTED) or b"") or _identity(system, "/")
+    folders = system.glob(f"/sysroot{_DEPLOYMENTS}.*")
+    return next((folder for folder in folders if _identity(system, folder) == here), None)
+
+
+def _identity(system: ReadOnlySystem, path: str) -> tuple[int, int] | None:
+    found = system.stat(path)
+    return (found.device, found.inode) if found else None
+
+
+def _backing_root(booted: bytes) -> tuple[int, int] | None:
+    """Device and inode of the deployment's folder where `/` is a composefs: ostree leaves them in /run/ostree-booted.
+
+    The file is a GVariant of type a{sv}, in which this value is a (tt) in the machine's byte order.
+    """
+    match = _BACKING_ROOT.search(booted)
+    return (int.from_bytes(match[1], sys.byteorder), int.from_bytes(match[2], sys.byteorder)) if match else None
 
 
 def group_of(remote: str) -> str:

@@ -86,6 +86,30 @@ def test_of_a_map_each_part_is_wanted_by_itself(desk: Desk, other: str, found: l
     assert desk.found() == found
 
 
+@pytest.mark.parametrize(
+    ("other", "conflict"),
+    [
+        ("append: [console=tty1, quiet]", False),
+        ("delete: [console=tty1]", False),
+        ("delete: [console=tty0]", True),
+        ("delete: [console]", True),
+        ("replace: {console: tty1}", True),
+        ("delete: [quiet]", False),
+    ],
+)
+def test_what_one_appends_another_may_not_delete(desk: Desk, other: str, conflict: bool) -> None:
+    desk.put(
+        "base",
+        f"""
+        resources:
+          one: {{type: kernel-args, apply: always, with: {{append: [console=tty0, debug]}}}}
+          other: {{type: kernel-args, apply: always, with: {{{other}}}}}
+        """,
+    )
+    desk.validate()
+    assert [code for code, _ in desk.found()] == (["claim-conflict"] if conflict else [])
+
+
 def test_parameters_that_the_provider_refuses(desk: Desk) -> None:
     desk.put(
         "base",

@@ -1,4 +1,4 @@
-"""Where a setting is, and what is refused. That it is set and removed: tests/laws, and with real programs tests/real."""
+"""Where a setting is, and what is refused. That it is set and removed: tests/laws, with real programs tests/real."""
 
 from typing import Any
 

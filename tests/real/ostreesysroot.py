@@ -48,8 +48,10 @@ def made(folder: Path) -> Iterator[Sysroot]:
     for name, text in TREE.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(text)
-    for name in ("boot", "var", "sysroot", "proc", "run"):
+    for name in ("boot", "var", "sysroot", "proc", "run", "dev", "tmp"):
         (tree / name).mkdir()
+    for name in ("bin", "lib", "lib64", "sbin"):
+        (tree / name).symlink_to(f"usr/{name}")
     (tree / "ostree").symlink_to("sysroot/ostree")
     sysroot.path.mkdir()
     repo = f"--repo={sysroot.path}/ostree/repo"
@@ -61,6 +63,8 @@ def made(folder: Path) -> Iterator[Sysroot]:
     ):
         assert sysroot.ostree(*words).returncode == 0
     assert sysroot.deploy().returncode == 0
-    yield sysroot
-    for deployment in sysroot.path.glob("ostree/deploy/os/deploy/*.?"):
-        subprocess.run(["chattr", "-i", str(deployment)], check=True)  # otherwise it could not be removed
+    try:
+        yield sysroot
+    finally:
+        for deployment in sysroot.path.glob("ostree/deploy/os/deploy/*.?"):
+            subprocess.run(["chattr", "-i", str(deployment)], check=True)  # otherwise it could not be removed

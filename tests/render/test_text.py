@@ -164,6 +164,26 @@ def test_rows_are_shown_as_one_list_with_what_goes_and_comes_marked() -> None:
     ]
 
 
+def test_of_a_map_the_parts_that_change_are_shown_each_by_itself() -> None:
+    maps = Change("arguments", {"quiet": True, "splash": None}, {"quiet": True, "splash": True, "debug": False})
+    other = Change("drop_ins", None, {"10-a.conf": "x"})
+    plan = plan_of(step("args", Decision.APPLY, Action.CHANGE, type="kernel-args", changes=(maps, other)))
+    assert shown(list(text.plan(plan, columns=100))).splitlines()[3:6] == [
+        "      arguments[splash]:   unset -> true",
+        "      arguments[debug]:    unset -> false",
+        '      drop_ins[10-a.conf]: unset -> "x"',
+    ]
+
+
+def test_sizes_are_shown_in_their_unit() -> None:
+    changes = (Change("size", None, 4 << 30), Change("priority", None, 1024))
+    plan = plan_of(step("swap", Decision.APPLY, Action.ADD, type="swap", changes=changes))
+    assert shown(list(text.plan(plan, columns=100))).splitlines()[3:5] == [
+        "      size:     unset -> 4 GiB",
+        "      priority: unset -> 1024",
+    ]
+
+
 def test_verbose_shows_what_is_in_place_and_where_it_was_written() -> None:
     lines = shown(list(text.plan(plan_of(step("motd", Decision.IN_PLACE)), columns=None, verbose=True)))
     assert "  = motd  file, always  in place" in lines

@@ -85,6 +85,12 @@ timezone = st.fixed_dictionaries({"zone": st.sampled_from(ZONES)})
 sysctl = st.fixed_dictionaries(
     {"key": st.sampled_from(("net.ipv4.ip_forward", "vm.swappiness")), "value": st.integers(0, 1)}
 )
+argument = st.sampled_from(("quiet", "console=tty0", "console=ttyS0"))
+kernel_args = (
+    st.fixed_dictionaries({"append": st.lists(argument, min_size=1, unique=True)})
+    | st.fixed_dictionaries({"delete": st.lists(argument, min_size=1, unique=True)})
+    | st.fixed_dictionaries({"replace": st.just({"console": "tty1"}), "append": st.just(["debug"])})
+)
 ostree_remote = (
     joined(
         {"name": st.sampled_from(REMOTES), "url": st.just("https://os.example.org/")},
@@ -142,6 +148,7 @@ TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "flatpak-remote": flatpak_remote,
     "group": group,
     "hostname": hostname,
+    "kernel-args": kernel_args,
     "keyfile": keyfile,
     "line": line,
     "locale": locale,
@@ -181,7 +188,8 @@ def products(draw: Draw) -> Drawn:
     units = {
         f"/usr/lib/systemd/system/{name}": UNIT_FILE.format(name="sysinit") for name in sorted(draw(st.sets(unit)))
     }
-    return Drawn(resources, {**draw(files), **repositories, **zones, **units}, draw(files))
+    arguments = {"/etc/kernel/cmdline": "root=LABEL=root quiet console=tty0\n"}
+    return Drawn(resources, {**draw(files), **repositories, **zones, **units, **arguments}, draw(files))
 
 
 remote = st.sampled_from([REMOTE.format(name=name) for name in REMOTES])
@@ -219,11 +227,14 @@ def contradicts(one: Resource, other: Resource) -> bool:
 
 def takes_away(resource: Resource) -> bool:
     asked = resource["with"]
-    return bool(resource["type"] == "move" or asked.get("ensure") == "absent" or asked.get("empty"))
+    away = asked.get("ensure") == "absent" or asked.get("empty") or {"delete", "replace"} & set(asked)
+    return bool(resource["type"] == "move" or away)
 
 
 def touched(with_: Mapping[str, Any]) -> set[str]:
-    """The names, and the paths down to their third component, that a resource speaks of."""
+    """The names, and the paths down to their third component, that a resource speaks of; or the one command line."""
+    if {"append", "delete", "replace"} & set(with_):
+        return {"the command line"}
     words = [value if isinstance(value, list) else [value] for value in with_.values()]
     texts = [text for each in words for text in each if isinstance(text, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}

@@ -1,0 +1,101 @@
+"""Arguments that the kernel is given at its next boot. Owns those that it names, wherever the system has them.
+
+On an ostree system that is the deployment which boots next (`converge/system/bootargs/ostree.py` says which, and how);
+elsewhere /etc/kernel/cmdline, or GRUB's defaults. What the running kernel was not given yet needs a reboot, which is
+asked for once, with the change.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import field, frozen
+
+from converge.errors import Later, ProviderError
+from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
+from converge.providers.base import Params, compare, every_field, keep_told, meant, told, values
+from converge.providers.kernel_args.asking import Spec, require_possible
+from converge.system import ReadOnlySystem, System, bootargs
+from converge.system.bootargs import Part
+
+__all__ = ["TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
+
+TYPE = "kernel-args"
+
+SOME = "some"
+"""The claim of whoever appends an argument, on its key: that it is not deleted or replaced."""
+
+
+@frozen
+class State:
+    """Of what the spec names: `arguments` says which are there, `keys` all that a whole key has; None: none."""
+
+    arguments: Mapping[str, bool | None] = field(factory=dict)
+    keys: Mapping[str, str | None] = field(factory=dict)
+
+
+def parse(params: Params) -> Spec:
+    spec = Spec(**params)
+    require_possible(spec)
+    return spec
+
+
+def claims(spec: Spec) -> tuple[Claim, ...]:
+    """Each argument is a claim of its own, and so is each key, since others are not to take away what is appended."""
+    replaced: dict[str, Value] = {str(each): True for found in spec.replace.values() for each in found}
+    appended: dict[str, Value] = {each.key: SOME for each in spec.append}
+    wanted = {"arguments": {**replaced, **spec.wanted.get("arguments", {})}}
+    wanted["keys"] = {**appended, **spec.wanted.get("keys", {})}
+    return tuple(Claim("kernel-args", "next boot", name, value) for name, value in wanted.items() if value)
+
+
+def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol's)
+    return every_field(State, Domain.DEPLOYMENT)
+
+
+def inspect(system: ReadOnlySystem, spec: Spec) -> State:
+    place = bootargs.place_of(system)
+    parts = place.read(system)
+    state = _state(spec, parts)
+    if diff(spec, state):
+        _refuse_other_root(spec, parts)
+        place.require_changeable(system)
+    elif diff(spec, _state(spec, place.read_lasting(system))):
+        raise Later("set in the update that is staged, and done once that has booted", until="reboot")
+    return state
+
+
+def _state(spec: Spec, parts: Sequence[Part]) -> State:
+    found = tuple(bootargs.for_kernel(parts))
+    return State(
+        {str(each): any(map(each.is_same, found)) or None for each in spec.single},
+        {each.key: told(" ".join(bootargs.of_key(parts, each.key))) or None for each in spec.whole},
+    )
+
+
+def _refuse_other_root(spec: Spec, parts: Sequence[Part]) -> None:
+    for argument in spec.append:
+        others = [each for each in bootargs.of_key(parts, "root") if each != str(argument)]
+        if argument.has_key("root") and others:
+            hint = "leave it out: only where there is no root= yet it is appended"
+            raise ProviderError(f"the machine boots with {others[0]}, and would not with {argument}", hint=hint)
+
+
+def diff(spec: Spec, state: State) -> tuple[Change, ...]:
+    return compare(spec.wanted, state)
+
+
+def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
+    after: Mapping[str, Any] = values(changes)
+    place = bootargs.place_of(system)
+    before = place.read(system)
+    arguments = {written: bool(wanted) for written, wanted in after.get("arguments", {}).items()}
+    keys = {}
+    for key, value in after.get("keys", {}).items():
+        keep_told(system, " ".join(bootargs.of_key(before, key)))
+        keys[key] = bootargs.split(meant(system, value or "", spec.asked(key)))
+    wanted = bootargs.edited(before, arguments, keys)
+    if wanted != before:
+        place.write(system, wanted)
+    running = bootargs.running(system)
+    needs_reboot = system.live and bootargs.edited(running, arguments, keys) != running
+    return (Effect(EffectKind.REBOOT),) if needs_reboot else ()

@@ -1,0 +1,104 @@
+"""/etc/kernel/cmdline, out of which kernel-install(8) makes the boot entry of each kernel; so with systemd-boot.
+
+Entries that are there are made anew after a change, by kernel-install itself: only that knows what they are made of,
+be it a text or an image that holds a kernel and its arguments in one.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from converge.errors import ProviderError
+from converge.system import ReadOnlySystem, System
+from converge.system.bootargs.base import Part, split
+
+PATH = "/etc/kernel/cmdline"
+TIME_LIMIT = 900.0
+"""Seconds for the entry of one kernel: its initial RAM disk may be made anew with it."""
+
+_FOLDERS = ("/efi", "/boot", "/boot/efi")
+"""Where boot entries are looked for (UAPI.1, and bootctl(1))."""
+_GRUB = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
+_MODULES = "/usr/lib/modules"
+
+
+def rules(system: ReadOnlySystem) -> bool:
+    """Where there is GRUB's configuration as well, it counts only if there are entries that are made from it."""
+    return system.stat(PATH) is not None and (bool(_entries(system)) or not any(map(system.stat, _GRUB)))
+
+
+def read(system: ReadOnlySystem) -> tuple[Part, ...]:
+    lines = _text(system.read(PATH) or b"").splitlines()
+    return (split(" ".join(line for line in lines if not _is_comment(line))),)
+
+
+read_lasting = read
+
+
+def require_changeable(system: ReadOnlySystem) -> None:
+    """They can be at any time."""
+
+
+def write(system: System, parts: Sequence[Part]) -> None:
+    before = system.read(PATH) or b""
+    (former,) = read(system)
+    comments = [line for line in _text(before).splitlines() if _is_comment(line)]
+    text = "".join(f"{line}\n" for line in (*comments, " ".join(parts[0])))
+    system.write(PATH, text.encode("utf-8", "surrogateescape"))
+    try:
+        _make_entries(system)
+        _require_made(system, former, parts[0])
+    except ProviderError:
+        system.write(PATH, before)  # so that the next run finds it undone
+        raise
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
+def _make_entries(system: System) -> None:
+    """Make the entries of the kernels that have one; a kernel that was left without stays so."""
+    for version, image in _kernels(system):
+        if _entries_of(system, version):
+            system.run(["kernel-install", "add", version, image], view="inside", timeout=TIME_LIMIT).require()
+
+
+def _require_made(system: ReadOnlySystem, before: Part, after: Part) -> None:
+    """ProviderError for an entry without the change: kernel-install passes over what it was not told to look after."""
+    for version, _ in _kernels(system):
+        for path in _entries_of(system, version):
+            options = set(_options(system, path)) if path.endswith(".conf") else set(after)
+            if set(after) - set(before) - options or (set(before) - set(after)) & options:
+                hint = "`kernel-install --verbose add` tells why; the layout may be set in /etc/kernel/install.conf"
+                raise ProviderError(f"kernel-install did not make {path} anew", hint=hint)
+
+
+def _options(system: ReadOnlySystem, path: str) -> Part:
+    """The arguments in a boot loader entry; they may stand in several lines."""
+    lines = [line.split(maxsplit=1) for line in _text(system.read(path) or b"").splitlines()]
+    return split(" ".join(line[1] for line in lines if len(line) > 1 and line[0] == "options"))
+
+
+def _entries_of(system: ReadOnlySystem, version: str) -> tuple[str, ...]:
+    """The name of an entry ends in the kernel's version, and may go on with how often it is tried (UAPI.1)."""
+    named = re.compile(rf".*[-/]{re.escape(version)}(\+\d+(-\d+)?)?\.(conf|efi)")
+    return tuple(path for path in _entries(system) if named.fullmatch(path))
+
+
+def _entries(system: ReadOnlySystem) -> tuple[str, ...]:
+    patterns = ("loader/entries/*.conf", "EFI/Linux/*.efi")
+    found = (system.glob(f"{folder}/{pattern}") for folder in _FOLDERS for pattern in patterns)
+    return tuple(path for paths in found for path in paths if not path.rpartition("/")[2].startswith("ostree-"))
+
+
+def _kernels(system: ReadOnlySystem) -> Iterator[tuple[str, str]]:
+    """The installed kernels by version, and the image of each: systemd's place for it, or Debian's."""
+    for version in system.list_folder(_MODULES):
+        images = (f"{_MODULES}/{version}/vmlinuz", f"/boot/vmlinuz-{version}")
+        image = next((path for path in images if system.stat(path)), None)
+        if image:
+            yield version, image

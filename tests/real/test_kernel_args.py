@@ -1,0 +1,270 @@
+"""Kernel arguments of a real ostree sysroot: not booted, booted as `ostreeboot` has it, with an update that waits.
+
+There are three deployments: the one that runs, or is to, the one before it to roll back to, and one that is pinned. Of
+those two nothing changes but the path in `ostree=`, by which ostree itself counts them.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.real import ostreeboot, ostreesysroot
+from tests.real.ostreeboot import Entry, boot
+from tests.real.ostreesysroot import Sysroot, needs_ostree
+
+pytestmark = needs_ostree
+needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+
+MANIFEST = """\
+converge: 1
+product: test
+resources:
+  sensors:
+    type: kernel-args
+    apply: once
+    with: {append: [module_blacklist=hid_sensor_hub, quiet, 'dyndbg="file a.c +p"'], delete: [nomodeset]}
+"""
+MORE = """\
+  console:
+    type: kernel-args
+    apply: always
+    with: {replace: {console: [tty0, ttyS0]}}
+"""
+BEFORE = "root=LABEL=root rw nomodeset console=tty1 quiet"
+AFTER = 'root=LABEL=root rw console=tty1 quiet module_blacklist=hid_sensor_hub dyndbg="file a.c +p"'
+WITH_MORE = 'root=LABEL=root rw console=tty0 console=ttyS0 quiet module_blacklist=hid_sensor_hub dyndbg="file a.c +p"'
+APPLY = "converge apply /var/test.yaml\n"
+REBOOT = "asked for a reboot"
+
+
+@pytest.fixture
+def sysroot(tmp_path: Path) -> Iterator[Sysroot]:
+    with three_deployments(tmp_path) as sysroot:
+        yield sysroot
+
+
+@contextmanager
+def three_deployments(folder: Path) -> Iterator[Sysroot]:
+    with ostreesysroot.made(folder) as sysroot:
+        ostree(sysroot, "pin", "0")
+        for arguments in ("root=LABEL=root rw before", BEFORE):
+            deploy(sysroot, "--retain", "--karg-none", *(f"--karg-append={each}" for each in arguments.split()))
+        declare(sysroot, MANIFEST)
+        yield sysroot
+
+
+def ostree(sysroot: Sysroot, verb: str, *words: str) -> None:
+    done = sysroot.ostree("admin", verb, f"--sysroot={sysroot.path}", *words)
+    assert done.returncode == 0, done.stderr
+
+
+def deploy(sysroot: Sysroot, *words: str) -> None:
+    ostree(sysroot, "deploy", "--os=os", *words, "main")
+
+
+def upgrade(sysroot: Sysroot) -> None:
+    """Commit another version of the OS."""
+    tree = sysroot.path.with_name("tree")
+    (tree / "usr/lib/os-release").write_text('ID=test\nVERSION_ID="2"\n')
+    words = ("commit", f"--repo={sysroot.path}/ostree/repo", "--branch=main", f"--tree=dir={tree}")
+    assert sysroot.ostree(*words).returncode == 0
+
+
+def declare(sysroot: Sysroot, text: str) -> None:
+    """Write the product where all deployments see it."""
+    (sysroot.path / "ostree/deploy/os/var/test.yaml").write_text(text)
+
+
+def entries(sysroot: Sysroot) -> tuple[Entry, ...]:
+    return ostreeboot.entries(sysroot)
+
+
+def deployed(sysroot: Sysroot) -> list[tuple[str, str]]:
+    """Checksum and serial, and arguments, of all deployments in their order."""
+    return [(entry.name, entry.arguments) for entry in entries(sysroot)]
+
+
+def converge(sysroot: Sysroot, root: Path) -> "subprocess.CompletedProcess[str]":
+    manifest = sysroot.path / "ostree/deploy/os/var/test.yaml"
+    argv = [sys.executable, "-m", "converge", "apply", str(manifest), "--root", str(root), "--event", "install"]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+def bytes_of_entries(sysroot: Sysroot) -> list[str]:
+    """The files without the path in `ostree=`, the one that boots next first."""
+    files = sorted((sysroot.path / "boot/loader/entries").iterdir(), reverse=True)
+    return [re.sub(r"\bostree=/ostree/boot\.\d", "ostree=", file.read_text()) for file in files]
+
+
+@pytest.mark.parametrize("by", ["sysroot", "deployment"])
+def test_a_sysroot_that_is_not_booted(sysroot: Sysroot, by: str) -> None:
+    before, texts = deployed(sysroot), bytes_of_entries(sysroot)
+    assert before[0][1] == BEFORE
+    root = sysroot.path if by == "sysroot" else entries(sysroot)[0].deployment
+    first, second = converge(sysroot, root), converge(sysroot, root)
+    assert (first.returncode, second.returncode) == (0, 0), first
+    assert deployed(sysroot) == [(before[0][0], AFTER), *before[1:]]
+    assert bytes_of_entries(sysroot)[1:] == texts[1:]
+    assert "Applied: 0 added, 1 changed" in first.stdout
+    assert "Applied: 0 added, 0 changed" in second.stdout
+    assert REBOOT not in first.stdout
+
+
+def test_a_deployment_that_does_not_boot_next_is_left_alone(sysroot: Sysroot) -> None:
+    before = deployed(sysroot)
+    failed = converge(sysroot, entries(sysroot)[1].deployment)
+    assert failed.returncode == 4
+    assert "this deployment is not the one that boots next" in failed.stdout
+    assert "name the sysroot by --root" in failed.stdout
+    assert deployed(sysroot) == before
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_the_running_deployment_is_deployed_once_more(sysroot: Sysroot, read_only: bool) -> None:
+    before, running = deployed(sysroot), entries(sysroot)[0]
+    plan = boot(sysroot, running.deployment, "converge plan /var/test.yaml", read_only=read_only)
+    assert "keys:      {nomodeset: " in plan
+    assert deployed(sysroot) == before
+    first, second = boot(sysroot, running.deployment, f"{APPLY}echo then\n{APPLY}", read_only=read_only).split("then\n")
+    again = re.sub(r"\d+$", lambda serial: str(int(serial[0]) + 1), running.name)
+    assert deployed(sysroot) == [(again, AFTER), *before]
+    assert REBOOT in first
+    assert REBOOT not in second
+    assert "Applied: 0 added, 0 changed" in second
+
+
+def test_what_it_was_deployed_from_goes_with_it_and_that_it_is_pinned_does_not(sysroot: Sysroot) -> None:
+    ostree(sysroot, "pin", "0")
+    boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}test ! -e /run/converge/origin\n")
+    assert Path(f"{entries(sysroot)[0].deployment}.origin").read_text().split() == ["[origin]", "refspec=main"]
+    assert "pinned=true" in Path(f"{entries(sysroot)[1].deployment}.origin").read_text()
+
+
+def test_more_arguments_before_the_reboot_make_no_other_deployment(sysroot: Sysroot) -> None:
+    before, running = deployed(sysroot), entries(sysroot)[0].deployment
+    boot(sysroot, running, APPLY)
+    declare(sysroot, MANIFEST + MORE)
+    assert REBOOT in boot(sysroot, running, APPLY)
+    (first, *rest) = deployed(sysroot)
+    assert first[1] == WITH_MORE
+    assert rest == before
+
+
+def test_after_the_reboot_it_is_found_done_and_no_other_reboot_is_asked_for(sysroot: Sysroot) -> None:
+    """The ledger in the new deployment's /etc was copied before it knew of the end."""
+    boot(sysroot, entries(sysroot)[0].deployment, APPLY)
+    after = deployed(sysroot)
+    first, second = boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}echo then\n{APPLY}").split("then\n")
+    assert "resumes a change that was interrupted" in first
+    assert "1 in place, 0 failed" in first
+    assert "1 in place or settled" in second
+    assert REBOOT not in first + second
+    assert deployed(sysroot) == after
+
+
+def test_whoever_rolls_back_keeps_what_they_went_back_to(sysroot: Sysroot) -> None:
+    running = entries(sysroot)[0]
+    boot(sysroot, running.deployment, APPLY)
+    ostree(sysroot, "undeploy", "0")
+    assert entries(sysroot)[0] == running
+    assert "1 in place or settled" in boot(sysroot, running.deployment, APPLY)
+    assert entries(sysroot)[0] == running
+
+
+def test_an_update_that_waits_for_its_reboot(sysroot: Sysroot) -> None:
+    running = entries(sysroot)[0].deployment
+    upgrade(sysroot)
+    boot(sysroot, running, "ostree admin deploy --os=os --retain main\n")
+    before = deployed(sysroot)
+    assert before[0][1] == BEFORE
+    assert REBOOT in boot(sysroot, running, APPLY)
+    assert deployed(sysroot) == [(before[0][0], AFTER), *before[1:]]
+    booted = boot(sysroot, entries(sysroot)[0].deployment, APPLY)
+    assert "already as declared" in booted or "1 in place" in booted
+    assert REBOOT not in booted
+
+
+KILLED = """
+strace -f -qq -o /run/trace -e inject={call}:signal=KILL:when={nth} python3 -m converge apply /var/test.yaml || true
+grep -q killed /run/trace || echo nothing was killed
+"""
+
+
+def killed_and_finished(sysroot: Sysroot, call: str, nth: int) -> bool:
+    """Kill converge, or ostree, at a system call, and run again; returns whether anything was killed."""
+    before, running = deployed(sysroot), entries(sysroot)[0].deployment
+    said = boot(sysroot, running, f"{KILLED.format(call=call, nth=nth)}\n{APPLY}{APPLY}")
+    assert "1 in place or settled" in said.splitlines()[-3]
+    assert deployed(sysroot)[1:] == before, (call, nth)
+    assert deployed(sysroot)[0][1] == AFTER, (call, nth)
+    assert len(list(sysroot.path.glob("ostree/deploy/os/deploy/*.?"))) == len(before) + 1, (call, nth)
+    assert said.count(REBOOT) >= 1, (call, nth)
+    return "nothing was killed" not in said
+
+
+@needs_strace
+@pytest.mark.parametrize("kill", [("fsync", 12), ("renameat", 17), ("renameat", 18)])
+def test_killed_on_the_way_the_next_run_finishes_it_with_no_other_deployment(
+    sysroot: Sysroot, kill: tuple[str, int]
+) -> None:
+    """The 17th rename of ostree is the one by which the other entries count."""
+    assert killed_and_finished(sysroot, *kill)
+
+
+@pytest.mark.vm
+@needs_strace
+@pytest.mark.parametrize("call", ["renameat", "syncfs"])
+def test_killed_anywhere(tmp_path: Path, call: str) -> None:
+    for nth in count(1):
+        folder = tmp_path / str(nth)
+        folder.mkdir()
+        with three_deployments(folder) as sysroot:
+            if not killed_and_finished(sysroot, call, nth):
+                return
+
+
+STAGE = "ostree admin deploy --os=os --stage main\n"
+SHUT_DOWN = "ostree admin finalize-staged\n"
+
+
+def test_an_update_that_is_staged(sysroot: Sysroot) -> None:
+    running, before = entries(sysroot)[0], deployed(sysroot)
+    upgrade(sysroot)
+    first, second, _ = boot(
+        sysroot, running.deployment, f"{STAGE}{APPLY}echo then\n{APPLY}echo then\n{SHUT_DOWN}"
+    ).split("then\n")
+    for said in (first, second):
+        assert "set in the update that is staged, and done once that has booted" in said
+        assert "1 owed" in said
+    assert (REBOOT in first, REBOOT in second) == (True, False)
+    (new, *rest) = deployed(sysroot)
+    assert (new[0].partition(".")[0] != running.name.partition(".")[0], new[1]) == (True, AFTER)
+    assert rest == [before[0], before[2]]  # as after any staged update, the one before the running one is gone
+    booted = boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}echo then\n{APPLY}").split("then\n")
+    assert ["1 in place, 0 failed" in booted[0], "1 in place or settled" in booted[1]] == [True, True]
+    assert REBOOT not in booted[0]
+
+
+def test_what_was_staged_is_lost_and_made_good(sysroot: Sysroot) -> None:
+    running, before = entries(sysroot)[0], deployed(sysroot)
+    upgrade(sysroot)
+    boot(sysroot, running.deployment, STAGE + APPLY)
+    assert deployed(sysroot) == before
+    assert REBOOT in boot(sysroot, running.deployment, APPLY)
+    assert deployed(sysroot)[0][1] == AFTER
+    assert deployed(sysroot)[1:] == before
+
+
+def test_an_update_that_is_staged_with_all_arguments_is_nothing_to_wait_for(sysroot: Sysroot) -> None:
+    boot(sysroot, entries(sysroot)[0].deployment, APPLY)
+    declare(sysroot, MANIFEST.replace("once", "always"))
+    upgrade(sysroot)
+    said = boot(sysroot, entries(sysroot)[0].deployment, STAGE + APPLY)
+    assert "0 owed, 1 in place" in said

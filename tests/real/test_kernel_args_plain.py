@@ -1,0 +1,139 @@
+"""Kernel arguments of a running system without ostree: GRUB's configuration and boot entries are really made anew."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real import plainboot
+from tests.real.plainboot import VERSION, Disk, needs_disk
+
+pytestmark = needs_disk
+needs_grub = pytest.mark.skipif(not shutil.which("grub-mkconfig"), reason="needs GRUB")
+needs_kernel_install = pytest.mark.skipif(not shutil.which("kernel-install"), reason="needs kernel-install")
+
+MANIFEST = """\
+converge: 1
+product: test
+resources:
+  sensors:
+    type: kernel-args
+    apply: always
+    with: {append: [module_blacklist=hid_sensor_hub, 'dyndbg="file a.c +p"'], delete: [nomodeset]}
+"""
+KERNEL = {f"/boot/vmlinuz-{VERSION}": "kernel", f"/boot/initrd.img-{VERSION}": "initramfs"}
+GRUB = """\
+# Edited by hand
+GRUB_DEFAULT=0
+GRUB_CMDLINE_LINUX_DEFAULT="quiet nomodeset"
+GRUB_CMDLINE_LINUX=""
+"""
+APPLY = "converge apply /etc/test.yaml\n"
+REBOOT = "asked for a reboot"
+MAKE_GRUB = "mkdir -p /boot/grub\ngrub-mkconfig -o /boot/grub/grub.cfg 2>/dev/null\n"
+SHOW_GRUB = "grep -o 'root=/dev/vdq .*' /boot/grub/grub.cfg | sed 's/  */ /g; s/ $//'\n"
+MODULES = f"mkdir -p /usr/lib/modules/{VERSION}\n"
+"""/usr is made anew for each script."""
+ENTRY = f"/boot/loader/entries/test-{VERSION}.conf"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    with plainboot.disk(tmp_path) as disk:
+        disk.write({"/etc/test.yaml": MANIFEST, "/etc/passwd": "root:x:0:0::/root:/bin/sh\n", **KERNEL})
+        yield disk
+
+
+@pytest.fixture
+def with_grub(disk: Disk) -> Disk:
+    disk.run("mkdir -p /etc/grub.d\n")
+    for path in sorted(Path("/etc/grub.d").glob("[01]0_*")):
+        disk.write({str(path): path.read_text()})
+        disk.run(f"chmod 0755 {path}\n")
+    disk.write({"/etc/default/grub": GRUB})
+    disk.run(MAKE_GRUB)
+    return disk
+
+
+@needs_grub
+def test_grubs_configuration_is_made_anew(with_grub: Disk) -> None:
+    before = with_grub.run(SHOW_GRUB).splitlines()
+    assert before == ["root=/dev/vdq ro quiet nomodeset"] * 2 + ["root=/dev/vdq ro single"]
+    first, shown, second = with_grub.run(f"{APPLY}echo then\n{SHOW_GRUB}echo then\n{APPLY}").split("then\n")
+    ours = 'module_blacklist=hid_sensor_hub dyndbg="file a.c +p"'
+    assert shown.splitlines() == [f"root=/dev/vdq ro {ours} quiet"] * 2 + [f"root=/dev/vdq ro single {ours}"]
+    assert (REBOOT in first, REBOOT in second) == (True, False)
+    assert "1 in place" in second
+
+
+@needs_grub
+def test_where_grubs_configuration_cannot_be_made_the_defaults_stay_and_the_next_run_tries_again(
+    with_grub: Disk,
+) -> None:
+    with_grub.run("echo 'exit 1' >/etc/grub.d/09_broken\nchmod 0755 /etc/grub.d/09_broken\n")
+    failed = with_grub.run(f"{APPLY.strip()} || echo code $?\ncat /etc/default/grub\n")
+    assert "'grub-mkconfig -o /boot/grub/grub.cfg' failed with code 1" in failed
+    assert "code 4" in failed
+    assert failed.endswith(GRUB)
+    with_grub.run("rm /etc/grub.d/09_broken\n")
+    assert "1 changed" in with_grub.run(APPLY)
+
+
+@pytest.fixture
+def with_entries(disk: Disk) -> Disk:
+    disk.write(
+        {
+            "/etc/kernel/cmdline": "root=LABEL=root ro quiet nomodeset\n",
+            "/etc/kernel/entry-token": "test\n",
+            "/etc/kernel/install.conf": "layout=bls\n",
+            "/etc/machine-id": f"{'0' * 31}1\n",
+            "/boot/loader/entries.srel": "type1\n",
+        }
+    )
+    disk.run(f"{MODULES}kernel-install add {VERSION} /boot/vmlinuz-{VERSION}\n")
+    return disk
+
+
+SHOW_ENTRY = f"grep options {ENTRY}\n"
+
+
+@needs_kernel_install
+def test_the_entries_of_kernel_install_are_made_anew(with_entries: Disk) -> None:
+    assert with_entries.run(SHOW_ENTRY).split() == ["options", "root=LABEL=root", "ro", "quiet", "nomodeset"]
+    first, shown, second = with_entries.run(f"{MODULES}{APPLY}echo then\n{SHOW_ENTRY}echo then\n{APPLY}").split(
+        "then\n"
+    )
+    after = 'root=LABEL=root ro quiet module_blacklist=hid_sensor_hub dyndbg="file a.c +p"'
+    assert shown.removeprefix("options").strip() == after
+    assert with_entries.run("cat /etc/kernel/cmdline\n") == f"{after}\n"
+    assert (REBOOT in first, REBOOT in second) == (True, False)
+
+
+@needs_kernel_install
+@pytest.mark.parametrize(
+    ("obstacle", "said"),
+    [
+        ("echo 'exit 1' >/etc/kernel/install.d/10-broken.install", "failed with code 1"),
+        ("echo layout=other >/etc/kernel/install.conf", f"kernel-install did not make {ENTRY} anew"),
+    ],
+)
+def test_where_an_entry_is_not_made_the_text_stays_and_the_next_run_tries_again(
+    with_entries: Disk, obstacle: str, said: str
+) -> None:
+    with_entries.run(f"mkdir -p /etc/kernel/install.d\n{obstacle}\nchmod -R 0755 /etc/kernel/install.d\n")
+    failed = with_entries.run(f"{MODULES}{APPLY.strip()} || echo code $?\ncat /etc/kernel/cmdline\n")
+    assert said in failed
+    assert "code 4" in failed
+    assert failed.endswith("root=LABEL=root ro quiet nomodeset\n")
+    with_entries.run("rm -rf /etc/kernel/install.d\necho layout=bls >/etc/kernel/install.conf\n")
+    assert "1 changed" in with_entries.run(f"{MODULES}{APPLY}")
+
+
+@needs_kernel_install
+def test_what_the_running_kernel_was_given_already_needs_no_reboot(with_entries: Disk) -> None:
+    given = 'quiet module_blacklist=hid_sensor_hub dyndbg="file a.c +p"\n'
+    script = f"{MODULES}cat >/run/cmdline <<'END'\n{given}END\nmount --bind /run/cmdline /proc/cmdline\n"
+    said = with_entries.run(f"{script}{APPLY}")
+    assert "1 changed" in said
+    assert REBOOT not in said
