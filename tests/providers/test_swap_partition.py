@@ -35,7 +35,7 @@ def found(*rows: Row, **layout: Any) -> State:
         "use": Use("/dev/sda2", "swap", "swap") if swap else Use(),
     }
     made = Layout(**{**known, **layout})
-    size = swap and table.bytes_of(swap.size)
+    size = table.bytes_of(swap.size) if swap else None
     ensure = "present" if swap else "absent"
     root = table.bytes_of(table.row(1).size)
     return State(ensure, size, made.use.label, root, made.begun is not None, told(table), "", made)
@@ -126,8 +126,8 @@ def test_why_nothing_is_done(spec: Any, state: State, reason: str) -> None:
     assert not said or swap_partition.diff(spec, state) == ()
 
 
-def begun(end: int | None) -> Begun:
-    return Begun(ID, ROOT.start, end, "sha256:0")
+def begun(end: int | None, ensure: str = "absent") -> Begun:
+    return Begun(ID, ROOT.start, ensure, end, "sha256:0")
 
 
 def test_a_growth_that_was_begun_is_finished() -> None:
@@ -136,9 +136,13 @@ def test_a_growth_that_was_begun_is_finished() -> None:
     assert changes["unfinished"] is False
 
 
-@pytest.mark.parametrize("end", [None, 100, 67583, 200_000])
-def test_one_that_leads_nowhere_any_more_is_only_forgotten(end: int | None) -> None:
-    assert swap_partition.diff(ABSENT, found(ROOT, begun=begun(end))) == (Change("unfinished", True, False),)
+@pytest.mark.parametrize(
+    "note",
+    [begun(None), begun(100), begun(ROOT.end), begun(200_000), begun(88063, "present")],
+    ids=["no growth", "before", "come to", "beyond", "of one that was to be made"],
+)
+def test_one_that_leads_nowhere_any_more_is_only_forgotten(note: Begun) -> None:
+    assert swap_partition.diff(ABSENT, found(ROOT, begun=note)) == (Change("unfinished", True, False),)
 
 
 def test_what_is_wanted_counts_more_than_what_was_begun() -> None:

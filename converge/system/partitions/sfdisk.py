@@ -25,6 +25,7 @@ _HARMLESS = re.compile(
     r"GPT PMBR size mismatch .*|The backup GPT table is not on the end of the device\..*"
     r"|MyLBA mismatch with real position at backup header\.|[0-9]+ errors? detected\."
     r"|Partition [0-9]+: (head|sector|cylinder) [0-9]+ greater than maximum.*"
+    r"|Partition [0-9]+ does not start on physical sector boundary\."
     r"|Partition [0-9]+: (previous sectors|different physical/logical|cylinder boundary).*"
 )
 """Warnings about the size of the disk, which a write mends, and about cylinders and heads, which nobody counts in."""
