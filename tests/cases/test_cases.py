@@ -19,6 +19,7 @@ from tests.cases.web import Shelf, Web, configure
 HERE = Path(__file__).parent
 MACHINES = sorted(path.parent for path in HERE.rglob("case.yaml"))
 ROWS = {1, 2, 3, 4, 5, 6, 9, 11, 12, 16, 19, 22, 25, 27, 28, 29}
+"""8 and 10 need disks: tests/real/test_swap_partition.py plays `swap-partition`."""
 FLATPAKS = ("var/lib/flatpak", "var/tmp")
 """Left out of the roots where real flatpaks are installed: there `expect` says what counts."""
 

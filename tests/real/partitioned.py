@@ -104,25 +104,23 @@ class Disk:
 
     @contextmanager
     def mounted(self, place: Path, *options: str) -> Iterator[Path]:
-        place.mkdir(exist_ok=True)
         kind = self.blueprint.contents[self.blueprint.root]
         copies = ("nouuid",) if kind == "xfs" else ()  # others made of the same template may be mounted
-        run(
-            "mount",
-            f"--options={','.join(('relatime', *copies, *options))}",
-            self.partition(self.blueprint.root),
-            str(place),
-        )
-        try:
+        given = ",".join(("relatime", *copies, *options))
+        with mounted(given, self.partition(self.blueprint.root), place):
             yield place
-        finally:
-            _unmount(place)
 
 
-def _unmount(place: Path) -> None:
-    if subprocess.run(["umount", str(place)], check=False, capture_output=True).returncode != 0:
-        gc.collect()  # a system holds its root, and the trace of an error that was caught holds systems
-        run("umount", "--lazy", str(place))
+@contextmanager
+def mounted(options: str, source: str, place: Path) -> Iterator[Path]:
+    place.mkdir(exist_ok=True)
+    run("mount", f"--options={options}", source, str(place))
+    try:
+        yield place
+    finally:
+        if subprocess.run(["umount", str(place)], check=False, capture_output=True).returncode != 0:
+            gc.collect()  # a system holds its root, and the trace of an error that was caught holds systems
+            run("umount", "--lazy", str(place))
 
 
 def let_go(system: System) -> None:

@@ -30,6 +30,7 @@ from tests.real.partitioned import (
     attached,
     grows_ext4,
     image,
+    mounted,
     needs_disks,
     run,
 )
@@ -433,6 +434,16 @@ def test_a_table_that_the_kernel_does_not_know_waits_for_the_next_boot(tmp_path:
         error = refusal(made.system, size="8MiB")
         assert isinstance(error, Later)
         assert (error.until, "is in no table" in error.message) == ("reboot", True)
+
+
+def test_a_root_on_a_whole_disk_is_on_no_partition(tmp_path: Path) -> None:
+    with (tmp_path / "disk.img").open("wb") as file:
+        file.truncate(16 * MIB)
+    run("mkfs.ext4", "-q", str(tmp_path / "disk.img"))
+    with mounted("loop", str(tmp_path / "disk.img"), tmp_path / "root") as root:
+        error = refusal(System(str(root)), **ABSENT)
+    assert "which is no partition" in error.message
+    assert error.hint
 
 
 def test_a_folder_has_no_disk(tmp_path: Path) -> None:

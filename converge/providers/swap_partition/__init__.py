@@ -27,7 +27,10 @@ def parse(params: Params) -> Spec:
 
 
 def claims(spec: Spec) -> tuple[Claim, ...]:
-    return (Claim(TYPE, "behind the root partition", "ensure", spec.ensure),)
+    wanted: dict[str, Value] = {"ensure": spec.ensure}
+    if spec.ensure == PRESENT:
+        wanted |= {"size": spec.size, "label": spec.label}
+    return tuple(Claim(TYPE, "behind the root partition", name, value) for name, value in wanted.items())
 
 
 def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol's)
@@ -115,9 +118,6 @@ def _work(layout: Layout, after: Mapping[str, Any]) -> Work:
     end = layout.end_begun
     if "root_size" in after:
         end = root.start + after["root_size"] // layout.table.sector - 1
-    return Work(
-        removes=layout.swap if ensure == ABSENT else None,
-        makes=after["size"] if ensure == PRESENT and layout.swap is None else None,
-        label=after.get("label") or "" if ensure == PRESENT else "",
-        end=end,
-    )
+    if ensure == PRESENT and layout.swap is None:
+        return Work(makes=after["size"], label=after.get("label") or "", end=end)
+    return Work(removes=layout.swap if ensure == ABSENT else None, end=end)

@@ -83,15 +83,24 @@ class Layout:
         return swap_behind(self.table, self.root_row)
 
     @property
+    def ensure(self) -> str:
+        return PRESENT if self.swap else ABSENT
+
+    @property
     def free(self) -> int:
         """Bytes that are free behind the root partition."""
         return self.table.bytes_of(free_behind(self.table, self.root_row))
 
     @property
     def end_begun(self) -> int | None:
-        """The last sector of the root partition after the growth that was begun, unless something has come there."""
+        """The last sector of the root partition after the growth that was begun.
+
+        None where that leads nowhere: it was not come to, something else is there by now, or there is none.
+        """
         end, row = self.begun.end if self.begun else None, self.root_row
-        return end if end is not None and row.end <= end <= gap_end(self.table, row) else None
+        if self.begun is None or end is None or not row.end <= end <= gap_end(self.table, row):
+            return None
+        return end if row.end == end or self.begun.ensure == self.ensure else None
 
 
 @frozen

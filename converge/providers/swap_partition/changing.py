@@ -8,6 +8,7 @@ which refuses while anything uses it. The file system grows last: it is never la
 from attrs import frozen
 
 from converge.errors import Later, ProviderError
+from converge.providers.base import ABSENT, PRESENT
 from converge.providers.swap_partition.base import Layout
 from converge.system import System, disks, filesystems, swaps
 from converge.system.partitions import begun, kernel, sfdisk
@@ -39,7 +40,11 @@ def carry_out(system: System, layout: Layout, work: Work) -> None:
     goal = table if work.end is None else grown(table, layout.root, work.end)
     if work.removes:
         _release(system, disk, layout.table, work.removes)
-    begun.write(system, Begun(layout.table.id, layout.root_row.start, work.end, system.keep(layout.dump)))
+    ensure = ABSENT if work.removes else PRESENT if made else layout.ensure
+    start, before = layout.root_row.start, system.keep(layout.dump)
+    begun.write(system, Begun(layout.table.id, start, ensure, work.end, before))
+    if layout.table.is_half:
+        sfdisk.mend(system, disk, layout.root_row)
     if work.removes:
         sfdisk.delete(system, disk, work.removes)
         _require(system, disk, rest)

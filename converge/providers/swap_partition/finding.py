@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 
 from converge.errors import ProviderError
-from converge.providers.base import ABSENT, PRESENT
 from converge.providers.swap_partition.base import Layout, State, Use
 from converge.system import ReadOnlySystem, disks, filesystems, swaps
 from converge.system.disks import Mount, node_of
@@ -17,7 +16,7 @@ def state(system: ReadOnlySystem) -> State:
     layout = _layout(system)
     table, swap = layout.table, layout.swap
     return State(
-        ensure=PRESENT if swap else ABSENT,
+        ensure=layout.ensure,
         size=table.bytes_of(swap.size) if swap else None,
         label=layout.use.label,
         root_size=table.bytes_of(layout.root_row.size),

@@ -81,9 +81,8 @@ def _changed(system: ReadOnlySystem, parts: Sequence[Part]) -> list[tuple[_Assig
 
 
 def require_changeable(system: ReadOnlySystem) -> None:
-    """ProviderError, besides, where GRUB boots entries that are not made out of its defaults (Fedora)."""
     entries = boot_entries(system)
-    if grub.configuration(system) and entries:
+    if entries and grub.configuration(system):
         hint = "write the arguments into /etc/kernel/cmdline, out of which kernel-install makes them"
         raise ProviderError(f"GRUB boots what {entries[0]} says, which is not made out of {PATH}", hint=hint)
     grub.require_makeable(system)

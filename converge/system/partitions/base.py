@@ -6,7 +6,7 @@ Numbers are in sectors of the table's own size unless they say otherwise; an end
 import uuid
 from collections.abc import Iterable
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from converge.errors import ProviderError
 from converge.values import size_words
@@ -82,6 +82,8 @@ class Table:
     """How many partitions there can be that are not logical."""
     grain: int
     rows: tuple[Row, ...]
+    is_half: bool = field(default=False, eq=False)
+    """One of the two copies of a GPT is damaged; this is what the other one says."""
 
     def row(self, number: int) -> Row:
         return next(row for row in self.rows if row.number == number)

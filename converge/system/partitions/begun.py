@@ -20,8 +20,10 @@ class Begun:
     """The identifier of the table."""
     start: int
     """The first sector of the root partition, which never moves."""
+    ensure: str
+    """Whether there is to be a swap partition: `present` or `absent`."""
     end: int | None
-    """The last sector that it is to have; None where it does not grow."""
+    """The last sector that the root partition is to have; None where it does not grow."""
     before: str
     """The address of the table before, in the store."""
 
@@ -35,7 +37,7 @@ def read(system: ReadOnlySystem) -> Begun | None:
     try:
         found = json.loads(system.read(PATH) or b"")
         end = None if found["end"] is None else int(found["end"])
-        return Begun(str(found["disk"]), int(found["start"]), end, str(found["before"]))
+        return Begun(str(found["disk"]), int(found["start"]), str(found["ensure"]), end, str(found["before"]))
     except (ValueError, LookupError, TypeError):
         return None
 

@@ -9,6 +9,8 @@ import json
 import re
 from typing import Any
 
+from attrs import evolve
+
 from converge.errors import ProviderError
 from converge.system import ReadOnlySystem, System
 from converge.system.disks import SECTOR, node_of, size_of
@@ -23,13 +25,14 @@ _HARMLESS = re.compile(
     r"GPT PMBR size mismatch .*|The backup GPT table is not on the end of the device\..*"
     r"|MyLBA mismatch with real position at backup header\.|[0-9]+ errors? detected\."
     r"|Partition [0-9]+: (head|sector|cylinder) [0-9]+ greater than maximum.*"
+    r"|Partition [0-9]+ does not start on physical sector boundary\."
     r"|Partition [0-9]+: (previous sectors|different physical/logical|cylinder boundary).*"
 )
 """Warnings about the size of the disk, which a write mends, and about cylinders and heads, which nobody counts in."""
 _HALF = re.compile(
     r"The (primary|backup) GPT table is corrupt, but the (primary|backup) appears OK, so that will be used\."
 )
-"""As sfdisk leaves it where it is killed; the next write puts the other copy right."""
+"""As sfdisk leaves it where it is killed; the next write puts that copy right."""
 
 
 def read(hardware: ReadOnlySystem, disk: str, *, half: bool = False) -> Table:
@@ -45,7 +48,8 @@ def read(hardware: ReadOnlySystem, disk: str, *, half: bool = False) -> Table:
     found = json.loads(said.stdout)["partitiontable"]
     warnings = (*said.stderr.splitlines(), *hardware.query(["sfdisk", "--verify", node]).stderr.splitlines())
     _refuse(hardware, node, found, warnings, half=half)
-    return _table(hardware, disk, found, moved=any(_MOVED in line for line in warnings))
+    table = _table(hardware, disk, found, moved=any(_MOVED in line for line in warnings))
+    return evolve(table, is_half=any(_HALF.fullmatch(line) for line in warnings))
 
 
 def _refuse(
@@ -118,6 +122,11 @@ def add(system: System, disk: str, row: Row) -> None:
 def resize(system: System, disk: str, row: Row) -> None:
     """Give the partition of a number its size."""
     _change(system, disk, row.number, f"size={row.size}")
+
+
+def mend(system: System, disk: str, row: Row) -> None:
+    """Have both copies of a GPT say what the sound one says; any write does that, also one that changes nothing."""
+    resize(system, disk, row)
 
 
 def delete(system: System, disk: str, row: Row) -> None:

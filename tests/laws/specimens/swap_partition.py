@@ -53,14 +53,9 @@ def taken_away(_: System, __: Workshop) -> dict[str, Any]:
     return {"ensure": "absent"}
 
 
-def not_to_be_made(_: System, __: Workshop) -> dict[str, Any]:
-    return {"size": "8MiB", "free_at_least": "1GiB"}
-
-
 SPECIMENS = (
     Specimen("swap-partition", made_and_root_grown, on(ROOM), one_way=True),
     Specimen("swap-partition", made, on(ROOM)),
     Specimen("swap-partition", taken_away, on(FULL), one_way=True),
     Specimen("swap-partition", taken_away, on(LARGE_SECTORS), one_way=True),
-    Specimen("swap-partition", not_to_be_made, on(ROOM)),
 )

@@ -1,0 +1,101 @@
+"""The swap partition of the running system: converge's `/` is on the disk, mounted and in use."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.machine import GROUP, PASSWD
+from tests.real.partitioned import GPT_ID, LINUX, SWAP, Blueprint, Disk, attached, image, needs_disks, run
+
+TOP = Path(__file__).parents[2]
+GPT = f"label: gpt\nlabel-id: {GPT_ID}\n\n"
+MBR = "label: dos\nlabel-id: 0x12345678\n\n"
+
+pytestmark = [
+    needs_disks,
+    pytest.mark.skipif(not os.path.islink("/bin"), reason="needs a host whose programs are all in /usr"),
+]
+
+_SETUP = r"""
+set -eu
+place=$1 node=$2 top=$3
+mount --make-rprivate /
+mount -o nouuid "$node" "$place"
+cd "$place"
+shift 3
+for path in /usr "$@"; do mkdir -p ".$path"; mount --bind "$path" ".$path"; done
+for name in bin sbin lib lib64; do [ ! -L "/$name" ] || ln -sfn "usr/$name" "$name"; done
+mkdir -p etc var run tmp dev proc sys
+mount -t tmpfs run run
+mount --rbind /dev dev
+mount --rbind /sys sys
+mount -t proc proc proc
+"""
+"""In mounts of its own: the file system of a partition with the host's programs in it."""
+_RUN = 'exec chroot . env --chdir="$top" '
+
+
+def on(disk: Disk, place: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where the root partition of a disk is `/`."""
+    place.mkdir(exist_ok=True)
+    python = sorted({str(TOP), sys.prefix, sys.base_prefix} - {"/usr"})
+    words = ["sh", "-c", _SETUP + _RUN + command, "sh", str(place), disk.partition(1), str(TOP), *python]
+    return subprocess.run(["unshare", "--mount", *words], check=False, capture_output=True, text=True)
+
+
+def converge(disk: Disk, place: Path, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
+    return on(disk, place, " ".join((sys.executable, "-m converge", verb, "/etc/test.yaml", *words)))
+
+
+def put(disk: Disk, place: Path, params: str) -> None:
+    resource = f"  swap: {{type: swap-partition, apply: always, with: {{{params}}}}}\n"
+    with disk.mounted(place) as root:
+        (root / "etc").mkdir(exist_ok=True)
+        files = {"passwd": PASSWD, "group": GROUP, "os-release": 'ID=test\nVERSION_ID="1"\n'}
+        files["test.yaml"] = f"converge: 1\nproduct: test\nresources:\n{resource}"
+        for name, text in files.items():
+            (root / "etc" / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"{GPT}start=2048, size=65536, type={LINUX}\nstart=67584, size=20000, type={SWAP}",
+        f"{MBR}start=2048, size=65536, type=83, bootable\nstart=67584, size=20000, type=82",
+    ],
+    ids=["GPT", "MBR"],
+)
+def test_it_is_taken_away_under_the_running_system(script: str, tmp_path: Path) -> None:
+    with attached(image(tmp_path / "disk.img", Blueprint(script, 64, {1: "xfs", 2: "swap"}))) as disk:
+        place = tmp_path / "root"
+        put(disk, place, "ensure: absent")
+        run("swapon", disk.partition(2))
+        before = disk.table()
+        planned = converge(disk, place, "plan", "--detailed-exitcode")
+        assert planned.returncode == 2, planned.stdout + planned.stderr
+        assert "        -   2   67584 -  87583     9.8 MiB  swap" in planned.stdout.splitlines()
+        assert disk.table() == before
+        applied = converge(disk, place, "apply")
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+        assert f"{disk.partition(2)} " not in Path("/proc/swaps").read_text()
+        (left,) = disk.table()
+        assert left == {**before[0], "size": 85536}
+        assert disk.kernel() == {1: (2048, 85536)}
+        again = converge(disk, place, "plan", "--detailed-exitcode")
+        assert again.returncode == 0, again.stdout + again.stderr
+        assert int(on(disk, place, "df --output=size -B1 / | tail -1").stdout) > 33 << 20
+
+
+def test_it_is_made_beside_the_running_system_and_can_be_used(tmp_path: Path) -> None:
+    blueprint = Blueprint(f"{GPT}start=2048, size=65536, type={LINUX}", 64, {1: "xfs"})
+    with attached(image(tmp_path / "disk.img", blueprint)) as disk:
+        place = tmp_path / "root"
+        put(disk, place, "size: 8MiB")
+        applied = converge(disk, place, "apply")
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+        run("swapon", disk.partition(2))
+        assert f"{disk.partition(2)} " in Path("/proc/swaps").read_text()
+        assert converge(disk, place, "plan", "--detailed-exitcode").returncode == 0
