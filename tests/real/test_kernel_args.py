@@ -206,6 +206,47 @@ def test_an_update_that_waits_for_its_reboot(sysroot: Sysroot) -> None:
     assert REBOOT not in booted
 
 
+LAWS = """
+from itertools import count
+from converge.providers import kernel_args
+from converge.system import System
+from tests.laws.interrupted import CutOffError, Interrupted
+from tests.real.converging import changes_of, converge, state_of, take_back
+
+params = {"append": ["debug", "console=ttyS0"], "delete": ["nomodeset"], "replace": {"rw": "1", "loglevel": ["3", "4"]}}
+spec, system = kernel_args.parse(params), System()
+before = state_of(kernel_args, system, **params)
+
+def parts():
+    for change in (changes := changes_of(kernel_args, system, **params)):
+        kernel_args.apply(system, spec, (change,))
+        left = changes_of(kernel_args, system, **params)
+        assert left == tuple(each for each in changes if each != change), left
+        take_back(kernel_args, system, before, **params)
+
+def cut_off():
+    for limit in count():
+        try:
+            kernel_args.apply(Interrupted("/", limit), spec, changes_of(kernel_args, system, **params))
+            return limit
+        except CutOffError:
+            converge(kernel_args, system, **params)
+            assert converge(kernel_args, system, **params) == ()
+            take_back(kernel_args, system, before, **params)
+
+parts()
+assert cut_off() >= 1
+"""
+
+
+def test_the_laws_hold_on_a_running_system(sysroot: Sysroot) -> None:
+    before, running = deployed(sysroot), entries(sysroot)[0].deployment
+    boot(sysroot, running, f"python3 - <<'END'\n{LAWS}END\n")
+    (first, *rest) = deployed(sysroot)
+    assert rest == before
+    assert first[1] == "root=LABEL=root rw=1 console=tty1 quiet debug console=ttyS0 loglevel=3 loglevel=4"
+
+
 KILLED = """
 strace -f -qq -o /run/trace -e inject={call}:signal=KILL:when={nth} python3 -m converge apply /var/test.yaml || true
 grep -q killed /run/trace || echo nothing was killed
