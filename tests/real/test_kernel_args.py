@@ -164,9 +164,9 @@ def test_what_is_laid_over_its_initial_ram_disk_goes_with_it(sysroot: Sysroot, s
 
 def test_more_arguments_before_the_reboot_make_no_other_deployment(sysroot: Sysroot) -> None:
     before, running = deployed(sysroot), entries(sysroot)[0].deployment
-    boot(sysroot, running, APPLY)
+    boot(sysroot, running, APPLY, read_only=True)
     declare(sysroot, MANIFEST + MORE)
-    assert REBOOT in boot(sysroot, running, APPLY)
+    assert REBOOT in boot(sysroot, running, APPLY, read_only=True)
     (first, *rest) = deployed(sysroot)
     assert first[1] == WITH_MORE
     assert rest == before
@@ -204,6 +204,12 @@ def test_an_update_that_waits_for_its_reboot(sysroot: Sysroot) -> None:
     booted = boot(sysroot, entries(sysroot)[0].deployment, APPLY)
     assert "already as declared" in booted or "1 in place" in booted
     assert REBOOT not in booted
+
+
+def test_in_a_chroot_nothing_is_booted_and_the_arguments_are_set_in_place(sysroot: Sysroot) -> None:
+    before = deployed(sysroot)
+    boot(sysroot, entries(sysroot)[0].deployment, f"rm /run/ostree-booted\n{APPLY}")
+    assert deployed(sysroot) == [(before[0][0], AFTER), *before[1:]]
 
 
 LAWS = """

@@ -83,7 +83,7 @@ def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> N
 def _set(system: System, target: Deployment, arguments: Part) -> None:
     if target.staged:
         _deploy(system, target, arguments, "--stage")
-    elif target.folder == ostree.deployment(system) and system.live:
+    elif target.folder == ostree.deployment(system) and _is_booted(system):
         _deploy(system, target, arguments, "--retain-rollback")
     else:
         appended = [f"--append={written}" for written in arguments]
@@ -96,10 +96,15 @@ def _next(system: ReadOnlySystem) -> Deployment:
     found = _staged(system, here) or _first(system)
     if found.folder.rpartition("/")[0] != here.rpartition("/")[0]:
         raise ProviderError(f"another OS boots next, {found.os}", hint="let this one boot first")
-    if not system.live and found.folder != here:
+    if not _is_booted(system) and found.folder != here:
         hint = "name the sysroot by --root, and the one that does is taken"
         raise ProviderError(f"this deployment is not the one that boots next, {found.folder}", hint=hint)
     return found
+
+
+def _is_booted(system: ReadOnlySystem) -> bool:
+    """Whether ostree takes the root for the running system: not where somebody has only gone into it (chroot(1))."""
+    return system.live and system.stat(ostree.BOOTED) is not None
 
 
 def _first(system: ReadOnlySystem) -> Deployment:
