@@ -44,7 +44,7 @@ mount -t proc proc proc
 mount -t sysfs sys sys
 mount --bind "$top" run/converge-tests/top
 mount --bind "$libraries" run/converge-tests/libraries
-chroot . sh -euc "$script"
+exec chroot . sh -euc "$script"
 """
 _ENVIRONMENT = """
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1

@@ -1,18 +1,39 @@
-"""What ostree and systemd themselves say of settings that converge has made."""
+"""What ostree, grub-mkconfig and a real FAT say of settings that converge has made."""
 
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from attrs import frozen
 
-from converge.providers import bootloader_setting
-from converge.system import System
-from tests.real import ostreesysroot
-from tests.real.converging import converge
+from tests.real import ostreesysroot, partitioned
+from tests.real.loops import MIB, call, image, loop, mounted, needs_loops
+from tests.real.ostreeboot import boot
 from tests.real.ostreesysroot import Sysroot, needs_ostree
+from tests.real.partitioned import Blueprint, attached, needs_disks
+
+TOP = Path(__file__).parents[2]
+
+
+def manifest(*resources: str) -> str:
+    """A product of resources of a type and what stands in their `with`."""
+    lines = [
+        f"  r{number}: {{type: {type_}, apply: always, with: {{{text}}}}}"
+        for number, (type_, _, text) in enumerate(each.partition(" ") for each in resources)
+    ]
+    return "\n".join(["converge: 1", "product: test", "resources:", *lines, ""])
+
+
+def converge(root: Path, resource: str) -> "subprocess.CompletedProcess[str]":
+    file = root.with_name("test.yaml")
+    file.write_text(manifest(resource))
+    argv = [sys.executable, "-m", "converge", "apply", str(file), "--root", str(root)]
+    return subprocess.run(argv, check=False, capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -21,29 +42,176 @@ def sysroot(tmp_path: Path) -> Iterator[Sysroot]:
         yield made
 
 
+def said(sysroot: Sysroot, setting: str) -> str:
+    """What ostree reads; nothing where it is not set."""
+    return sysroot.ostree("config", f"--repo={sysroot.path}/ostree/repo", "get", setting).stdout.strip()
+
+
 @needs_ostree
 def test_ostree_reads_what_was_set(sysroot: Sysroot) -> None:
-    repo = f"--repo={sysroot.path}/ostree/repo"
-    apply(sysroot, 'value: "true"')
-    assert sysroot.ostree("config", repo, "get", "sysroot.bootprefix").stdout == "true\n"
-    assert sysroot.ostree("config", repo, "get", "sysroot.bootloader").stdout == "none\n"
+    assert converge(sysroot.path, "bootloader-setting setting: sysroot.bootprefix, value: true").returncode == 0
+    assert (said(sysroot, "sysroot.bootprefix"), said(sysroot, "sysroot.bootloader")) == ("true", "none")
     assert sysroot.deploy().returncode == 0
-    apply(sysroot, "ensure: absent")
-    assert sysroot.ostree("config", repo, "get", "sysroot.bootprefix").returncode != 0
+    assert converge(sysroot.path, "bootloader-setting setting: sysroot.bootprefix, ensure: absent").returncode == 0
+    assert said(sysroot, "sysroot.bootprefix") == ""
 
 
-def apply(sysroot: Sysroot, wanted: str) -> None:
-    manifest = sysroot.path.with_name("test.yaml")
-    resource = f"{{type: bootloader-setting, apply: always, with: {{setting: sysroot.bootprefix, {wanted}}}}}"
-    manifest.write_text(f"converge: 1\nproduct: test\nresources: {{it: {resource}}}\n")
-    argv = [sys.executable, "-m", "converge", "apply", str(manifest), "--root", str(sysroot.path)]
-    subprocess.run(argv, check=True, capture_output=True)
+@needs_ostree
+@pytest.mark.parametrize("value", ["none", "auto", "grub2", "syslinux", "uboot", "zipl"])
+def test_ostree_can_open_its_repository_with_every_word_that_may_be_set(sysroot: Sysroot, value: str) -> None:
+    assert converge(sysroot.path, f"bootloader-setting setting: sysroot.bootloader, value: {value}").returncode == 0
+    assert sysroot.ostree("refs", f"--repo={sysroot.path}/ostree/repo").returncode == 0
+    assert said(sysroot, "sysroot.bootloader") == value
 
 
-@pytest.mark.skipif(not shutil.which("grub-mkconfig"), reason="grub-mkconfig is not installed")
-def test_grub_mkconfig_reads_what_was_set(tmp_path: Path) -> None:
-    system = System(str(tmp_path))
-    system.write("/etc/default/grub", b"GRUB_TIMEOUT=5\n")
-    converge(bootloader_setting, system, setting="timeout", value=7)
-    script = f". {tmp_path}/etc/default/grub; echo $GRUB_TIMEOUT"
-    assert subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout == "7\n"
+@needs_ostree
+def test_on_the_running_system_it_is_set_where_sysroot_is_read_only(sysroot: Sysroot) -> None:
+    own, unset = "setting: sysroot.bootloader, value: auto", "setting: sysroot.bootprefix, value: false"
+    resources = [f"bootloader-setting {each}, only_if_unset: true" for each in (own, unset)]
+    (sysroot.path / "ostree/deploy/os/var/test.yaml").write_text(manifest(*resources))
+    apply = "converge apply /var/test.yaml\n"
+    first, second = boot(sysroot, sysroot.deployment, f"{apply}echo then\n{apply}", read_only=True).split("then\n")
+    assert "Applied: 1 added, 0 changed" in first
+    assert "Applied: 0 added, 0 changed" in second
+    assert "reboot" not in first
+    assert (said(sysroot, "sysroot.bootprefix"), said(sysroot, "sysroot.bootloader")) == ("false", "none")
+
+
+def has_fat() -> bool:
+    return "\tvfat\n" in Path("/proc/filesystems").read_text() and shutil.which("mkfs.vfat") is not None
+
+
+needs_fat = pytest.mark.skipif(not has_fat(), reason="the kernel has no FAT, or there is no mkfs.vfat")
+
+
+@needs_loops
+@pytest.mark.parametrize(
+    ("kind", "options"), [("ext4", ()), pytest.param("vfat", ("-oumask=0077",), marks=needs_fat)], ids=["ext4", "vfat"]
+)
+def test_loader_conf_is_on_a_partition_of_its_own(tmp_path: Path, kind: str, options: tuple[str, ...]) -> None:
+    """A FAT knows no owners and modes. A read-only one is left as it is."""
+    (root := tmp_path / "root").mkdir()
+    disk = image(tmp_path / "esp.img", 8 * MIB)
+    call(f"mkfs.{kind}", str(disk))
+    with loop(disk) as device, mounted(device, root / "efi", *options) as esp:
+        (esp / "EFI/systemd").mkdir(parents=True)
+        (esp / "EFI/systemd/systemd-bootx64.efi").write_bytes(b"MZ")
+        for value in (3, 0):
+            assert converge(root, f"bootloader-setting setting: timeout, value: {value}").returncode == 0
+            assert (esp / "loader/loader.conf").read_text() == f"timeout {value}\n"
+            assert os.listdir(esp / "loader") == ["loader.conf"]
+        call("mount", "-o", "remount,bind,ro", str(esp))
+        failed = converge(root, "bootloader-setting setting: timeout, value: 9")
+        assert failed.returncode == 4
+        assert "read-only" in failed.stdout.lower()
+        assert (esp / "loader/loader.conf").read_text() == "timeout 0\n"
+
+
+needs_grub = pytest.mark.skipif(not shutil.which("grub-mkconfig"), reason="grub-mkconfig is not installed")
+
+_LIVE = """
+set -eu
+root=$1 top=$2 libraries=$3
+mount --make-rprivate /
+mount --bind /usr "$root/usr"
+mount --rbind /dev "$root/dev"
+mount --rbind /sys "$root/sys"
+mount -t proc proc "$root/proc"
+mount -t tmpfs run "$root/run"
+mkdir -p "$root/run/top" "$root/run/libraries"
+mount --bind "$top" "$root/run/top"
+mount --bind "$libraries" "$root/run/libraries"
+export PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/run/top:/run/libraries
+chroot "$root" python3 -m converge apply /var/test.yaml || exit
+"""
+
+KILL = """\
+#!/bin/sh
+kill -9 $(ps -o ppid= -p $PPID) $PPID
+"""
+"""A script of grub-mkconfig's that kills it, and who called it."""
+
+
+@frozen
+class Grub:
+    """A disk with a root on it, which converge finds itself on, and where GRUB is the boot loader."""
+
+    root: Path
+
+    def apply(self, *resources: str) -> "subprocess.CompletedProcess[str]":
+        (self.root / "var/test.yaml").write_text(manifest(*resources))
+        unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _LIVE, "sh"]
+        argv = [*unshare, str(self.root), str(TOP), sysconfig.get_path("purelib")]
+        return subprocess.run(argv, check=False, capture_output=True, text=True)
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "etc/default/grub"
+
+    @property
+    def made(self) -> str:
+        return (self.root / "boot/grub/grub.cfg").read_text()
+
+
+DISK = Blueprint("label: gpt\nsize=48MiB, type=linux\n", 64, {1: "ext4"})
+"""GRUB's scripts make no entries for a root that is a loop device as a whole."""
+
+
+@pytest.fixture
+def grub(tmp_path: Path) -> Iterator[Grub]:
+    with attached(partitioned.image(tmp_path / "disk.img", DISK)) as disk, disk.mounted(tmp_path / "root") as root:
+        for name in ("usr", "dev", "sys", "proc", "run", "tmp", "var", "etc/default", "boot/grub"):
+            (root / name).mkdir(parents=True)
+        for name in ("bin", "lib", "lib64", "sbin"):
+            (root / name).symlink_to(f"usr/{name}")
+        shutil.copytree("/etc/grub.d", root / "etc/grub.d")
+        (root / "etc/os-release").write_text('ID=test\nVERSION_ID="1"\n')
+        (root / "boot/vmlinuz-6.1.0").write_bytes(b"kernel")
+        made = Grub(root)
+        made.settings.write_text('GRUB_TIMEOUT=5\nGRUB_CMDLINE_LINUX="quiet"\n')
+        (root / "boot/grub/grub.cfg").write_text("# It is automatically generated by grub-mkconfig\n")
+        yield made
+
+
+TIMEOUT = "bootloader-setting setting: timeout, value: 3"
+
+
+@needs_disks
+@needs_grub
+def test_grubs_configuration_is_made_anew(grub: Grub) -> None:
+    done = grub.apply(TIMEOUT, "kernel-args append: [module_blacklist=hid_sensor_hub]")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "    set timeout_style=menu\n    set timeout=3\n" in grub.made
+    entries = [line for line in grub.made.splitlines() if "/vmlinuz-6.1.0" in line and line.startswith("\tlinux")]
+    assert entries
+    assert all("quiet module_blacklist=hid_sensor_hub" in line for line in entries)
+    assert grub.settings.read_text().startswith("GRUB_TIMEOUT=3\n")
+    again = grub.apply(TIMEOUT, "kernel-args append: [module_blacklist=hid_sensor_hub]")
+    assert "Applied: 0 added, 0 changed" in again.stdout
+
+
+@needs_disks
+@needs_grub
+def test_killed_before_it_was_made_the_next_run_makes_it(grub: Grub) -> None:
+    grub.apply("bootloader-setting setting: timeout, value: 5")
+    killer = grub.root / "etc/grub.d/99_kill"
+    killer.write_text(KILL)
+    killer.chmod(0o755)
+    assert grub.apply(TIMEOUT).returncode not in (0, 1, 4)
+    assert grub.settings.read_text().startswith("GRUB_TIMEOUT=3\n")
+    assert "set timeout=3\n" not in grub.made
+    killer.unlink()
+    assert grub.apply(TIMEOUT).returncode == 0
+    assert "set timeout=3\n" in grub.made
+
+
+@needs_disks
+@needs_grub
+@pytest.mark.parametrize("what", ["overruled", "broken"])
+def test_where_it_cannot_be_made_so_the_setting_stays_as_it_was(grub: Grub, what: str) -> None:
+    line = "GRUB_HIDDEN_TIMEOUT=9" if what == "overruled" else "GRUB_DEFAULT=$(exit 7"
+    grub.settings.write_text(before := f"GRUB_TIMEOUT=5\n{line}\n")
+    failed = grub.apply(TIMEOUT)
+    assert failed.returncode == 4
+    assert ("was made with a timeout of '9'" if what == "overruled" else "grub-mkconfig") in failed.stdout
+    assert grub.settings.read_text() == before

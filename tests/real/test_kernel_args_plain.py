@@ -30,6 +30,8 @@ GRUB_CMDLINE_LINUX_DEFAULT="quiet nomodeset"
 GRUB_CMDLINE_LINUX=""
 """
 APPLY = "converge apply /etc/test.yaml\n"
+KILL = r"#!/bin/sh\nkill -9 -1\n"
+"""All that runs on the machine but its first process."""
 REBOOT = "asked for a reboot"
 MAKE_GRUB = "mkdir -p /boot/grub\ngrub-mkconfig -o /boot/grub/grub.cfg 2>/dev/null\n"
 SHOW_GRUB = "grep -o 'root=/dev/vdq .*' /boot/grub/grub.cfg | sed 's/  */ /g; s/ $//'\n"
@@ -80,6 +82,19 @@ def test_where_grubs_configuration_cannot_be_made_the_defaults_stay_and_the_next
     assert "1 changed" in with_grub.run(APPLY)
 
 
+@needs_grub
+def test_killed_before_grubs_configuration_was_made_the_next_run_makes_it(with_grub: Disk) -> None:
+    with_grub.run(f"printf '{KILL}' >/etc/grub.d/09_kill\nchmod 0755 /etc/grub.d/09_kill\n{APPLY.strip()} || true\n")
+    assert "nomodeset" not in with_grub.run("cat /etc/default/grub\n")
+    assert "nomodeset" in with_grub.run("rm /etc/grub.d/09_kill\ncat /boot/grub/grub.cfg\n")
+    with_grub.run("echo 'exit 1' >/etc/grub.d/09_broken\nchmod 0755 /etc/grub.d/09_broken\n")
+    assert "code 4" in with_grub.run(f"{APPLY.strip()} || echo code $?\n")
+    assert 'DEFAULT="quiet"' in with_grub.run("rm /etc/grub.d/09_broken\ncat /etc/default/grub\n")
+    assert "nomodeset" in with_grub.run("cat /etc/default/grub\n")
+    assert REBOOT in with_grub.run(APPLY)
+    assert "nomodeset" not in with_grub.run(SHOW_GRUB)
+
+
 @pytest.fixture
 def with_entries(disk: Disk) -> Disk:
     disk.write(
@@ -128,6 +143,17 @@ def test_where_an_entry_is_not_made_the_text_stays_and_the_next_run_tries_again(
     assert failed.endswith("root=LABEL=root ro quiet nomodeset\n")
     with_entries.run("rm -rf /etc/kernel/install.d\necho layout=bls >/etc/kernel/install.conf\n")
     assert "1 changed" in with_entries.run(f"{MODULES}{APPLY}")
+
+
+@needs_kernel_install
+def test_killed_before_an_entry_was_made_the_next_run_makes_it(with_entries: Disk) -> None:
+    plugin = "/etc/kernel/install.d/10-kill.install"
+    kill = f"mkdir /etc/kernel/install.d\nprintf '{KILL}' >{plugin}\nchmod 0755 {plugin}\n"
+    with_entries.run(f"{MODULES}{kill}{APPLY.strip()} || true\nrm {plugin}\n")
+    assert "nomodeset" not in with_entries.run("cat /etc/kernel/cmdline\n")
+    assert "nomodeset" in with_entries.run(SHOW_ENTRY)
+    assert REBOOT in with_entries.run(f"{MODULES}{APPLY}")
+    assert "nomodeset" not in with_entries.run(SHOW_ENTRY)
 
 
 @needs_kernel_install

@@ -103,7 +103,7 @@ def test_where_nothing_tells(system: System) -> None:
 def test_comments_stay_in_the_text_of_kernel_install(root: Path, system: System) -> None:
     put(root, kernelinstall.PATH, "# ours\nroot=LABEL=a ro\nquiet\n")
     assert kernelinstall.read(system) == (("root=LABEL=a", "ro", "quiet"),)
-    kernelinstall.write(system, [("root=LABEL=a", "debug")])
+    kernelinstall.write(system, [("root=LABEL=a", "debug")], [()])
     assert (root / "etc/kernel/cmdline").read_text() == "# ours\nroot=LABEL=a debug\n"
 
 
@@ -113,17 +113,17 @@ def test_the_last_assignment_of_grubs_variables_counts(root: Path, system: Syste
     put(root, "/etc/default/grub.d/2.cfg", 'GRUB_CMDLINE_LINUX="${GRUB_CMDLINE_LINUX} f"\n')
     put(root, "/etc/default/grub.d/3.txt", "GRUB_CMDLINE_LINUX=g\n")
     assert grub.read(system) == (("d", "e"), ("f",), ("quiet",))
-    grub.write(system, [("d", "x"), ("f",), ()])
+    grub.write(system, [("d", "x"), ("f",), ()], grub.read(system))
     assert (root / "etc/default/grub.d/1.cfg").read_text() == 'GRUB_CMDLINE_LINUX="d x"\n'
     with pytest.raises(ProviderError, match=r"/etc/default/grub\.d/2\.cfg adds f"):
-        grub.write(system, [("d", "y"), (), ()])
+        grub.write(system, [("d", "y"), (), ()], grub.read(system))
     assert grub.read(system) == (("d", "x"), ("f",), ())
 
 
 def test_variables_that_are_not_there_are_added(root: Path, system: System) -> None:
     put(root, grub.PATH, "GRUB_TIMEOUT=5\n#GRUB_CMDLINE_LINUX=x\n")
     assert grub.read(system) == ((), ())
-    grub.write(system, [('a="b c"',), ()])
+    grub.write(system, [('a="b c"',), ()], grub.read(system))
     added = 'GRUB_CMDLINE_LINUX="a=\\"b c\\""\n'
     assert (root / "etc/default/grub").read_text() == f"GRUB_TIMEOUT=5\n#GRUB_CMDLINE_LINUX=x\n{added}"
 
@@ -155,9 +155,20 @@ def test_what_grub_would_take_for_its_own_is_not_written(root: Path, system: Sys
     put(root, grub.PATH, 'GRUB_CMDLINE_LINUX="memmap=1G\\\\\\$4G"\n')
     assert grub.read(system) == (("memmap=1G\\$4G",), ())
     with pytest.raises(ProviderError, match=r"'memmap=2G\$8G' has \$ in it"):
-        grub.write(system, [("memmap=1G\\$4G", "memmap=2G$8G"), ()])
-    grub.write(system, [("memmap=1G\\$4G", "quiet"), ()])
+        grub.write(system, [("memmap=1G\\$4G", "memmap=2G$8G"), ()], grub.read(system))
+    grub.write(system, [("memmap=1G\\$4G", "quiet"), ()], grub.read(system))
     assert (root / "etc/default/grub").read_text() == 'GRUB_CMDLINE_LINUX="memmap=1G\\\\\\$4G quiet"\n'
+
+
+def test_entries_that_are_not_made_out_of_grubs_defaults_are_told(root: Path, system: System) -> None:
+    """So on Fedora, where grub2-mkconfig leaves them as they are."""
+    put(root, grub.PATH, "GRUB_CMDLINE_LINUX=quiet\n")
+    put(root, "/boot/grub2/grub.cfg")
+    put(root, "/boot/loader/entries/0-6.1.conf")
+    with pytest.raises(ProviderError, match="GRUB boots what /boot/loader/entries/0") as caught:
+        grub.require_changeable(system)
+    assert caught.value.hint
+    assert "/etc/kernel/cmdline" in caught.value.hint
 
 
 def test_grubs_configuration_of_a_root_that_does_not_run_is_owed(root: Path, system: System) -> None:
@@ -168,5 +179,5 @@ def test_grubs_configuration_of_a_root_that_does_not_run_is_owed(root: Path, sys
         grub.require_changeable(system)
     assert caught.value.until == "reboot"
     with pytest.raises(Later):
-        grub.write(system, [("debug",), ()])
+        grub.write(system, [("debug",), ()], grub.read(system))
     assert (root / "etc/default/grub").read_text() == "GRUB_CMDLINE_LINUX=quiet\n"

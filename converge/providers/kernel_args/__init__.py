@@ -85,17 +85,25 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
-    after: Mapping[str, Any] = values(changes)
+    if not changes:
+        return ()
     place = bootargs.place_of(system)
     before = place.read(system)
-    arguments = {written: bool(wanted) for written, wanted in after.get("arguments", {}).items()}
-    keys = {}
-    for key, value in after.get("keys", {}).items():
+    after: Mapping[str, Any] = values(changes)
+    for key in after.get("keys", ()):
         keep_told(system, " ".join(bootargs.of_key(before, key)))
-        keys[key] = bootargs.split(meant(system, value or "", spec.asked(key)))
-    wanted = bootargs.edited(before, arguments, keys)
-    if wanted != before:
-        place.write(system, wanted)
+    wanted = _edited(system, spec, before, changes)
+    undone = _edited(system, spec, before, [change.inverse() for change in changes]) if wanted == before else before
+    place.write(system, wanted, undone)
     running = bootargs.running(system)
-    needs_reboot = system.live and bootargs.edited(running, arguments, keys) != running
+    needs_reboot = system.live and _edited(system, spec, running, changes) != running
     return (Effect(EffectKind.REBOOT),) if needs_reboot else ()
+
+
+def _edited(system: ReadOnlySystem, spec: Spec, parts: Sequence[Part], changes: Sequence[Change]) -> tuple[Part, ...]:
+    after: Mapping[str, Any] = values(changes)
+    arguments = {written: bool(wanted) for written, wanted in after.get("arguments", {}).items()}
+    keys = {
+        key: bootargs.split(meant(system, value or "", spec.asked(key))) for key, value in after.get("keys", {}).items()
+    }
+    return bootargs.edited(parts, arguments, keys)

@@ -14,6 +14,8 @@ from converge.system import ReadOnlySystem, System
 
 FOR_INIT = "--"
 
+_FOLDERS = ("/efi", "/boot", "/boot/efi")
+"""Where boot entries are looked for (UAPI.1, and bootctl(1))."""
 _ARGUMENT = re.compile(r'(?:"[^"]*(?:"|$)|[^" \t\n\v\f\r])+')
 _BLANK = re.compile(r"[ \t\n\v\f\r]")
 
@@ -69,6 +71,13 @@ def _end(part: Part) -> int:
     return part.index(FOR_INIT) if FOR_INIT in part else len(part)
 
 
+def boot_entries(system: ReadOnlySystem) -> tuple[str, ...]:
+    """The boot loader entries, and images that are their own entry, but those that ostree keeps."""
+    patterns = ("loader/entries/*.conf", "EFI/Linux/*.efi")
+    found = (system.glob(f"{folder}/{pattern}") for folder in _FOLDERS for pattern in patterns)
+    return tuple(path for paths in found for path in paths if not path.rpartition("/")[2].startswith("ostree-"))
+
+
 class Place(Protocol):
     """Where a kind of system has the arguments of its next boot."""
 
@@ -84,8 +93,11 @@ class Place(Protocol):
     def require_changeable(self, system: ReadOnlySystem) -> None:
         """Later where they cannot be changed yet."""
 
-    def write(self, system: System, parts: Sequence[Part]) -> None:
-        """Have the next boot use parts that `read` gave and `edited` has changed. Nothing is left half done."""
+    def write(self, system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:
+        """Have the next boot use parts that `read` gave and `edited` has changed; where that fails, leave the others.
+
+        What is made out of them is made also where they are there already: a run may have been killed in between.
+        """
 
 
 def edited(parts: Sequence[Part], arguments: Mapping[str, bool], keys: Mapping[str, Sequence[str]]) -> tuple[Part, ...]:

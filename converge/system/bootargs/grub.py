@@ -11,16 +11,13 @@ from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
-from converge.errors import Later, ProviderError
-from converge.system import ReadOnlySystem, System
-from converge.system.bootargs.base import Part, split
+from converge.errors import ProviderError
+from converge.system import ReadOnlySystem, System, grub
+from converge.system.bootargs.base import Part, boot_entries, split
 from converge.system.text.envfile import Envfile
 
-PATH, LATER = "/etc/default/grub", "/etc/default/grub.d/*.cfg"
+PATH = grub.PATH
 VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
-
-_CONFIGURATIONS = {"/boot/grub/grub.cfg": "grub-mkconfig", "/boot/grub2/grub.cfg": "grub2-mkconfig"}
-"""GRUB's configuration, and what makes it."""
 
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?)=(.*)", re.DOTALL)
 _ADDITION = re.compile(r"""\"\$(?:\{(\w+)\}|(\w+)) (?:[^"\\$`]|\\.)*\"""", re.DOTALL)
@@ -51,42 +48,44 @@ def read(system: ReadOnlySystem) -> tuple[Part, ...]:
 read_lasting = read
 
 
-def write(system: System, parts: Sequence[Part]) -> None:
+def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:
     _refuse_scripts(set().union(*parts) - set().union(*read(system)))
-    make = _making(system)
-    changed = [(each, part) for each, part in _paired(system, parts) if part != _value(system, each)]
-    before = {each.path: system.read(each.path) or b"" for each, _ in changed}
-    for assignment, part in changed:
-        _assign(system, assignment, part)
+    require_changeable(system)
+    before = {each.path: system.read(each.path) for each, _ in _changed(system, parts)}
+    _put(system, parts)
     try:
-        if make:
-            system.run(make, view="inside").require()
+        grub.make(system)
     except ProviderError:
         for path, data in before.items():
-            system.write(path, data)  # so that the next run finds it undone
+            system.write(path, data or b"")
+        _put(system, otherwise)  # so that the next run finds it undone
         raise
 
 
-def _paired(system: ReadOnlySystem, parts: Sequence[Part]) -> Iterator[tuple[_Assignment, Part]]:
-    for assignment, part in zip(_assignments(system), parts, strict=True):
-        if assignment.adds and (other := set(_value(system, assignment)) - set(part)):
-            hint = "take it out there, or have a `line` do it"
-            raise ProviderError(f"{assignment.path} adds {' '.join(sorted(other))}", hint=hint)
-        yield assignment, part
+def _put(system: System, parts: Sequence[Part]) -> None:
+    for assignment, part in _changed(system, parts):
+        file = _load(system, assignment.path)
+        file.set(assignment.variable, " ".join(part))
+        system.write(assignment.path, file.dump())
+
+
+def _changed(system: ReadOnlySystem, parts: Sequence[Part]) -> list[tuple[_Assignment, Part]]:
+    """The assignments that are not so yet; ProviderError for one that is left alone."""
+    pairs = zip(_assignments(system), parts, strict=True)
+    changed = [(assignment, part) for assignment, part in pairs if part != _value(system, assignment)]
+    for assignment, part in changed:
+        if assignment.adds:
+            other = " ".join(sorted(set(_value(system, assignment)) - set(part)))
+            raise ProviderError(f"{assignment.path} adds {other}", hint="take it out there, or have a `line` do it")
+    return changed
 
 
 def require_changeable(system: ReadOnlySystem) -> None:
-    _making(system)
-
-
-def _making(system: ReadOnlySystem) -> list[str] | None:
-    """What makes grub.cfg anew, where it is there; Later where that has to be done and the root does not run."""
-    path = next((path for path in _CONFIGURATIONS if system.stat(path)), None)
-    if path is None:
-        return None
-    if not system.live:
-        raise Later(f"{path} can be made only by the system itself", until="reboot")
-    return [_CONFIGURATIONS[path], "-o", path]
+    entries = boot_entries(system)
+    if entries and grub.configuration(system):
+        hint = "write the arguments into /etc/kernel/cmdline, out of which kernel-install makes them"
+        raise ProviderError(f"GRUB boots what {entries[0]} says, which is not made out of {PATH}", hint=hint)
+    grub.require_makeable(system)
 
 
 def _assignments(system: ReadOnlySystem) -> tuple[_Assignment, ...]:
@@ -99,7 +98,7 @@ def _assignments(system: ReadOnlySystem) -> tuple[_Assignment, ...]:
 
 def _all(system: ReadOnlySystem) -> Iterator[_Assignment]:
     """Every assignment, in the order of reading; ProviderError for one that only a shell could tell the value of."""
-    for path in (PATH, *system.glob(LATER)):
+    for path in (PATH, *system.glob(grub.LATER)):
         met: set[str] = set()
         for number, line in enumerate(_load(system, path).lines.texts, 1):
             if matched := _ASSIGNMENT.fullmatch(line):
@@ -120,12 +119,6 @@ def _load(system: ReadOnlySystem, path: str) -> Envfile:
 def _value(system: ReadOnlySystem, assignment: _Assignment) -> Part:
     text = _load(system, assignment.path).get(assignment.variable) or ""
     return split(text.partition(" ")[2] if assignment.adds else text)
-
-
-def _assign(system: System, assignment: _Assignment, part: Part) -> None:
-    file = _load(system, assignment.path)
-    file.set(assignment.variable, " ".join(part))
-    system.write(assignment.path, file.dump())
 
 
 def _refuse_scripts(arguments: set[str]) -> None:

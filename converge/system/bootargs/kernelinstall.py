@@ -9,21 +9,19 @@ from collections.abc import Iterator, Sequence
 
 from converge.errors import ProviderError
 from converge.system import ReadOnlySystem, System
-from converge.system.bootargs.base import Part, split
+from converge.system.bootargs.base import Part, boot_entries, split
 
 PATH = "/etc/kernel/cmdline"
 TIME_LIMIT = 900.0
 """Seconds for the entry of one kernel: its initial RAM disk may be made anew with it."""
 
-_FOLDERS = ("/efi", "/boot", "/boot/efi")
-"""Where boot entries are looked for (UAPI.1, and bootctl(1))."""
 _GRUB = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
 _MODULES = "/usr/lib/modules"
 
 
 def rules(system: ReadOnlySystem) -> bool:
     """Where there is GRUB's configuration as well, it counts only if there are entries that are made from it."""
-    return system.stat(PATH) is not None and (bool(_entries(system)) or not any(map(system.stat, _GRUB)))
+    return system.stat(PATH) is not None and (bool(boot_entries(system)) or not any(map(system.stat, _GRUB)))
 
 
 def read(system: ReadOnlySystem) -> tuple[Part, ...]:
@@ -38,18 +36,23 @@ def require_changeable(system: ReadOnlySystem) -> None:
     """They can be at any time."""
 
 
-def write(system: System, parts: Sequence[Part]) -> None:
+def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:
     before = system.read(PATH) or b""
-    (former,) = read(system)
-    comments = [line for line in _text(before).splitlines() if _is_comment(line)]
-    text = "".join(f"{line}\n" for line in (*comments, " ".join(parts[0])))
-    system.write(PATH, text.encode("utf-8", "surrogateescape"))
+    _put(system, parts[0])
     try:
         _make_entries(system)
-        _require_made(system, former, parts[0])
+        _require_made(system, otherwise[0], parts[0])
     except ProviderError:
-        system.write(PATH, before)  # so that the next run finds it undone
+        system.write(PATH, before)
+        _put(system, otherwise[0])  # so that the next run finds it undone
         raise
+
+
+def _put(system: System, part: Part) -> None:
+    lines = _text(system.read(PATH) or b"").splitlines()
+    if read(system) != (part,):
+        text = "".join(f"{line}\n" for line in (*filter(_is_comment, lines), " ".join(part)))
+        system.write(PATH, text.encode("utf-8", "surrogateescape"))
 
 
 def _text(data: bytes) -> str:
@@ -86,13 +89,7 @@ def _options(system: ReadOnlySystem, path: str) -> Part:
 def _entries_of(system: ReadOnlySystem, version: str) -> tuple[str, ...]:
     """The name of an entry ends in the kernel's version, and may go on with how often it is tried (UAPI.1)."""
     named = re.compile(rf".*[-/]{re.escape(version)}(\+\d+(-\d+)?)?\.(conf|efi)")
-    return tuple(path for path in _entries(system) if named.fullmatch(path))
-
-
-def _entries(system: ReadOnlySystem) -> tuple[str, ...]:
-    patterns = ("loader/entries/*.conf", "EFI/Linux/*.efi")
-    found = (system.glob(f"{folder}/{pattern}") for folder in _FOLDERS for pattern in patterns)
-    return tuple(path for paths in found for path in paths if not path.rpartition("/")[2].startswith("ostree-"))
+    return tuple(path for path in boot_entries(system) if named.fullmatch(path))
 
 
 def _kernels(system: ReadOnlySystem) -> Iterator[tuple[str, str]]:

@@ -8,12 +8,13 @@ to: whoever goes back to that gets what it had, and a `once` is not done again b
 - The first deployment does not run: its arguments are set in place (`instutil set-kargs`; `kargs edit-in-place` would
   edit all deployments).
 - It runs: its commit is deployed once more, with the other arguments. Its /etc is copied to the new one before the
-  ledger in it knows of the end: the first run after the reboot goes on from what was begun, and finds it done.
+  ledger in it knows of the end: the first run after the reboot goes on from what was begun, and finds it done. What is
+  changed in /etc between that and the reboot stays behind, as ostree has it; the reboot is asked for.
 - One is staged: its commit is staged again. That is lost where the machine loses its power before it goes down, so what
   is staged does not count as done.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 
@@ -29,6 +30,7 @@ TIME_LIMIT = 900.0
 """Seconds: everything that was written is synchronized to the disk, and /etc is copied."""
 
 _OURS = "ostree="
+_OVERLAYS, _STAGED_OVERLAYS = "/ostree/initramfs-overlays/", "/run/ostree/staged-initrds"
 _TRANSIENT = "libostree-transient"
 """The group of an origin that holds for one deployment only, such as that it is pinned."""
 
@@ -39,6 +41,8 @@ class Deployment:
 
     folder: str
     arguments: Part
+    overlays: tuple[str, ...] = ()
+    """Paths of what is laid over its initial RAM disk."""
     staged: bool = False
 
     @property
@@ -66,7 +70,9 @@ def require_changeable(system: ReadOnlySystem) -> None:
     """They can be at any time."""
 
 
-def write(system: System, parts: Sequence[Part]) -> None:
+def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:  # noqa: ARG001  (the protocol's)
+    if read(system) == tuple(parts):
+        return
     try:
         _set(system, _next(system), parts[0])
     except ProviderError:
@@ -104,23 +110,35 @@ def _first(system: ReadOnlySystem) -> Deployment:
 
 
 def _deployed(system: ReadOnlySystem) -> list[Deployment]:
-    """Those that have an entry, in the order of booting."""
-    found = []
-    for path in system.glob(f"{ENTRIES}/ostree-*.conf"):
-        entry = _entry(system, path)
-        arguments = split(entry.get("options", ""))
-        links = [written.removeprefix(_OURS) for written in arguments if written.startswith(_OURS)]
-        if links:
-            rest = tuple(written for written in arguments if not written.startswith(_OURS))
-            found.append((int(entry.get("version") or 0), Deployment(system.resolve(links[0]), rest)))
-    return [each for _, each in sorted(found, key=lambda pair: -pair[0])]
+    """Those that have an entry, in the order of booting: that of their versions, the highest first."""
+    entries = [_entry(system, path) for path in system.glob(f"{ENTRIES}/ostree-*.conf")]
+    entries.sort(key=_version, reverse=True)
+    return [each for entry in entries for each in _of_entry(system, entry)]
 
 
-def _entry(system: ReadOnlySystem, path: str) -> Mapping[str, str]:
-    """The lines of a boot loader entry (UAPI.1), by their keys."""
-    text = (system.read(path) or b"").decode("utf-8", "surrogateescape")
-    words = [line.partition(" ") for line in text.splitlines() if not line.startswith("#")]
-    return {key: value.strip() for key, _, value in words}
+def _version(entry: Mapping[str, Sequence[str]]) -> int:
+    text = "".join(entry.get("version", ()))
+    return int(text) if text.isdecimal() else 0
+
+
+def _entry(system: ReadOnlySystem, path: str) -> Mapping[str, Sequence[str]]:
+    """The values in a boot loader entry by their keys (UAPI.1); some may be there several times."""
+    found: dict[str, list[str]] = {}
+    for line in (system.read(path) or b"").decode("utf-8", "surrogateescape").splitlines():
+        key, _, value = line.strip().partition(" ")
+        found.setdefault(key, []).append(value.strip())
+    return found
+
+
+def _of_entry(system: ReadOnlySystem, entry: Mapping[str, Sequence[str]]) -> Iterator[Deployment]:
+    """The deployment that an entry boots, where that is said."""
+    arguments = split(" ".join(entry.get("options", ())))
+    rest = tuple(written for written in arguments if not written.startswith(_OURS))
+    overlays = tuple(path.rpartition("/")[2] for path in entry.get("initrd", ()) if _OVERLAYS in path)
+    for written in arguments:
+        if written.startswith(_OURS):
+            folder = system.resolve(written.removeprefix(_OURS))
+            yield Deployment(folder, rest, tuple(f"/boot{_OVERLAYS}{name}" for name in overlays))
 
 
 def _staged(system: ReadOnlySystem, here: str) -> Deployment | None:
@@ -134,9 +152,14 @@ def _staged(system: ReadOnlySystem, here: str) -> Deployment | None:
     except (KeyError, ValueError) as error:
         hint = "reboot, so that what is staged is deployed"
         raise ProviderError(f"{ostree.STAGED} cannot be read", hint=hint) from error
-    arguments = found.get("kargs")
+    arguments, overlays = found.get("kargs"), found.get("overlay-initrds")
     inherited = (each.arguments for each in _deployed(system) if each.folder == source)
-    return Deployment(target, arguments if isinstance(arguments, tuple) else next(inherited, ()), staged=True)
+    return Deployment(
+        target,
+        arguments if isinstance(arguments, tuple) else next(inherited, ()),
+        tuple(f"{_STAGED_OVERLAYS}/{name}" for name in overlays) if isinstance(overlays, tuple) else (),
+        staged=True,
+    )
 
 
 def _folder(deployment: object, here: str) -> str:
@@ -150,7 +173,8 @@ def _deploy(system: System, target: Deployment, arguments: Part, *how: str) -> N
     origin.remove_group(_TRANSIENT)
     system.write(ORIGIN, origin.dump(), keep=False)
     appended = [f"--karg-append={written}" for written in arguments]
-    words = (*how, f"--os={target.os}", f"--origin-file={ORIGIN}", "--karg-none", *appended, target.checksum)
+    overlays = [f"--overlay-initrd={path}" for path in target.overlays]
+    words = (*how, f"--os={target.os}", f"--origin-file={ORIGIN}", *overlays, "--karg-none", *appended, target.checksum)
     try:
         _run(system, "deploy", *words)
     finally:
