@@ -33,6 +33,7 @@ from tests.real.partitioned import (
     mounted,
     needs_disks,
     run,
+    swaps_on,
 )
 
 pytestmark = needs_disks
@@ -240,8 +241,18 @@ def test_a_swap_in_use_is_left_first(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         run("swapon", made.disk.partition(2))
         converge(swap_partition, made.system, **ABSENT)
-        assert f"{made.disk.partition(2)} " not in Path("/proc/swaps").read_text()
+        assert not swaps_on(made.disk.node)
         assert sorted(made.disk.kernel()) == [1]
+
+
+def test_sectors_may_be_large(tmp_path: Path) -> None:
+    blueprint = Blueprint(f"{GPT}start=2048, size=10240\nstart=20000, size=100, type={RECOVERY}", 81, {1: "xfs"}, 4096)
+    with box(tmp_path, blueprint) as made:
+        converge(swap_partition, made.system, size="8MiB")
+        places = [(row["start"], row["size"]) for row in made.disk.table()]
+        assert places == [(2048, 15872), (20000, 100), (17920, 2048)]
+        assert made.disk.kernel() == {1: (16384, 126976), 2: (160000, 800), 3: (143360, 16384)}
+        assert made.room() > 54 * MIB
 
 
 def test_an_image_on_a_larger_disk(tmp_path: Path) -> None:
@@ -334,6 +345,12 @@ SMALL_MBR = Blueprint(
     f"{MBR}start=2048, size=65536, type=83\nstart=67584, size=20000, type=82", 64, {1: "xfs", 2: "swap"}
 )
 EXT4_THERE = evolve(SMALL, contents={1: "xfs", 2: "ext4"})
+FULL = Blueprint(
+    f"{MBR}start=2048, size=65536, type=83\n"
+    + "".join(f"start={at}, size=2048, type=7\n" for at in (90112, 92160, 94208)),
+    64,
+    {1: "xfs"},
+)
 LOGICAL = Blueprint(f"{MBR}start=2048, type=5\nstart=4096, size=65536, type=83", 64, {5: "xfs"}, root=5)
 
 
@@ -352,6 +369,7 @@ def nothing(_: Path) -> None:
         (EMPTY, nothing, {"size": "1GiB"}, "no room for 1 GiB behind the root partition, where 27 MiB are free"),
         (SMALL, nothing, {"size": "1GiB"}, "p2 has 10000 KiB, and 1 GiB are asked for"),
         (LOGICAL, nothing, ABSENT, "which is a logical partition"),
+        (FULL, nothing, {"size": "1MiB"}, "all 4 partitions that the table can have are there already"),
     ],
     ids=[
         "overlap",
@@ -362,6 +380,7 @@ def nothing(_: Path) -> None:
         "too small a disk",
         "too small a swap",
         "logical",
+        "full",
     ],
 )
 def test_what_is_refused_stays_byte_for_byte(
