@@ -21,6 +21,7 @@ from converge.values import size_words
 
 TYPE = "swap"
 GROUPS = (("ensure", "size"), ("at_boot", "priority", "discard"))
+MADE_ANEW = ("size",)
 
 
 def parse(params: Params) -> Spec:
