@@ -438,13 +438,16 @@ def test_one_that_is_used_otherwise_is_owed(tmp_path: Path) -> None:
         assert outcomes(made.machine.apply()) == {"no-swap": "changed"}
 
 
-def test_one_that_somebody_has_open_is_owed_by_what_the_kernel_says(tmp_path: Path) -> None:
+def test_one_that_somebody_has_open_is_owed_and_swapped_to_as_before(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         before = made.disk.outside_the_root()
+        run("swapon", "--priority=3", made.disk.partition(2))
         with open(made.disk.partition(2), "rb"), pytest.raises(Later, match="is in use"):
             converge(swap_partition, made.system, **ABSENT)
         assert made.disk.outside_the_root() == before
         assert not list((made.machine.root / "var").rglob("*.json"))
+        (line,) = (line for line in Path("/proc/swaps").read_text().splitlines() if f"{made.disk.name}p2 " in line)
+        assert line.split()[-1] == "3"
 
 
 def test_a_table_that_the_kernel_does_not_know_waits_for_the_next_boot(tmp_path: Path) -> None:
