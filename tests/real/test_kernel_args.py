@@ -128,7 +128,7 @@ def test_a_deployment_that_does_not_boot_next_is_left_alone(sysroot: Sysroot) ->
     assert deployed(sysroot) == before
 
 
-@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("read_only", [pytest.param(False, marks=pytest.mark.vm), True])
 def test_the_running_deployment_is_deployed_once_more(sysroot: Sysroot, read_only: bool) -> None:
     before, running = deployed(sysroot), entries(sysroot)[0]
     plan = boot(sysroot, running.deployment, "converge plan /var/test.yaml", read_only=read_only)
@@ -149,7 +149,7 @@ def test_what_it_was_deployed_from_goes_with_it_and_that_it_is_pinned_does_not(s
     assert "pinned=true" in Path(f"{entries(sysroot)[1].deployment}.origin").read_text()
 
 
-@pytest.mark.parametrize("staged", [False, True])
+@pytest.mark.parametrize("staged", [False, pytest.param(True, marks=pytest.mark.vm)])
 def test_what_is_laid_over_its_initial_ram_disk_goes_with_it(sysroot: Sysroot, staged: bool) -> None:
     """Microcode or settings that an administrator has there; without them the machine may not boot."""
     overlay = sysroot.path / "ostree/deploy/os/var/overlay.img"
@@ -206,6 +206,47 @@ def test_an_update_that_waits_for_its_reboot(sysroot: Sysroot) -> None:
     assert REBOOT not in booted
 
 
+LAWS = """
+from itertools import count
+from converge.providers import kernel_args
+from converge.system import System
+from tests.laws.interrupted import CutOffError, Interrupted
+from tests.real.converging import changes_of, converge, state_of, take_back
+
+params = {"append": ["debug", "console=ttyS0"], "delete": ["nomodeset"], "replace": {"rw": "1", "loglevel": ["3", "4"]}}
+spec, system = kernel_args.parse(params), System()
+before = state_of(kernel_args, system, **params)
+
+def parts():
+    for change in (changes := changes_of(kernel_args, system, **params)):
+        kernel_args.apply(system, spec, (change,))
+        left = changes_of(kernel_args, system, **params)
+        assert left == tuple(each for each in changes if each != change), left
+        take_back(kernel_args, system, before, **params)
+
+def cut_off():
+    for limit in count():
+        try:
+            kernel_args.apply(Interrupted("/", limit), spec, changes_of(kernel_args, system, **params))
+            return limit
+        except CutOffError:
+            converge(kernel_args, system, **params)
+            assert converge(kernel_args, system, **params) == ()
+            take_back(kernel_args, system, before, **params)
+
+parts()
+assert cut_off() >= 1
+"""
+
+
+def test_the_laws_hold_on_a_running_system(sysroot: Sysroot) -> None:
+    before, running = deployed(sysroot), entries(sysroot)[0].deployment
+    boot(sysroot, running, f"python3 - <<'END'\n{LAWS}END\n")
+    (first, *rest) = deployed(sysroot)
+    assert rest == before
+    assert first[1] == "root=LABEL=root rw=1 console=tty1 quiet debug console=ttyS0 loglevel=3 loglevel=4"
+
+
 KILLED = """
 strace -f -qq -o /run/trace -e inject={call}:signal=KILL:when={nth} python3 -m converge apply /var/test.yaml || true
 grep -q killed /run/trace || echo nothing was killed
@@ -225,12 +266,10 @@ def killed_and_finished(sysroot: Sysroot, call: str, nth: int) -> bool:
 
 
 @needs_strace
-@pytest.mark.parametrize("kill", [("fsync", 12), ("renameat", 17), ("renameat", 18)])
-def test_killed_on_the_way_the_next_run_finishes_it_with_no_other_deployment(
-    sysroot: Sysroot, kill: tuple[str, int]
-) -> None:
-    """The 17th rename of ostree is the one by which the other entries count."""
-    assert killed_and_finished(sysroot, *kill)
+@pytest.mark.parametrize("nth", [17, 18])
+def test_killed_on_the_way_the_next_run_finishes_it_with_no_other_deployment(sysroot: Sysroot, nth: int) -> None:
+    """By its 17th rename ostree has the other entries count; what is killed after that has done its work."""
+    assert killed_and_finished(sysroot, "renameat", nth)
 
 
 @pytest.mark.vm
