@@ -201,10 +201,16 @@ def _loop(path: Path, sector: int, *words: str) -> Iterator[str]:
 
 
 def _release(node: str) -> None:
-    for line in Path("/proc/swaps").read_text().splitlines()[1:]:
-        if line.startswith(f"{node}p"):
-            run("swapoff", line.split()[0])
+    for name in swaps_on(node):
+        run("swapoff", f"/dev/{name}")
     _forget_partitions(node)
+
+
+def swaps_on(node: str) -> list[str]:
+    """The partitions of a disk that the kernel swaps to, by name: of one in mounts of its own it has only that."""
+    lines = Path("/proc/swaps").read_text().splitlines()[1:]
+    names = [line.split()[0].rpartition("/")[2] for line in lines]
+    return [name for name in names if name.startswith(f"{node.rpartition('/')[2]}p")]
 
 
 def _forget_partitions(node: str) -> None:

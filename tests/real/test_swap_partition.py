@@ -33,6 +33,7 @@ from tests.real.partitioned import (
     mounted,
     needs_disks,
     run,
+    swaps_on,
 )
 
 pytestmark = needs_disks
@@ -240,8 +241,18 @@ def test_a_swap_in_use_is_left_first(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         run("swapon", made.disk.partition(2))
         converge(swap_partition, made.system, **ABSENT)
-        assert f"{made.disk.partition(2)} " not in Path("/proc/swaps").read_text()
+        assert not swaps_on(made.disk.node)
         assert sorted(made.disk.kernel()) == [1]
+
+
+def test_sectors_may_be_large(tmp_path: Path) -> None:
+    blueprint = Blueprint(f"{GPT}start=2048, size=10240\nstart=20000, size=100, type={RECOVERY}", 81, {1: "xfs"}, 4096)
+    with box(tmp_path, blueprint) as made:
+        converge(swap_partition, made.system, size="8MiB")
+        places = [(row["start"], row["size"]) for row in made.disk.table()]
+        assert places == [(2048, 15872), (20000, 100), (17920, 2048)]
+        assert made.disk.kernel() == {1: (16384, 126976), 2: (160000, 800), 3: (143360, 16384)}
+        assert made.room() > 54 * MIB
 
 
 def test_an_image_on_a_larger_disk(tmp_path: Path) -> None:
@@ -334,6 +345,12 @@ SMALL_MBR = Blueprint(
     f"{MBR}start=2048, size=65536, type=83\nstart=67584, size=20000, type=82", 64, {1: "xfs", 2: "swap"}
 )
 EXT4_THERE = evolve(SMALL, contents={1: "xfs", 2: "ext4"})
+FULL = Blueprint(
+    f"{MBR}start=2048, size=65536, type=83\n"
+    + "".join(f"start={at}, size=2048, type=7\n" for at in (90112, 92160, 94208)),
+    64,
+    {1: "xfs"},
+)
 LOGICAL = Blueprint(f"{MBR}start=2048, type=5\nstart=4096, size=65536, type=83", 64, {5: "xfs"}, root=5)
 
 
@@ -352,6 +369,7 @@ def nothing(_: Path) -> None:
         (EMPTY, nothing, {"size": "1GiB"}, "no room for 1 GiB behind the root partition, where 27 MiB are free"),
         (SMALL, nothing, {"size": "1GiB"}, "p2 has 10000 KiB, and 1 GiB are asked for"),
         (LOGICAL, nothing, ABSENT, "which is a logical partition"),
+        (FULL, nothing, {"size": "1MiB"}, "all 4 partitions that the table can have are there already"),
     ],
     ids=[
         "overlap",
@@ -362,6 +380,7 @@ def nothing(_: Path) -> None:
         "too small a disk",
         "too small a swap",
         "logical",
+        "full",
     ],
 )
 def test_what_is_refused_stays_byte_for_byte(
@@ -419,13 +438,16 @@ def test_one_that_is_used_otherwise_is_owed(tmp_path: Path) -> None:
         assert outcomes(made.machine.apply()) == {"no-swap": "changed"}
 
 
-def test_one_that_somebody_has_open_is_owed_by_what_the_kernel_says(tmp_path: Path) -> None:
+def test_one_that_somebody_has_open_is_owed_and_swapped_to_as_before(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         before = made.disk.outside_the_root()
+        run("swapon", "--priority=3", made.disk.partition(2))
         with open(made.disk.partition(2), "rb"), pytest.raises(Later, match="is in use"):
             converge(swap_partition, made.system, **ABSENT)
         assert made.disk.outside_the_root() == before
         assert not list((made.machine.root / "var").rglob("*.json"))
+        (line,) = (line for line in Path("/proc/swaps").read_text().splitlines() if f"{made.disk.name}p2 " in line)
+        assert line.split()[-1] == "3"
 
 
 def test_a_table_that_the_kernel_does_not_know_waits_for_the_next_boot(tmp_path: Path) -> None:
@@ -471,3 +493,12 @@ def take_back(system: System, before: dict[str, Any]) -> None:
     live = state_of(swap_partition, system, **ABSENT)
     changes = (Change(name, live[name], before[name]) for name in live if live[name] != before[name])
     swap_partition.apply(system, swap_partition.parse(ABSENT), tuple(changes))
+
+
+def test_what_somebody_has_written_to_the_partition_since_is_seen(tmp_path: Path) -> None:
+    with box(tmp_path, SMALL) as made:
+        assert state_of(swap_partition, made.system, **ABSENT)["label"] == "old"
+        run("mkswap", "--label=mine", made.disk.partition(2))
+        assert state_of(swap_partition, made.system, **ABSENT)["label"] == "mine"
+        run("mkfs.ext4", "-q", "-F", made.disk.partition(2))
+        assert "holds ext4, which would be lost" in refusal(made.system, **ABSENT).message

@@ -164,6 +164,22 @@ def test_converge_applies_there(box: Path, type_: str, with_: str, expected: str
     assert opened.returncode == 0, opened.stderr
 
 
+def test_a_program_that_changes_the_file_system_finds_it_writable(box: Path) -> None:
+    told = python(
+        box,
+        """
+from converge.errors import ProviderError
+system.run_on_root_disk(["touch", "/sysroot/ostree/made"])
+try:
+    system.run_on_root_disk(["cat", "/sysroot/ostree/missing"])
+except ProviderError as error:
+    print(error.explained)
+""",
+    )
+    assert (box / "sysroot/ostree/made").exists()
+    assert told.endswith("failed with code 1: cat: /sysroot/ostree/missing: No such file or directory\n")
+
+
 def test_a_writable_sysroot_is_written_to_as_anything_else(box: Path) -> None:
     script = 'from converge.system import System; System().write("/ostree/repo/config", b"[core]\\n")'
     done = run(box, sys.executable, "-c", script, may_mount=False, read_only=False)

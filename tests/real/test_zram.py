@@ -58,6 +58,11 @@ def of(device: str, name: str) -> str:
     return Path(f"/sys/block/{device}/{name}").read_text().strip()
 
 
+def chosen(device: str) -> str:
+    (name,) = re.findall(r"\[(.*)\]", of(device, "comp_algorithm"))
+    return str(name)
+
+
 def swap(device: str) -> list[str]:
     lines = [line.split() for line in Path("/proc/swaps").read_text().splitlines()[1:]]
     return next((line for line in lines if line[0] == f"/dev/{device}"), [])
@@ -142,28 +147,57 @@ def test_the_generator_discards_a_device_that_is_switched_off(system: System, de
     assert not (units / f"dev-{device}.swap").exists()
 
 
-@pytest.mark.parametrize("algorithm", ["lz4", "nonesuch"])
-def test_our_units_commands_as_they_are_written(algorithm: str, system: System, device: str) -> None:
-    configured(system, device, size="64MiB", algorithms=[algorithm], priority=9)
+@pytest.mark.parametrize("size", [391, 1173, 4096, 98304])
+def test_our_units_commands_make_what_is_configured(size: int, system: System, device: str) -> None:
+    """Half of 782 MiB, one and a half times that, the most that a later release gives, and that times 64 GiB."""
+    configured(system, device, size=f"{size}MiB", priority=9)
+    assert run_as_written(system, device, "ExecCondition") == [0]
     assert run_as_written(system, device) == [0, 0, 0, 0]
-    assert int(of(device, "disksize")) == 64 * MIB
+    assert int(of(device, "disksize")) == size * MIB
     assert swap(device)[4] == "9"
-    if algorithm in kernels_algorithms():
-        assert f"[{algorithm}]" in of(device, "comp_algorithm")
-    assert run_as_written(system, device, "ExecStop") == [0, 0]
-    assert swap(device) == []
-    assert of(device, "disksize") == "0"
+
+
+@pytest.mark.parametrize(
+    ("algorithms", "expected"), [(["lzo"], "lzo"), (["nonesuch", "lzo", "lzo-rle"], "lzo"), (["nonesuch"], None)]
+)
+def test_our_unit_has_the_first_algorithm_that_the_kernel_has(
+    algorithms: list[str], expected: str | None, system: System, device: str
+) -> None:
+    default = chosen(device)
+    if expected not in (None, *of(device, "comp_algorithm").replace("[", "").replace("]", "").split()):
+        pytest.skip(f"this kernel has no {expected}")
+    configured(system, device, size="64MiB", algorithms=algorithms)
+    assert run_as_written(system, device) == [0, 0, 0, 0]
+    assert chosen(device) == (expected or default)
+
+
+def test_a_device_that_is_no_longer_swapped_to_is_made_anew(system: System, device: str) -> None:
+    for size in (64, 96):
+        configured(system, device, size=f"{size}MiB")
+        assert run_as_written(system, device) == [0, 0, 0, 0]
+        assert int(of(device, "disksize")) == size * MIB
+        call("swapoff", f"/dev/{device}")
 
 
 def test_a_device_in_use_is_left_as_it_is(system: System, device: str) -> None:
+    """Also where systemd would not hold the unit back."""
     Path(f"/sys/block/{device}/disksize").write_text("16M")
     call("mkswap", f"/dev/{device}")
     call("swapon", "--priority=3", f"/dev/{device}")
     before = swap(device)
     configured(system, device, size="64MiB")
+    assert run_as_written(system, device, "ExecCondition") == [1]
     codes = run_as_written(system, device)
     assert 0 not in codes[1:]
     assert swap(device) == before
+    assert int(of(device, "disksize")) == 16 * MIB
+
+
+def test_a_device_that_holds_something_else_keeps_its_size(system: System, device: str) -> None:
+    Path(f"/sys/block/{device}/disksize").write_text("16M")
+    call("mkfs.ext4", "-q", f"/dev/{device}")
+    configured(system, device, size="64MiB")
+    assert run_as_written(system, device)[1] != 0
     assert int(of(device, "disksize")) == 16 * MIB
 
 

@@ -56,10 +56,16 @@ def carry_out(system: System, layout: Layout, work: Work) -> None:
 
 
 def _release(system: System, disk: str, table: Table, swap: Row) -> None:
-    """Have nothing use the partition any more, not even the kernel; it is still in the table."""
+    """Have nothing use the partition any more, not even the kernel; it is still in the table.
+
+    Later where something else does; the machine then swaps to it as before.
+    """
     node = kernel.node(disk, swap.number)
+    used = swaps.active_at(system, node)
     swaps.turn_off(system, node)
     if swap.number in kernel.known(system.hardware, disk, table) and not kernel.delete(system, disk, swap):
+        if used:
+            swaps.turn_on(system, node, priority=used.priority if used.priority >= 0 else None)
         raise Later(f"{node} is in use", "idle")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from converge.system import System
 from tests.laws.workshop import Specimen, Stand, Workshop
-from tests.real.partitioned import GPT_ID, LINUX, RECOVERY, SWAP, Blueprint, attached, available, image
+from tests.real.partitioned import GPT_ID, LINUX, RECOVERY, Blueprint, attached, available, image
 
 GPT = f"label: gpt\nlabel-id: {GPT_ID}\n\n"
 MBR = "label: dos\nlabel-id: 0x12345678\n\n"
@@ -19,12 +19,6 @@ ROOM = Blueprint(
 FULL = Blueprint(
     f"{MBR}start=63, size=65537, type=83, bootable\nstart=65600, size=30000, type=82\nstart=100000, type=27\n",
     size=64,
-    contents={1: "xfs", 2: "swap"},
-)
-LARGE_SECTORS = Blueprint(
-    f"{GPT}start=2048, size=10240, type={LINUX}, uuid={GPT_ID}\nstart=12288, size=8159, type={SWAP}, uuid={SWAP}\n",
-    size=80,
-    sector=4096,
     contents={1: "xfs", 2: "swap"},
 )
 
@@ -57,5 +51,4 @@ SPECIMENS = (
     Specimen("swap-partition", made_and_root_grown, on(ROOM), one_way=True),
     Specimen("swap-partition", made, on(ROOM)),
     Specimen("swap-partition", taken_away, on(FULL), one_way=True),
-    Specimen("swap-partition", taken_away, on(LARGE_SECTORS), one_way=True),
 )

@@ -1,0 +1,73 @@
+"""sfdisk does what was planned, and nothing else, on tables of all shapes: entries are changed one by one in place."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from converge.errors import ProviderError
+from converge.system import ReadOnlySystem, System, disks
+from converge.system.partitions import sfdisk
+from converge.system.partitions.base import GPT, Row, Table, grown, swap_behind, with_swap, without
+from tests.real.loops import image, loop
+from tests.real.partitioned import needs_disks, run
+from tests.system.tables import ID, MIB, tables
+
+pytestmark = [needs_disks, pytest.mark.vm]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[str]:
+    """Where sysfs has a disk that is larger than any table that is drawn."""
+    with loop(image(tmp_path / "disk.img", 400 * MIB)) as device:
+        found = disks.device_at(ReadOnlySystem("/"), device)
+        assert found
+        yield found
+
+
+def write(disk: str, table: Table) -> Table:
+    """Have the disk begin anew with such a table; returns what it has then."""
+    node = disks.node_of(disk)
+    head = f"label: gpt\nlabel-id: {ID}\nfirst-lba: 34\n" if table.label == GPT else "label: dos\n"
+    lines = [
+        f"{node}p{row.number} : start={row.start}, size={row.size}, type={row.type}"
+        + (f', name="{row.name}"' if row.name else "")
+        for row in table.rows
+    ]
+    run(
+        "sfdisk",
+        "--quiet",
+        "--no-reread",
+        "--no-tell-kernel",
+        "--wipe=always",
+        node,
+        stdin="\n".join((head, *lines, "")),
+    )
+    return sfdisk.read(ReadOnlySystem("/"), disk)
+
+
+def by_number(table: Table) -> dict[int, Row]:
+    return {row.number: row for row in table.rows}
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=tables())
+def test_a_table_becomes_what_was_planned(drawn: tuple[Table, int], disk: str) -> None:
+    system = System("/")
+    drawn_table, root = drawn
+    before = write(disk, drawn_table)
+    swap = swap_behind(before, before.row(root))
+    try:
+        planned, made = (without(before, swap.number), None) if swap else with_swap(before, root, 3 * MIB, "swap")
+    except ProviderError:
+        return
+    if made:
+        sfdisk.add(system, disk, made)
+    elif swap:
+        sfdisk.delete(system, disk, swap)
+    assert by_number(sfdisk.read(system, disk)) == by_number(planned)
+    end = made.start - 1 if made else swap.end if swap else 0
+    after = grown(planned, root, end)
+    sfdisk.resize(system, disk, after.row(root))
+    assert by_number(sfdisk.read(system, disk)) == by_number(after)

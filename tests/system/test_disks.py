@@ -1,0 +1,34 @@
+"""What mountinfo says of a root's disk. Real disks: tests/real/test_own_disk.py and test_swap_partition.py."""
+
+from pathlib import Path
+
+import pytest
+
+from converge.errors import Later
+from converge.system import ReadOnlySystem, disks
+
+MOUNTS = """\
+27 28 254:1 / /sysroot ro,relatime - ext4 /dev/vda1 rw
+28 1 254:1 /ostree/deploy/os/deploy/1.0 / rw,relatime shared:1 - ext4 /dev/vda1 rw
+31 28 254:1 /ostree/deploy/os/deploy/1.0/usr /usr ro,relatime shared:4 - ext4 /dev/vda1 rw
+40 28 254:2 / /home ro,relatime - ext4 /dev/vda2 rw
+"""
+
+
+@pytest.fixture
+def hardware(tmp_path: Path) -> ReadOnlySystem:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mountinfo").write_text(MOUNTS)
+    return ReadOnlySystem(str(tmp_path))
+
+
+@pytest.mark.parametrize(("point", "expected"), [("/sysroot", "/"), ("/", "/"), ("/usr", "/"), ("/home", "/home")])
+def test_a_mount_that_can_be_written_through(point: str, expected: str, hardware: ReadOnlySystem) -> None:
+    mount = next(each for each in disks.mounts(hardware) if each.point == point)
+    assert disks.writable(hardware, mount).point == expected
+
+
+def test_a_folder_is_on_no_partition_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(Later, match="no place where a disk is mounted") as caught:
+        disks.root_partition(ReadOnlySystem(str(tmp_path)))
+    assert caught.value.until == "facts"
