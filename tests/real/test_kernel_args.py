@@ -93,6 +93,10 @@ def deployed(sysroot: Sysroot) -> list[tuple[str, str]]:
     return [(entry.name, entry.arguments) for entry in entries(sysroot)]
 
 
+def commit(deployment: tuple[str, str]) -> str:
+    return deployment[0].partition(".")[0]
+
+
 def converge(sysroot: Sysroot, root: Path) -> "subprocess.CompletedProcess[str]":
     manifest = sysroot.path / "ostree/deploy/os/var/test.yaml"
     argv = [sys.executable, "-m", "converge", "apply", str(manifest), "--root", str(root), "--event", "install"]
@@ -164,9 +168,9 @@ def test_what_is_laid_over_its_initial_ram_disk_goes_with_it(sysroot: Sysroot, s
 
 def test_more_arguments_before_the_reboot_make_no_other_deployment(sysroot: Sysroot) -> None:
     before, running = deployed(sysroot), entries(sysroot)[0].deployment
-    boot(sysroot, running, APPLY)
+    boot(sysroot, running, APPLY, read_only=True)
     declare(sysroot, MANIFEST + MORE)
-    assert REBOOT in boot(sysroot, running, APPLY)
+    assert REBOOT in boot(sysroot, running, APPLY, read_only=True)
     (first, *rest) = deployed(sysroot)
     assert first[1] == WITH_MORE
     assert rest == before
@@ -200,10 +204,18 @@ def test_an_update_that_waits_for_its_reboot(sysroot: Sysroot) -> None:
     before = deployed(sysroot)
     assert before[0][1] == BEFORE
     assert REBOOT in boot(sysroot, running, APPLY)
-    assert deployed(sysroot) == [(before[0][0], AFTER), *before[1:]]
+    (new, *rest) = deployed(sysroot)
+    assert (commit(new), new[1]) == (commit(before[0]), AFTER)
+    assert rest == before[1:]
     booted = boot(sysroot, entries(sysroot)[0].deployment, APPLY)
     assert "already as declared" in booted or "1 in place" in booted
     assert REBOOT not in booted
+
+
+def test_in_a_chroot_nothing_is_booted_and_the_arguments_are_set_in_place(sysroot: Sysroot) -> None:
+    before = deployed(sysroot)
+    boot(sysroot, entries(sysroot)[0].deployment, f"rm /run/ostree-booted\n{APPLY}")
+    assert deployed(sysroot) == [(before[0][0], AFTER), *before[1:]]
 
 
 LAWS = """
@@ -288,14 +300,14 @@ def test_an_update_that_is_staged(sysroot: Sysroot) -> None:
     running, before = entries(sysroot)[0], deployed(sysroot)
     upgrade(sysroot)
     first, second, _ = boot(
-        sysroot, running.deployment, f"{STAGE}{APPLY}echo then\n{APPLY}echo then\n{SHUT_DOWN}"
+        sysroot, running.deployment, f"{STAGE}{APPLY}echo then\n{APPLY}echo then\n{SHUT_DOWN}", read_only=True
     ).split("then\n")
     for said in (first, second):
         assert "set in the update that is staged, and done once that has booted" in said
         assert "1 owed" in said
     assert (REBOOT in first, REBOOT in second) == (True, False)
     (new, *rest) = deployed(sysroot)
-    assert (new[0].partition(".")[0] != running.name.partition(".")[0], new[1]) == (True, AFTER)
+    assert (commit(new) != commit(before[0]), new[1]) == (True, AFTER)
     assert rest == [before[0], before[2]]  # as after any staged update, the one before the running one is gone
     booted = boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}echo then\n{APPLY}").split("then\n")
     assert ["1 in place, 0 failed" in booted[0], "1 in place or settled" in booted[1]] == [True, True]
