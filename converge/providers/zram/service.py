@@ -14,6 +14,7 @@ DefaultDependencies=no
 After=systemd-modules-load.service
 Before={target} shutdown.target
 Conflicts=shutdown.target
+ConditionVirtualization=!container
 {limit}
 [Service]
 Type=oneshot
