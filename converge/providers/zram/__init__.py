@@ -13,15 +13,13 @@ from typing import Any
 from converge.errors import Later, ProviderError
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
 from converge.providers.base import ABSENT, PRESENT, Params, compare, every_field, values
-from converge.providers.zram import generator, service
+from converge.providers.zram import generator, running, service
 from converge.providers.zram.base import CONFIGURED, GENERATOR, UNIT, Running, Spec, State
-from converge.system import ReadOnlySystem, System, swaps, systemd
+from converge.system import ReadOnlySystem, System, swaps
 
 TYPE = "zram"
 GROUPS = (("ensure", *CONFIGURED, "through"),)
 DEFERRED = ("running",)
-
-_SYSFS = "/sys/block"
 
 
 def parse(params: Params) -> Spec:
@@ -54,37 +52,24 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     installed = GENERATOR if generator.is_installed(system) else UNIT
     ours = service.configured(system, spec.device)
     theirs = generator.configured(system, spec.device) if installed == GENERATOR else None
-    running = _running(system, spec)
+    found = running.swap(system, spec)
     return State.of(
         theirs if ours is None else ours,
         GENERATOR if ours is None else UNIT,
-        running=running.told() if running else None,
-        found=running,
+        running=found.told() if found else running.file_system(system, spec),
+        found=found,
         installed=installed,
-        algorithms=_algorithms(system, spec) if system.live else (),
-        memory=swaps.memory(system) if systemd.manages(system) else None,
+        algorithms=running.algorithms(system, spec) if system.live else (),
+        memory=_memory(system, installed),
+        taken=generator.with_file_system(system, spec.device) if installed == GENERATOR else None,
         later=generator.overruling(system, spec.device) if installed == GENERATOR else None,
     )
 
 
-def _running(system: ReadOnlySystem, spec: Spec) -> Running | None:
-    """The device as it is in use; what a foreign root will have is not made yet."""
-    swap = swaps.active_at(system, spec.node) if system.live else None
-    if swap is None:
-        return None
-    size = int(system.read(f"{_SYSFS}/{spec.device}/disksize") or 0)
-    return Running(size, _chosen(system, spec), swap.priority)
-
-
-def _algorithms(system: ReadOnlySystem, spec: Spec) -> tuple[str, ...]:
-    """What the kernel offers (its documentation, admin-guide/blockdev/zram): the one in use stands in brackets."""
-    said = (system.read(f"{_SYSFS}/{spec.device}/comp_algorithm") or b"").decode()
-    return tuple(word.strip("[]") for word in said.split())
-
-
-def _chosen(system: ReadOnlySystem, spec: Spec) -> str | None:
-    said = (system.read(f"{_SYSFS}/{spec.device}/comp_algorithm") or b"").decode()
-    return next((word.strip("[]") for word in said.split() if word.startswith("[")), None)
+def _memory(system: ReadOnlySystem, installed: str) -> int | None:
+    """None where no device could be made here and now; the kernel's arguments may forbid it."""
+    forbidden = installed == GENERATOR and generator.is_switched_off(system)
+    return swaps.memory(system) if running.is_possible(system) and not forbidden else None
 
 
 def diff(spec: Spec, state: State) -> tuple[Change, ...]:
@@ -96,6 +81,8 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
         wanted = {**_wanted(spec), "through": state.installed, **_algorithm(spec, state.installed, known)}
         changes = compare(wanted, state)
         target = _target(spec, state, known[0] if known else None)
+    if changes and state.taken:
+        raise ProviderError(f"{state.taken} has {spec.device} made for a file system", hint="name another `device`")
     if changes and state.later:
         message = f"{state.later} says something of {spec.device}, and comes after {generator.own_file(spec.device)}"
         raise ProviderError(message, hint="remove it there, or leave the device to that file")
@@ -158,5 +145,7 @@ def _configure(system: System, spec: Spec, after: dict[str, Any]) -> None:
         generator.drop(system, spec.device)
     else:
         former = service.configured(system, spec.device) or {}
+        if former.get("algorithm"):
+            former["algorithm"] = former["algorithm"].split()[0]
         generator.write(system, spec.device, {**former, **fields})
         service.remove(system, spec.device)

@@ -71,6 +71,8 @@ class State:
     """Those that the kernel has; none where that is not to be seen."""
     memory: int | None = field(default=None, metadata=DERIVED)
     """Bytes; None where nothing runs here that a device could be made on."""
+    taken: str | None = field(default=None, metadata=DERIVED)
+    """A file of zram-generator that has the device made for a file system."""
     later: str | None = field(default=None, metadata=DERIVED)
     """A file of zram-generator that wins over what converge writes."""
 
