@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterator
 
+from attrs import evolve
+
 from converge.errors import ProviderError
 from converge.providers.swap_partition.base import Layout, State, Use
 from converge.system import ReadOnlySystem, disks, filesystems, swaps
@@ -33,6 +35,7 @@ def _layout(system: ReadOnlySystem) -> Layout:
     table = sfdisk.read(hardware, disk, half=note is not None)
     root = _number(hardware, device, table)
     note = note if note and note.fits(table, root) else None
+    table = evolve(table, is_active=table.is_active or (note is not None and note.active))
     swap, elsewhere = swap_behind(table, table.row(root)), swap_elsewhere(table, table.row(root))
     return Layout(
         node=node_of(disk),
