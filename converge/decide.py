@@ -361,7 +361,7 @@ def _judged(work: Work, changes: Collection[Change]) -> Judgement:
             half.base,
             resource.on_user_change,
             absent=fields_of(work.state).get("ensure") == ABSENT,
-            revision_raised=half.entry is not None and half.entry.revision < resource.revision,
+            tombstones=not (_is_raised(half, resource) or _was_made_anew(half, provider)),
             groups=optional(provider, "GROUPS", ()),
             ours=optional(provider, "OURS", ()),
         )
@@ -372,6 +372,16 @@ def _judged(work: Work, changes: Collection[Change]) -> Judgement:
         kept=tuple(change for part in parts for change in part.kept),
         overwritten=tuple(change for part in parts for change in part.overwritten),
     )
+
+
+def _is_raised(half: Half, resource: Resource) -> bool:
+    return half.entry is not None and half.entry.revision < resource.revision
+
+
+def _was_made_anew(half: Half, provider: AnyProvider) -> bool:
+    """Whether a run was interrupted that takes the thing away before it makes it: its absence is nobody's wish."""
+    fields: tuple[str, ...] = optional(provider, "MADE_ANEW", ())
+    return half.intent is not None and any(change.field in fields for change in half.intent.changes)
 
 
 def _action(changes: tuple[Change, ...]) -> Action:

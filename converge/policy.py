@@ -170,18 +170,18 @@ def judge(
     on_user_change: OnUserChange,
     *,
     absent: bool = False,
-    revision_raised: bool = False,
+    tombstones: bool = True,
     groups: Sequence[Sequence[str]] = (),
     ours: Collection[str] = (),
 ) -> Judgement:
     """Merge a resource's changes: field by field, but a group of fields is kept as one where any of it is kept.
 
     `absent`: the thing itself is, whatever there may be of what it replaces. Fields in `ours` are never the user's
-    while the thing is there, not even in a group that is kept: the manifest names outright what they change. A raised
-    revision forgets a tombstone.
+    while the thing is there, not even in a group that is kept: the manifest names outright what they change.
+    `tombstones`: whether the absence of a thing that we once made is its user's; a raised revision forgets that.
     """
     has_a_say = "ensure" in base  # for what has none in whether the thing is there, its absence is nobody's act
-    tombstone = base.get("ensure") == "present" and not revision_raised
+    tombstone = tombstones and base.get("ensure") == "present"
 
     def verdict(change: Change) -> Verdict:
         if absent and (has_a_say or change.field not in base):

@@ -77,7 +77,7 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 SHIPPED: Mapping[str, Mapping[str, str]] = {
     "base": {"issue": "apply", "meadow-apps": "apply", "apps-collection-id": "apply", "saned-permissions": "baseline"},
     "desktop": {"games[org.meadow.Chess]": "apply", "maps": "owed", "paint": "baseline", "welcome": "apply"},
-    "oem": {"disk-swap": "in-place", "swap-partition": "baseline", "zram": "owed"},
+    "oem": {"compressed-memory": "owed", "swap-partition": "baseline", "swap-file": "baseline"},
     "site": {"school-network": "apply", "guest-network": "apply", "cable": "apply", "bookmarks[library]": "apply"},
     "school": {"apps[org.meadow.Classroom]": "apply", "school-filter": "apply", "bookmarks[library]": "apply"},
 }

@@ -320,12 +320,12 @@ def test_judge(
 
 
 def test_a_raised_revision_forgets_a_tombstone() -> None:
-    judgement = judge(ADD, MADE, OnUserChange.KEEP, absent=True, revision_raised=True)
+    judgement = judge(ADD, MADE, OnUserChange.KEEP, absent=True, tombstones=False)
     assert names(judgement) == ("ensure url title", "", "")
 
 
 def test_a_raised_revision_forgets_no_other_change_of_the_user() -> None:
-    judgement = judge(EDIT, MADE, OnUserChange.KEEP, revision_raised=True)
+    judgement = judge(EDIT, MADE, OnUserChange.KEEP, tombstones=False)
     assert names(judgement) == ("", "url title", "")
 
 
@@ -407,7 +407,7 @@ def test_no_change_is_lost_and_none_is_judged_silently(
     groups: tuple[tuple[str, ...], ...],
 ) -> None:
     changes = tuple(Change(name, value, "desired") for name, value in live.items())
-    judgement = judge(changes, base, rule, absent=absent, revision_raised=raised, groups=groups)
+    judgement = judge(changes, base, rule, absent=absent, tombstones=not raised, groups=groups)
     assert sorted((*judgement.apply, *judgement.kept), key=changes.index) == list(changes)
     assert set(judgement.overwritten) <= set(judgement.apply)
     assert not (judgement.kept if rule is OnUserChange.OVERWRITE else judgement.overwritten)

@@ -102,7 +102,8 @@ def test_specs_and_states_are_frozen(type_: str, name: str) -> None:
 @pytest.mark.parametrize("type_", MODULES)
 def test_groups_and_ours_name_fields_of_the_state(type_: str) -> None:
     module = MODULES[type_]
-    named = {field for group in getattr(module, "GROUPS", ()) for field in group} | set(getattr(module, "OURS", ()))
+    named = {field for group in getattr(module, "GROUPS", ()) for field in group}
+    named |= {*getattr(module, "OURS", ()), *getattr(module, "MADE_ANEW", ())}
     assert named <= set(field_names(module.State))
 
 

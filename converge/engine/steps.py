@@ -16,7 +16,7 @@ from converge.ledger import Intent, Ledger
 from converge.model import Action, Change, Decision, Domain, Effect, EffectKind, Entry, Outcome, Resource, Status, Value
 from converge.plan import Step
 from converge.planner import UNSATISFIED, Planner, blocked
-from converge.providers.base import fields_of, is_absent, optional
+from converge.providers.base import ABSENT, fields_of, is_absent, optional
 from converge.system import System
 
 _NOTED = {
@@ -202,7 +202,8 @@ class Execution:
                 status, avoid = Status.DONE, {change.field for change in step.kept}
             else:
                 live = {} if state is None else fields_of(state)
-                status, avoid = _NOTED[step.decision], set(work.where) - _touched(changes, live, half.base)
+                touched = _touched(changes, live, half.base) | _taken_away(work, changes, live)
+                status, avoid = _NOTED[step.decision], set(work.where) - touched
             base = half.base if state is None else _base(step, half, state, avoid=avoid)
             entry = _entry(step, half, status, base)
             self._ledger(half.domain).commit(self.system, entry, work.instance.resource, effects)
@@ -214,6 +215,13 @@ def _touched(changes: tuple[Change, ...], live: Mapping[str, Value], base: Mappi
     Without a base, what it left undone would count as the user's.
     """
     return {c.field for c in changes if c.field not in base or live.get(c.field) != c.before}
+
+
+def _taken_away(work: Work, changes: tuple[Change, ...], live: Mapping[str, Value]) -> set[str]:
+    """`ensure`, where a thing that was to be made anew is gone by that: it would count as removed by the user."""
+    fields: tuple[str, ...] = optional(provider_of(work.instance), "MADE_ANEW", ())
+    made_anew = any(change.field in fields for change in changes)
+    return {"ensure"} if made_anew and live.get("ensure") == ABSENT else set()
 
 
 def _united(work: Work, changes: tuple[Change, ...]) -> tuple[Change, ...]:

@@ -8,6 +8,8 @@ A provider is a module with the names of `Provider` below. Optional names, each 
 `GROUPS`              tuples of fields that must move together; any other field is a group of its own
 `OURS`                fields that `on_user_change` does not protect, since the manifest names outright what they change
 `UNSEEN`              those of them whose change leaves nothing that `inspect` could find: applied is done
+`MADE_ANEW`           fields for whose change the thing is taken away before it is made: where a run ends in between,
+                      that it is absent is nobody's wish
 `DEFERRED`            fields that the effects bring about at the end of a run, and `apply` does not
 `OPAQUE`              True where the state cannot be known without acting; what is done has no way back
 `phase(spec, changes) -> Phase`          the earliest phase in which these changes can be made (default: boot)

@@ -99,6 +99,11 @@ class ReadOnlySystem:
         """
         return self._root.is_default_folder(path)
 
+    def unfinished(self, path: str) -> str:
+        """Where what is made at a path is until it is whole: a run that was killed may have left it there."""
+        folder, _, name = self.resolve(path).rpartition("/")
+        return f"{folder}/{files.temporary_name(name)}"
+
     def list_folder(self, path: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none where it is absent."""
         return looking.list_folder(self._root, path)

@@ -27,8 +27,9 @@ from converge.system.base import (
 NEW_FILE, NEW_FOLDER = 0o644, 0o755
 _TEMPORARY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_GET_FLAGS, _SET_FLAGS, _NO_COPY_ON_WRITE = 0x80086601, 0x40086602, 0x00800000
-"""Of ioctl_iflags(2), on machines of 64 bits."""
+_LONG = struct.calcsize("l")
+_GET_FLAGS, _SET_FLAGS, _NO_COPY_ON_WRITE = 0x80006601 | _LONG << 16, 0x40006602 | _LONG << 16, 0x00800000
+"""Of ioctl_iflags(2); a request's number has the size of what it takes."""
 _SIGNATURES_OF_CONTENT = frozenset(("security.ima", "security.evm"))
 
 Keep = Callable[[bytes], object]
@@ -208,7 +209,7 @@ def allocate(root: Root, path: str, size: int, *, no_copy_on_write: bool, fill: 
 
 def _write_in_place(descriptor: int) -> None:
     """Set FS_NOCOW_FL (ioctl_iflags(2))."""
-    flags = struct.unpack("l", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(struct.calcsize("l"))))[0]
+    flags = struct.unpack("l", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(_LONG)))[0]
     fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("l", flags | _NO_COPY_ON_WRITE))
 
 

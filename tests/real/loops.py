@@ -44,6 +44,7 @@ def image(path: Path, size: int) -> Path:
 def loop(disk: Path, *options: str) -> Iterator[str]:
     """The disk as a device."""
     device = call("losetup", "--find", "--show", *options, str(disk)).strip()
+    subprocess.run(["partx", "--delete", device], check=False, capture_output=True)  # those of another disk before
     try:
         yield device
     finally:

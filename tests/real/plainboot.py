@@ -70,9 +70,10 @@ class Disk:
         return done.stdout
 
     def write(self, files: Mapping[str, str]) -> None:
-        for path, text in files.items():
-            folder = path.rpartition("/")[0]
-            self.run(f"mkdir -p {folder}\ncat >{path} <<'END'\n{text}END\n")
+        """Write files, each of which ends in a line feed."""
+        folders = {path.rpartition("/")[0] for path in files}
+        texts = [f"cat >{path} <<'END'\n{text}END\n" for path, text in files.items()]
+        self.run(f"mkdir -p {' '.join(sorted(folders))}\n{''.join(texts)}")
 
 
 @contextmanager

@@ -36,8 +36,13 @@ def converge(sysroot: Sysroot, verb: str, root: Path, *words: str) -> "subproces
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
+def own_mounts(sysroot: Sysroot) -> list[str]:
+    """What is mounted in the sysroot, as the tests see it."""
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(sysroot.path) in line]
+
+
 def test_what_is_installed_lies_where_the_booted_system_looks_for_it(sysroot: Sysroot) -> None:
-    mounts = Path("/proc/self/mountinfo").read_text()
+    mounts = own_mounts(sysroot)
     done = converge(sysroot, "apply", sysroot.path, "--event", "install")
     assert (done.returncode, done.stdout.splitlines()[-1][:17]) == (0, "Applied: 3 added,"), done
     shared = sysroot.path / "ostree/deploy/os/var"
@@ -48,7 +53,7 @@ def test_what_is_installed_lies_where_the_booted_system_looks_for_it(sysroot: Sy
     assert (shared / "lib/converge/ledger.json").exists()
     assert list((sysroot.deployment / "var").iterdir()) == []
     assert list((sysroot.deployment / "sysroot").iterdir()) == []
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert own_mounts(sysroot) == mounts == []
 
 
 def test_a_second_run_changes_nothing_whichever_way_the_deployment_is_named(sysroot: Sysroot) -> None:

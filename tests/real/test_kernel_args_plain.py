@@ -22,7 +22,7 @@ resources:
     apply: always
     with: {append: [module_blacklist=hid_sensor_hub, 'dyndbg="file a.c +p"'], delete: [nomodeset]}
 """
-KERNEL = {f"/boot/vmlinuz-{VERSION}": "kernel", f"/boot/initrd.img-{VERSION}": "initramfs"}
+KERNEL = {f"/boot/vmlinuz-{VERSION}": "kernel\n", f"/boot/initrd.img-{VERSION}": "initramfs\n"}
 GRUB = """\
 # Edited by hand
 GRUB_DEFAULT=0
@@ -49,12 +49,9 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture
 def with_grub(disk: Disk) -> Disk:
-    disk.run("mkdir -p /etc/grub.d\n")
-    for path in sorted(Path("/etc/grub.d").glob("[01]0_*")):
-        disk.write({str(path): path.read_text()})
-        disk.run(f"chmod 0755 {path}\n")
-    disk.write({"/etc/default/grub": GRUB})
-    disk.run(MAKE_GRUB)
+    scripts = {str(path): path.read_text() for path in Path("/etc/grub.d").glob("[01]0_*")}
+    disk.write({"/etc/default/grub": GRUB, **scripts})
+    disk.run(f"chmod -R 0755 /etc/grub.d\n{MAKE_GRUB}")
     return disk
 
 
@@ -69,29 +66,33 @@ def test_grubs_configuration_is_made_anew(with_grub: Disk) -> None:
     assert "1 in place" in second
 
 
+BROKEN = "echo 'exit 1' >/etc/grub.d/09_broken\nchmod 0755 /etc/grub.d/09_broken\n"
+MENDED = "rm /etc/grub.d/09_broken\n"
+FAILING = f"{APPLY.strip()} || echo code $?\n"
+KILLED = (
+    f"printf '{KILL}' >/etc/grub.d/09_kill\nchmod 0755 /etc/grub.d/09_kill\n{APPLY.strip()} || rm /etc/grub.d/09_kill\n"
+)
+
+
 @needs_grub
 def test_where_grubs_configuration_cannot_be_made_the_defaults_stay_and_the_next_run_tries_again(
     with_grub: Disk,
 ) -> None:
-    with_grub.run("echo 'exit 1' >/etc/grub.d/09_broken\nchmod 0755 /etc/grub.d/09_broken\n")
-    failed = with_grub.run(f"{APPLY.strip()} || echo code $?\ncat /etc/default/grub\n")
+    failed, after = with_grub.run(f"{BROKEN}{FAILING}cat /etc/default/grub\n{MENDED}echo then\n{APPLY}").split("then\n")
     assert "'grub-mkconfig -o /boot/grub/grub.cfg' failed with code 1" in failed
     assert "code 4" in failed
     assert failed.endswith(GRUB)
-    with_grub.run("rm /etc/grub.d/09_broken\n")
-    assert "1 changed" in with_grub.run(APPLY)
+    assert "1 changed" in after
 
 
 @needs_grub
 def test_killed_before_grubs_configuration_was_made_the_next_run_makes_it(with_grub: Disk) -> None:
-    with_grub.run(f"printf '{KILL}' >/etc/grub.d/09_kill\nchmod 0755 /etc/grub.d/09_kill\n{APPLY.strip()} || true\n")
-    assert "nomodeset" not in with_grub.run("cat /etc/default/grub\n")
-    assert "nomodeset" in with_grub.run("rm /etc/grub.d/09_kill\ncat /boot/grub/grub.cfg\n")
-    with_grub.run("echo 'exit 1' >/etc/grub.d/09_broken\nchmod 0755 /etc/grub.d/09_broken\n")
-    assert "code 4" in with_grub.run(f"{APPLY.strip()} || echo code $?\n")
-    assert 'DEFAULT="quiet"' in with_grub.run("rm /etc/grub.d/09_broken\ncat /etc/default/grub\n")
-    assert "nomodeset" in with_grub.run("cat /etc/default/grub\n")
-    assert REBOOT in with_grub.run(APPLY)
+    defaults, made = with_grub.run(f"{KILLED}cat /etc/default/grub\necho then\n{SHOW_GRUB}").split("then\n")
+    assert ("nomodeset" in defaults, "nomodeset" in made) == (False, True)
+    failed, after = with_grub.run(f"{BROKEN}{FAILING}cat /etc/default/grub\n{MENDED}echo then\n{APPLY}").split("then\n")
+    assert "code 4" in failed
+    assert "nomodeset" in failed.partition("code 4")[2]
+    assert REBOOT in after
     assert "nomodeset" not in with_grub.run(SHOW_GRUB)
 
 
@@ -136,24 +137,25 @@ def test_the_entries_of_kernel_install_are_made_anew(with_entries: Disk) -> None
 def test_where_an_entry_is_not_made_the_text_stays_and_the_next_run_tries_again(
     with_entries: Disk, obstacle: str, said: str
 ) -> None:
-    with_entries.run(f"mkdir -p /etc/kernel/install.d\n{obstacle}\nchmod -R 0755 /etc/kernel/install.d\n")
-    failed = with_entries.run(f"{MODULES}{APPLY.strip()} || echo code $?\ncat /etc/kernel/cmdline\n")
+    obstruct = f"mkdir -p /etc/kernel/install.d\n{obstacle}\nchmod -R 0755 /etc/kernel/install.d\n"
+    failed = with_entries.run(f"{obstruct}{MODULES}{FAILING}cat /etc/kernel/cmdline\n")
     assert said in failed
     assert "code 4" in failed
     assert failed.endswith("root=LABEL=root ro quiet nomodeset\n")
-    with_entries.run("rm -rf /etc/kernel/install.d\necho layout=bls >/etc/kernel/install.conf\n")
-    assert "1 changed" in with_entries.run(f"{MODULES}{APPLY}")
+    mend = "rm -rf /etc/kernel/install.d\necho layout=bls >/etc/kernel/install.conf\n"
+    assert "1 changed" in with_entries.run(f"{mend}{MODULES}{APPLY}")
 
 
 @needs_kernel_install
 def test_killed_before_an_entry_was_made_the_next_run_makes_it(with_entries: Disk) -> None:
     plugin = "/etc/kernel/install.d/10-kill.install"
     kill = f"mkdir /etc/kernel/install.d\nprintf '{KILL}' >{plugin}\nchmod 0755 {plugin}\n"
-    with_entries.run(f"{MODULES}{kill}{APPLY.strip()} || true\nrm {plugin}\n")
-    assert "nomodeset" not in with_entries.run("cat /etc/kernel/cmdline\n")
-    assert "nomodeset" in with_entries.run(SHOW_ENTRY)
-    assert REBOOT in with_entries.run(f"{MODULES}{APPLY}")
-    assert "nomodeset" not in with_entries.run(SHOW_ENTRY)
+    killed = f"{MODULES}{kill}{APPLY.strip()} || rm {plugin}\ncat /etc/kernel/cmdline\necho then\n{SHOW_ENTRY}"
+    text, entry = with_entries.run(killed).split("then\n")
+    assert ("nomodeset" in text, "nomodeset" in entry) == (False, True)
+    after, entry = with_entries.run(f"{MODULES}{APPLY}echo then\n{SHOW_ENTRY}").split("then\n")
+    assert REBOOT in after
+    assert "nomodeset" not in entry
 
 
 @needs_kernel_install

@@ -187,6 +187,10 @@ def test_a_partition_by_its_label(tmp_path: Path) -> None:
             made.converge("apply", "device: LABEL=converge-test, priority: 4")
             assert f"{device} " in made.box.run(["cat", "/proc/swaps"]).stdout
             made.converge("plan", "device: LABEL=converge-test, priority: 4")
+            (made.box.root / "run/cmdline").write_text("resume=LABEL=converge-test\n")
+            made.box.run(["mount", "--bind", "/run/cmdline", "/proc/cmdline"])
+            assert "wakes from hib" in made.converge("apply", "device: LABEL=converge-test, ensure: absent", code=4)
+            made.box.run(["umount", "/proc/cmdline"])
             made.converge("apply", "device: LABEL=converge-test, ensure: absent")
             assert f"{device} " not in made.box.run(["cat", "/proc/swaps"]).stdout
         finally:
@@ -197,7 +201,7 @@ def test_a_partition_by_its_label(tmp_path: Path) -> None:
     ("kind", "options", "wanted", "code", "said"),
     [
         ("ext4", (), "size: 4GiB", 0, "would take 4 GiB"),
-        ("ext4", (), "size: 16MiB, keep_free: 1GiB", 0, "16 MiB and 1 GiB free beside it"),
+        ("ext4", (), "size: 16MiB, keep_free: 1GiB", 0, "16 MiB and leave 1 GiB free"),
         ("ext4", ("-o", "ro"), "size: 16MiB", 4, "mounted read-only"),
     ],
     ids=["full disk", "less than is to stay free", "read-only"],
@@ -210,6 +214,53 @@ def test_a_disk_that_cannot_take_it_stays_as_it_is(
         assert said in told
         assert made.swaps() == {}
         assert os.listdir(made.box.root / PLACE.lstrip("/")) == ["lost+found"]
+
+
+def test_what_a_killed_run_has_left_is_no_reason_to_wait(tmp_path: Path) -> None:
+    """It has all of its blocks already, and the disk has no room for it twice."""
+    with machine(tmp_path, "ext4") as made:
+        left = made.box.root / PLACE.lstrip("/") / ".swapfile.converge-tmp"
+        with left.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, 120 * MIB)
+        made.converge("apply", f"path: {FILE}, size: 120MiB")
+        assert made.swaps() == {FILE: (119, made.swaps()[FILE][1])}
+        assert not left.exists()
+
+
+def test_what_the_boot_leaves_alone_has_a_priority_too(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        made.converge("apply", f"path: {FILE}, size: 16MiB, at_boot: never, priority: 8")
+        assert made.swaps() == {FILE: (15, 8)}
+
+
+def test_a_file_behind_a_link(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        made.box.run(["ln", "-s", PLACE, "/disk"])
+        made.converge("apply", "path: /disk/swapfile, size: 16MiB")
+        made.converge("apply", "path: /disk/swapfile, size: 32MiB")
+        assert list(made.swaps()) == [FILE]
+        assert made.box.run(["systemctl", "--root=/", "is-enabled", "mnt-disk-swapfile.swap"]).stdout == "enabled\n"
+        made.converge("apply", "path: /disk/swapfile, ensure: absent")
+        assert made.swaps() == {}
+        assert not made.there(FILE)
+
+
+def test_a_file_that_the_machine_wakes_by_stays(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        uuid = call("blkid", "--probe", "--match-tag", "UUID", "--output", "value", made.device).strip()
+        made.converge("apply", f"path: {FILE}, size: 16MiB")
+        before, arguments = made.swaps(), made.box.root / "run/cmdline"
+        arguments.write_text("\n")
+        assert made.box.run(["mount", "--bind", "/run/cmdline", "/proc/cmdline"]).returncode == 0
+        for others in (f"resume={made.device}", "resume_offset=34816", f"resume=UUID={uuid} resume=/dev/sdz9"):
+            arguments.write_text(f"{others}\n")
+            made.converge("plan", f"path: {FILE}, ensure: absent", code=2)
+        for ours in (f"resume={made.device} resume_offset=34816", f"quiet resume_offset=1 resume=UUID={uuid}"):
+            arguments.write_text(f"{ours}\n")
+            for wanted in ("size: 32MiB", "ensure: absent"):
+                told = made.converge("apply", f"path: {FILE}, {wanted}", code=4)
+                assert "the machine wakes from hibernation by" in told
+                assert made.swaps() == before
 
 
 def test_what_is_no_swap_file_is_left_alone(tmp_path: Path) -> None:

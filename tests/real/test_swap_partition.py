@@ -508,3 +508,12 @@ def take_back(system: System, before: dict[str, Any]) -> None:
     live = state_of(swap_partition, system, **ABSENT)
     changes = (Change(name, live[name], before[name]) for name in live if live[name] != before[name])
     swap_partition.apply(system, swap_partition.parse(ABSENT), tuple(changes))
+
+
+def test_what_somebody_has_written_to_the_partition_since_is_seen(tmp_path: Path) -> None:
+    with box(tmp_path, SMALL) as made:
+        assert state_of(swap_partition, made.system, **ABSENT)["label"] == "old"
+        run("mkswap", "--label=mine", made.disk.partition(2))
+        assert state_of(swap_partition, made.system, **ABSENT)["label"] == "mine"
+        run("mkfs.ext4", "-q", "-F", made.disk.partition(2))
+        assert "holds ext4, which would be lost" in refusal(made.system, **ABSENT).message

@@ -1,166 +1,187 @@
-"""A vendor's machines through all releases of its product, and through any two with those between skipped.
+"""A decade of swap policy: whichever releases a machine went through, it ends where a new one begins.
 
-The disks are real: the root is on a partition of a loop device. Sizes are those of the field, divided.
+`brook.py` has the machines and the releases. At each stop it sees that another run changes nothing.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import pytest
-from attrs import frozen
 
-from converge.cli import app
-from converge.errors import ExitCode
-from tests.cases.roots import contents
-from tests.real.partitioned import RECOVERY, SWAP, Blueprint, Disk, attached, image, needs_disks
+from converge.model import Decision
+from tests.machine import decisions, reasons
+from tests.real.partitioned import needs_disks, run
+from tests.stories.brook import (
+    CONFIGURATION,
+    DISK_SWAP_UNTIL,
+    LAST,
+    MODELS,
+    PARTITION_UNIT,
+    RELEASES,
+    SWAP_FILE,
+    SWAP_FILE_UNIT,
+    Brook,
+    delivered,
+)
 
-pytestmark = needs_disks
+ON_DISKS = [name for name, model in MODELS.items() if model.images]
 
-HERE = Path(__file__).parent
-FORMER = {path.name: path for path in sorted((HERE / "oem-releases").iterdir())}
-LAST = "6.0"
-RELEASES = {**FORMER, LAST: HERE.parents[1] / "products"}
-
-GPT = "label: gpt\nfirst-lba: 2048\nstart=2048, size=131072, type=linux, name=root\n"
-MBR = "label: dos\nstart=2048, size=131072, type=83, bootable\n"
-DISKS = {
-    "gpt": Blueprint(GPT, 300, {1: "xfs"}),
-    "gpt with a recovery partition": Blueprint(f"{GPT}start=569344, size=20480, type={RECOVERY}\n", 300, {1: "xfs"}),
-    "mbr with a recovery partition": Blueprint(f"{MBR}start=569344, size=20480, type=27\n", 300, {1: "xfs"}),
+COMPRESSED: Mapping[str, tuple[int | None, ...]] = {
+    "tower": (None, None, 131072, 98304, 98304, 4096),
+    "laptop": (None, None, 4096, 3072, 3072, 1024),
+    "workstation": (None, None, 65536, 49152, 49152, 4096),
+    "netbook": (None, None, 32768, 24576, 24576, 4096),
+    "desk": (None, None, 4096, 3072, 3072, 1024),
+    "board": (None, 200, 1564, 1173, 1173, 391),
 }
-SWAPS = (SWAP, "82")
-LAPTOP = {"machine.arch": "x86_64", "memory.total": "8GiB"}
-TABLET = {"machine.arch": "arm", "memory.total": "782MiB"}
-
-
-@frozen
-class Machine:
-    """One that is switched off: its disk is mounted, and converge works on the root there."""
-
-    disk: Disk
-    root: Path
-    facts: dict[str, str]
-
-    def take(self, release: str, event: str) -> Any:
-        """Bring the machine to a release; a second run then finds nothing to do. Returns the first one's report."""
-        (self.root / "etc/os-release").write_text(f'ID=oem\nVERSION_ID="{release}"\n')
-        report = self._run(release, event)
-        again = self._run(release, "refresh" if event == "upgrade" else event)
-        assert (again["summary"]["add"], again["summary"]["change"], again["summary"]["remove"]) == (0, 0, 0)
-        return report
-
-    def _run(self, release: str, event: str) -> Any:
-        folder = self.root.parent
-        (folder / "facts.json").write_text(json.dumps(self.facts))
-        words = ["--products", str(RELEASES[release]), "--root", str(self.root), "--event", event]
-        words += ["--facts", str(folder / "facts.json"), "--json-into", str(folder / "run.json")]
-        assert app.run(["apply", "oem", *words]) == ExitCode.OK
-        return json.loads((folder / "run.json").read_text())
-
-    def install(self, release: str) -> None:
-        self.take(release, "install")
-
-    def upgrade(self, release: str) -> None:
-        self.take(release, "upgrade")
-
-    def swap_partitions(self) -> list[int]:
-        return [row["number"] for row in self.disk.table() if row["type"] in SWAPS]
-
-    def others(self) -> list[dict[str, Any]]:
-        """The rows of the table but those of the root and of swap."""
-        return [row for row in self.disk.table() if row["number"] != 1 and row["type"] not in SWAPS]
-
-    def end(self) -> tuple[Any, ...]:
-        """What is the same on all machines in the end; how large the root is depends on who installed it."""
-        root = next(row for row in self.disk.table() if row["number"] == 1)
-        return contents(self.root), self.swap_partitions(), self.others(), root["start"]
+"""MiB of compressed memory, release by release."""
+HAS_PARTITION, HAS_FILE = ("tower", "laptop", "workstation"), ("netbook", "desk")
 
 
 @contextmanager
-def machine(folder: Path, disk: str, facts: dict[str, str]) -> Iterator[Machine]:
-    folder.mkdir()
-    with attached(image(folder / "disk.img", DISKS[disk])) as made, made.mounted(folder / "root") as root:
-        for name in ("etc", "run", "var", "usr/lib/systemd/system-generators"):
-            (root / name).mkdir(parents=True, exist_ok=True)
-        (root / "usr/lib/systemd/system-generators/zram-generator").touch()
-        yield Machine(made, root, facts)
+def installed(model: str, version: str, folder: Path) -> Iterator[Brook]:
+    folder.mkdir(exist_ok=True)
+    with delivered(model, version, folder) as brook:
+        brook.install(version)
+        yield brook
 
 
-def new_machine(folder: Path, disk: str, facts: dict[str, str]) -> tuple[Any, ...]:
-    with machine(folder, disk, facts) as made:
-        made.install(LAST)
-        return made.end()
+def new(model: str, folder: Path) -> tuple[object, ...]:
+    """Where a new installation of the last release ends."""
+    with installed(model, LAST, folder / "new") as brook:
+        return brook.end()
 
 
-def zram(made: Machine) -> str:
-    path = made.root / "etc/systemd/zram-generator.conf.d/90-converge-zram0.conf"
-    return path.read_text().splitlines()[1] if path.exists() else ""
+def models(*names: str) -> Sequence[object]:
+    """Those on disks need some, which can be made by root alone."""
+    return [pytest.param(name, marks=needs_disks if name in ON_DISKS else ()) for name in names]
 
 
-@pytest.mark.parametrize("disk", list(DISKS))
-def test_a_laptop_through_all_releases(disk: str, tmp_path: Path) -> None:
-    with machine(tmp_path / "old", disk, LAPTOP) as made:
-        others = made.others()
-        met = []
-        for release in RELEASES:
-            (made.install if release == "1.0" else made.upgrade)(release)
-            met.append((release, len(made.swap_partitions()), zram(made)))
-            assert made.others() == others
-        assert met == [
-            ("1.0", 1, ""),
-            ("2.0", 1, ""),
-            ("3.0", 1, "zram-size = 16384"),
-            ("4.0", 1, "zram-size = 12288"),
-            ("5.0", 0, "zram-size = 12288"),
-            ("6.0", 0, "zram-size = 4096"),
-        ]
-        end = made.end()
-    assert end == new_machine(tmp_path / "new", disk, LAPTOP)
+def pairs() -> Sequence[object]:
+    """Any two releases, on each model; on disks most of them take too long for each run of the tests."""
+    found = []
+    for model in MODELS:
+        for first, second in combinations(RELEASES, 2):
+            slow = model in ON_DISKS and (first, second) != ("1.0", LAST)
+            marks = [*([needs_disks] if model in ON_DISKS else []), *([pytest.mark.vm] if slow else [])]
+            found.append(pytest.param(model, first, second, marks=marks))
+    return found
 
 
-def test_a_small_tablet_through_all_releases(tmp_path: Path) -> None:
-    with machine(tmp_path / "old", "gpt", TABLET) as made:
-        sizes = []
-        for release in RELEASES:
-            (made.install if release == "1.0" else made.upgrade)(release)
-            sizes.append(zram(made).removeprefix("zram-size = "))
-        assert sizes == ["", "200", "1564", "1173", "1173", "391"]
-        end = made.end()
-    assert end == new_machine(tmp_path / "new", "gpt", TABLET)
+@pytest.mark.parametrize("model", models(*MODELS))
+def test_through_all_releases(model: str, tmp_path: Path) -> None:
+    with installed(model, RELEASES[0], tmp_path) as brook:
+        for number, version in enumerate(RELEASES):
+            if number:
+                brook.upgrade(version)
+            has_disk_swap = version <= DISK_SWAP_UNTIL
+            assert brook.compressed() == COMPRESSED[model][number]
+            assert brook.has_partition() == brook.has(PARTITION_UNIT) == (model in HAS_PARTITION and has_disk_swap)
+            assert brook.has(SWAP_FILE) == brook.has(SWAP_FILE_UNIT) == (model in HAS_FILE and has_disk_swap)
+        assert brook.end() == new(model, tmp_path)
 
 
-@pytest.mark.parametrize("stops", list(combinations(list(FORMER), 2)), ids="-".join)
-def test_any_two_releases_and_the_last(stops: Sequence[str], tmp_path: Path) -> None:
-    first, second = stops
-    with machine(tmp_path / "old", "gpt", LAPTOP) as made:
-        made.install(first)
-        made.upgrade(second)
-        made.upgrade(LAST)
-        end = made.end()
-    assert end == new_machine(tmp_path / "new", "gpt", LAPTOP)
+@pytest.mark.parametrize(("model", "first", "second"), pairs())
+def test_any_two_releases(model: str, first: str, second: str, tmp_path: Path) -> None:
+    with installed(model, first, tmp_path) as brook:
+        brook.upgrade(second)
+        if second != LAST:
+            brook.upgrade(LAST)
+        assert brook.end() == new(model, tmp_path)
 
 
-@pytest.mark.parametrize("first", list(FORMER))
-def test_from_any_release_to_the_last(first: str, tmp_path: Path) -> None:
-    with machine(tmp_path / "old", "gpt", LAPTOP) as made:
-        made.install(first)
-        made.upgrade(LAST)
-        end = made.end()
-    assert end == new_machine(tmp_path / "new", "gpt", LAPTOP)
+@pytest.mark.parametrize("model", models("desk", "board"))
+def test_back_to_an_older_release_and_on_again(model: str, tmp_path: Path) -> None:
+    """A rollback takes /etc and its memory back with it; here both stay, and nothing that is gone comes back."""
+    with installed(model, "4.0", tmp_path) as brook:
+        for version in (LAST, "4.0", LAST):
+            brook.upgrade(version)
+        assert brook.end() == new(model, tmp_path)
 
 
-def test_a_machine_from_before_converge(tmp_path: Path) -> None:
-    """Its swap partition was made by a script, and its user has a swap file: that one stays."""
-    with machine(tmp_path / "old", "gpt", LAPTOP) as made:
-        made.install("1.0")
-        for path in (made.root / "etc/converge", made.root / "var/lib/converge"):
-            for file in path.rglob("ledger*"):
-                file.unlink()
-        (made.root / "etc/fstab").write_text("/home/me/swapfile none swap sw 0 0\n")
-        made.upgrade(LAST)
-        assert made.swap_partitions() == []
-        assert (made.root / "etc/fstab").read_text() == "/home/me/swapfile none swap sw 0 0\n"
+FSTAB = "/home/swap.img none swap sw,pri=3 0 0\n"
+
+
+@pytest.mark.parametrize("model", models("desk", "board"))
+def test_a_swap_file_of_the_users_own_stays(model: str, tmp_path: Path) -> None:
+    with installed(model, "1.0", tmp_path) as brook:
+        brook.put("/etc/fstab", FSTAB)
+        brook.put("/home/swap.img", "x" * 4096)
+        for version in RELEASES[1:]:
+            brook.upgrade(version)
+            assert (brook.text("/etc/fstab"), brook.text("/home/swap.img")) == (FSTAB, "x" * 4096)
+        assert not brook.has(SWAP_FILE)
+
+
+@pytest.mark.parametrize("chosen", ["3.0", "4.0", "5.0"])
+def test_a_size_of_compressed_memory_that_the_user_has_chosen_stays(chosen: str, tmp_path: Path) -> None:
+    with installed("desk", chosen, tmp_path) as brook:
+        own = "[zram0]\nzram-size = 512\nswap-priority = 100\n"
+        brook.put(CONFIGURATION, own)
+        for version in RELEASES[RELEASES.index(chosen) + 1 :]:
+            brook.upgrade(version)
+            assert brook.text(CONFIGURATION) == own
+        told = brook.run()
+        assert decisions(told)["compressed-memory"] is Decision.KEEP
+        assert reasons(told)["compressed-memory"] == "the user's: size"
+
+
+def test_compressed_memory_that_the_user_has_removed_does_not_come_back(tmp_path: Path) -> None:
+    with installed("desk", "3.0", tmp_path) as brook:
+        brook.machine.path(CONFIGURATION).unlink()
+        for version in RELEASES[3:]:
+            brook.upgrade(version)
+            assert not brook.has(CONFIGURATION)
+        assert not brook.has(SWAP_FILE)
+
+
+@needs_disks
+def test_a_swap_partition_that_the_user_has_made_anew_stays(tmp_path: Path) -> None:
+    with installed("tower", "1.0", tmp_path) as brook:
+        assert brook.disk
+        run("mkswap", "--label=mine", brook.disk.partition(2))
+        before = brook.table()
+        for version in RELEASES[1:]:
+            brook.upgrade(version)
+            assert brook.table() == before
+        assert decisions(brook.run())["swap-partition"] is Decision.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("model", models("tower", "desk"))
+def test_a_machine_that_has_lost_its_memory_comes_to_the_same_end(model: str, tmp_path: Path) -> None:
+    """As one from before converge, on which a script had made the same swap; what its user has made stays."""
+    with installed(model, "1.0", tmp_path) as brook:
+        brook.put("/etc/fstab", FSTAB)
+        for memory in ("/etc/converge", "/var/lib/converge"):
+            shutil.rmtree(brook.machine.path(memory))
+        brook.upgrade(LAST)
+        assert brook.text("/etc/fstab") == FSTAB
+        brook.machine.path("/etc/fstab").unlink()
+        assert brook.end() == new(model, tmp_path)
+
+
+def test_a_swap_file_that_the_user_has_enlarged_stays_in_use(tmp_path: Path) -> None:
+    with installed("desk", "1.0", tmp_path) as brook:
+        place = brook.machine.path(SWAP_FILE)
+        place.write_bytes(larger := bytes(16 << 20))
+        run("mkswap", str(place))
+        for version in RELEASES[1:]:
+            brook.upgrade(version)
+            assert place.stat().st_size == len(larger)
+            assert brook.has(SWAP_FILE_UNIT)
+
+
+@pytest.mark.parametrize("model", models("tower", "desk"))
+def test_an_older_etc_that_comes_back_is_brought_up_again(model: str, tmp_path: Path) -> None:
+    """As by a rollback, which does not bring back what was on the disk."""
+    with installed(model, "4.0", tmp_path) as brook:
+        etc = brook.machine.path("/etc")
+        shutil.copytree(etc, kept := tmp_path / "etc", symlinks=True)
+        brook.upgrade("5.0")
+        shutil.rmtree(etc)
+        shutil.copytree(kept, etc, symlinks=True)
+        brook.upgrade(LAST)
+        assert brook.end() == new(model, tmp_path)

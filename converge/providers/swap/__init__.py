@@ -13,7 +13,7 @@ from typing import Any
 
 from converge.errors import Later, ProviderError
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
-from converge.providers.base import ABSENT, PRESENT, Params, values
+from converge.providers.base import ABSENT, PRESENT, Params, domain_of_path, values
 from converge.providers.swap import boot, finding
 from converge.providers.swap.base import NEVER, SMALLEST, Spec, State, checked
 from converge.system import ReadOnlySystem, System, swaps
@@ -21,6 +21,7 @@ from converge.values import size_words
 
 TYPE = "swap"
 GROUPS = (("ensure", "size"), ("at_boot", "priority", "discard"))
+MADE_ANEW = ("size",)
 
 
 def parse(params: Params) -> Spec:
@@ -46,8 +47,8 @@ def _wanted(spec: Spec) -> dict[str, Value]:
     return {**ensure, **size, "at_boot": spec.at_boot, **given}
 
 
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol's)
-    of_file = Domain.MACHINE if spec.path else Domain.DEPLOYMENT
+def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
+    of_file = domain_of_path(system, spec.path) if spec.path else Domain.DEPLOYMENT
     of_boot = dict.fromkeys(("at_boot", "priority", "discard"), Domain.DEPLOYMENT)
     return {"ensure": of_file, "size": of_file, "active": of_file, **of_boot}
 
@@ -81,36 +82,49 @@ def _refuse(spec: Spec, state: State, after: Mapping[str, Any]) -> None:
     """Errors, and Later, for changes that cannot be made; before any is made."""
     if after and spec.ensure == PRESENT and state.what:
         raise ProviderError(state.what, hint=finding.REMEDY)
-    if state.foreign_line and after.get("at_boot", spec.at_boot) == NEVER and "at_boot" in after:
-        hint = "remove it, or say `at_boot: fstab`"
-        raise ProviderError(f"/etc/fstab has a line for {spec.source} that is not converge's", hint=hint)
-    if state.full and state.active and ("size" in after or after.get("ensure") == ABSENT or "priority" in after):
+    if state.resumes and _is_lost(after):
+        hint = "first have `resume` dropped from the kernel arguments, or from the initramfs, and the machine restarted"
+        raise ProviderError(f"the machine wakes from hibernation by {spec.source}", hint=hint)
+    if state.full and state.active and _is_left(after):
         raise Later(f"{spec.source} cannot be left now: memory would not hold what is swapped out to it", "idle")
-    size = after.get("size")
-    if size is not None and size + (spec.keep_free or 0) > state.free:
-        kept = f" and {size_words(spec.keep_free)} free beside it" if spec.keep_free else ""
+    size = after.get("size") or 0
+    if size > (state.size or 0) and size + (spec.keep_free or 0) > state.free:
+        kept = f" and leave {size_words(spec.keep_free)} free" if spec.keep_free else ""
         room = size_words(state.free // SMALLEST * SMALLEST)
-        raise Later(f"{spec.path} would take {size_words(size)}{kept}, and there are {room}", "room")
+        raise Later(f"{spec.path} would take {size_words(size)}{kept}, and there is room for {room}", "room")
+
+
+def _is_lost(after: Mapping[str, Any]) -> bool:
+    """Whether the changes take away what is there now."""
+    return "size" in after or after.get("ensure") == ABSENT or after.get("active") is False
+
+
+def _is_left(after: Mapping[str, Any]) -> bool:
+    """Whether, for the changes, the machine must not swap there for a while: its settings are those of the beginning."""
+    return _is_lost(after) or not after.keys().isdisjoint(("priority", "discard"))
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
     after: dict[str, Any] = values(changes)
     used = system.live and finding.in_use(system, spec) is not None
-    if used and ("size" in after or "priority" in after or after.get("active") is False):
+    if used and _is_left(after):
         swaps.turn_off(system, finding.place(system, spec))
     if spec.path and (after.get("ensure") == ABSENT or "size" in after):
-        system.delete(spec.path)
+        system.delete(system.resolve(spec.path))
+        system.delete(system.unfinished(spec.path))
     if spec.path and after.get("size") is not None:
         system.make_swap_file(spec.path, after["size"], no_copy_on_write=finding.filesystem(system, spec) == "btrfs")
-    if after.keys() & {"at_boot", "priority", "discard"}:
+    configured = not after.keys().isdisjoint(("at_boot", "priority", "discard"))
+    if configured:
         boot.change(system, spec, after)
     if system.live and after.get("active", used and after.get("ensure") != ABSENT):
         _turn_on(system, spec)
-    return (Effect(EffectKind.DAEMON_RELOAD),) if "at_boot" in after or "priority" in after else ()
+    return (Effect(EffectKind.DAEMON_RELOAD),) if configured else ()
 
 
 def _turn_on(system: System, spec: Spec) -> None:
+    """With the settings of the boot, or, where that is to leave it alone, those that are asked for."""
     if finding.in_use(system, spec) is None:
-        configured = boot.found(system, spec)
-        priority, discard = (configured.get(name, getattr(spec, name)) for name in ("priority", "discard"))
-        swaps.turn_on(system, finding.place(system, spec), priority=priority, discard=discard)
+        found = boot.found(system, spec)
+        given = {"priority": spec.priority, "discard": spec.discard} if found["at_boot"] == NEVER else found
+        swaps.turn_on(system, finding.place(system, spec), priority=given["priority"], discard=given["discard"])

@@ -5,6 +5,8 @@ from attrs.converters import optional
 
 from converge.errors import ProviderError
 from converge.providers.base import DERIVED, PRESENT, Params, checked_path, size_in_bytes
+from converge.system import ReadOnlySystem
+from converge.system.base import shown
 
 UNIT, FSTAB, NEVER = "unit", "fstab", "never"
 PAGE = 4096
@@ -40,11 +42,16 @@ class Spec:
 
     @property
     def node(self) -> str:
-        """How a unit names it: by its path; that of a partition is a link that udev makes."""
+        """Its path; that of a partition is a link that udev makes."""
         if self.path:
             return self.path
         tag, _, value = self.source.partition("=")
         return f"/dev/disk/by-{TAGS[tag]}/{_as_udev_writes(value)}"
+
+
+def node(system: ReadOnlySystem, spec: Spec) -> str:
+    """How a unit names it. It waits for what is mounted on the way to the path, so there are to be no links on it."""
+    return system.resolve(spec.path) if spec.path else spec.node
 
 
 def _as_udev_writes(text: str) -> str:
@@ -67,8 +74,8 @@ class State:
     discard: str | None = None
     what: str = field(default="", metadata=DERIVED)
     """Why nothing can be swapped to here; empty where that is not so."""
-    foreign_line: bool = field(default=False, metadata=DERIVED)
-    """/etc/fstab has a line for it that converge did not write."""
+    resumes: bool = field(default=False, metadata=DERIVED)
+    """The machine wakes from hibernation by what is on it."""
     full: bool = field(default=False, metadata=DERIVED)
     """More is swapped out to it than memory would hold."""
     free: int = field(default=0, metadata=DERIVED)
@@ -81,6 +88,9 @@ def checked(params: Params) -> Spec:
     spec = Spec(**params)
     if (spec.path is None) == (spec.device is None):
         raise ProviderError("a swap is a file or a partition", hint="say `path`, or `device`, and not both")
+    if spec.path and (not spec.path.isprintable() or spec.path.endswith(("\\", " "))):
+        hint = "choose one without control characters, and without a blank or backslash at its end"
+        raise ProviderError(f"no unit can name the path '{shown(spec.path)}'", hint=hint)
     for name in ("size", "percent", "minimum", "maximum", "keep_free"):
         if spec.device and getattr(spec, name) is not None:
             hint = "a partition is as large as it is: see `swap-partition`"

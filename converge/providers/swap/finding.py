@@ -5,8 +5,8 @@ from typing import Any
 
 from converge.errors import ProviderError
 from converge.providers.base import ABSENT, PRESENT
-from converge.providers.swap.base import Spec, State
-from converge.system import ReadOnlySystem, disks, swaps
+from converge.providers.swap.base import Spec, State, node
+from converge.system import ReadOnlySystem, disks, hibernation, swaps
 
 FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs")
 """Those that the kernel can swap to a file of: it writes to the blocks past the file system (swapon(8))."""
@@ -20,15 +20,16 @@ def state(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> 
 
 def _of_file(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:
     path = str(spec.path)
-    found = system.stat(path)
+    found, unfinished = system.stat(path), system.stat(system.unfinished(path), follow=False)
     is_swap = found is not None and found.kind == "file" and swaps.is_signed(system, path)
-    size = min(found.size, found.allocated) if found and is_swap else None
     space = disks.space(system, path)
     return State(
-        ensure=PRESENT if is_swap else ABSENT,
-        size=size,
+        # What a run that was killed has left is nothing to swap to, but something to remove.
+        ensure=PRESENT if is_swap or (unfinished and spec.ensure == ABSENT) else ABSENT,
+        size=min(found.size, found.allocated) if found and is_swap else None,
         what=f"{path} is there, and is no swap file" if found and not is_swap else _unfit(system, path),
-        free=space.free + (found.allocated if found and is_swap else 0),
+        resumes=is_swap and _resumes(system, path),
+        free=space.free + sum(each.allocated for each in (found if is_swap else None, unfinished) if each),
         total=space.total,
         **_activity(system, spec),
         **configured,
@@ -46,23 +47,35 @@ def _unfit(system: ReadOnlySystem, path: str) -> str:
     return ""
 
 
+def _resumes(system: ReadOnlySystem, path: str) -> bool:
+    mount = disks.mount_under(system, path)
+    device = disks.device_of(system.hardware, mount) if mount else None
+    return device is not None and hibernation.resumes_from(system, device, by_file=True)
+
+
 def _of_partition(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:
     activity = _activity(system, spec)
     return State(
         ensure=None,
+        resumes=bool(activity["active"]) and _resumes_by_partition(system, spec),
         what=_unusable(system, spec) if system.live and not activity["active"] else "",
         **activity,
         **configured,
     )
 
 
+def _resumes_by_partition(system: ReadOnlySystem, spec: Spec) -> bool:
+    device = disks.device_at(system.hardware, place(system, spec))
+    return device is not None and hibernation.resumes_from(system, device, by_file=False)
+
+
 def _unusable(system: ReadOnlySystem, spec: Spec) -> str:
     try:
-        node = place(system, spec)
+        device = place(system, spec)
     except ProviderError as error:
         return error.message
-    kind = system.query(["blkid", "--probe", "--match-tag", "TYPE", "--output", "value", node]).stdout.strip()
-    return "" if kind == "swap" else f"{spec.device} ({node}) holds {kind or 'nothing'}, and no swap"
+    kind = system.query(["blkid", "--probe", "--match-tag", "TYPE", "--output", "value", device]).stdout.strip()
+    return "" if kind == "swap" else f"{spec.device} ({device}) holds {kind or 'nothing'}, and no swap"
 
 
 def _activity(system: ReadOnlySystem, spec: Spec) -> dict[str, Any]:
@@ -81,8 +94,8 @@ def in_use(system: ReadOnlySystem, spec: Spec) -> swaps.Swap | None:
 
 
 def place(system: ReadOnlySystem, spec: Spec) -> str:
-    """The path of the file or device; ProviderError where there is no such partition, or more than one."""
-    return spec.path or disks.find(system.hardware, spec.node, str(spec.device))
+    """Where the file or device is; ProviderError where there is no such partition, or more than one."""
+    return node(system, spec) if spec.path else disks.find(system.hardware, spec.node, str(spec.device))
 
 
 def filesystem(system: ReadOnlySystem, spec: Spec) -> str:

@@ -96,7 +96,7 @@ def _rigid(system: ReadOnlySystem, mount: Mount) -> str:
 
 def _use_of(system: ReadOnlySystem, disk: str, table: Table, swap: Row) -> Use:
     node = kernel.node(disk, swap.number)
-    found = _blkid(system.hardware, node_of(disk), table, swap)
+    found = _blkid(system.hardware, disk, table, swap)
     used = swaps.active_at(system, node)
     return Use(
         node=node,
@@ -108,9 +108,16 @@ def _use_of(system: ReadOnlySystem, disk: str, table: Table, swap: Row) -> Use:
     )
 
 
-def _blkid(hardware: ReadOnlySystem, node: str, table: Table, row: Row) -> dict[str, str]:
-    """What a partition holds, found by its place on the disk: the kernel may not know it. No label is the empty one."""
-    place = [f"--offset={table.bytes_of(row.start)}", f"--size={table.bytes_of(row.size)}"]
+def _blkid(hardware: ReadOnlySystem, disk: str, table: Table, row: Row) -> dict[str, str]:
+    """What a partition holds; no label is the empty one.
+
+    It is asked for by its node, as people write to it: what the kernel remembers of the disk at the same place may be
+    older. One that the kernel does not know is found by its place.
+    """
+    place, node = [f"--offset={table.bytes_of(row.start)}", f"--size={table.bytes_of(row.size)}"], node_of(disk)
+    known = kernel.known(hardware, disk, table).get(row.number)
+    if known == kernel.Extent(row.start, row.size) and hardware.stat(kernel.node(disk, row.number)):
+        place, node = [], kernel.node(disk, row.number)
     said = hardware.query(["blkid", "--probe", *place, "--output=export", node])
     if said.returncode not in (0, 2):  # blkid(8): 2 is nothing, 8 several things at once
         return {"TYPE": "several things at once"}

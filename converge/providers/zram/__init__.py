@@ -92,10 +92,10 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
         changes = compare({"ensure": ABSENT}, state)
         target = None
     else:
-        algorithm = _algorithm(spec, state)
-        wanted = {**_wanted(spec), "through": state.installed, **({"algorithm": algorithm} if algorithm else {})}
+        known = _algorithms_known(spec, state)
+        wanted = {**_wanted(spec), "through": state.installed, **_algorithm(spec, state.installed, known)}
         changes = compare(wanted, state)
-        target = _target(spec, state, algorithm)
+        target = _target(spec, state, known[0] if known else None)
     if changes and state.later:
         message = f"{state.later} says something of {spec.device}, and comes after {generator.own_file(spec.device)}"
         raise ProviderError(message, hint="remove it there, or leave the device to that file")
@@ -109,13 +109,19 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
     raise Later(f"{spec.device} is in use with {state.running} and stays so: it is {then}", "reboot")
 
 
-def _algorithm(spec: Spec, state: State) -> str | None:
-    """The first one that the kernel has; where it cannot be asked, the first."""
-    known = [name for name in spec.algorithms if name in state.algorithms or not state.algorithms]
+def _algorithms_known(spec: Spec, state: State) -> tuple[str, ...]:
+    """Those asked for that the kernel has; where it cannot be asked, all of them."""
+    known = tuple(name for name in spec.algorithms if name in state.algorithms or not state.algorithms)
     if spec.algorithms and not known:
         has = f"it has {', '.join(state.algorithms)}"
         raise ProviderError(f"the kernel has none of {', '.join(spec.algorithms)}", hint=f"{has}: add one of these")
-    return known[0] if known else None
+    return known
+
+
+def _algorithm(spec: Spec, installed: str, known: tuple[str, ...]) -> dict[str, Value]:
+    """What a configuration says: our unit chooses at each boot, and zram-generator knows but one."""
+    chosen = " ".join(spec.algorithms) if installed == UNIT else known[0] if known else None
+    return {"algorithm": chosen} if chosen else {}
 
 
 def _target(spec: Spec, state: State, algorithm: str | None) -> str | None:

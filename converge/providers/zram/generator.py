@@ -59,8 +59,10 @@ def write(system: System, device: str, fields: Mapping[str, Any]) -> None:
     """Set these fields in our own file; what is None is left to other files and to defaults."""
     path = own_file(device)
     before = _settings(Inifile.parse(system.read(path) or b""), device)
+    others = {key for file in _others(system, device) for key in _settings(file, device)}
     wanted = {**before, **{KEYS[field]: _written(field, value) for field, value in fields.items()}}
-    wanted = {key: value for key, value in wanted.items() if value is not None}
+    unlimited = {key for key, value in wanted.items() if value == NO_LIMIT} - others
+    wanted = {key: value for key, value in wanted.items() if value is not None and key not in unlimited}
     if wanted.get(KEYS["size"]) == OFF and "size" not in fields:
         del wanted[KEYS["size"]]
     lines = [f"[{device}]", *(f"{key} = {wanted[key]}" for key in KEYS.values() if key in wanted)]
@@ -70,8 +72,7 @@ def write(system: System, device: str, fields: Mapping[str, Any]) -> None:
 def remove(system: System, device: str) -> None:
     """Have the device no longer made: our own file goes or, where others still ask for it, switches it off."""
     path = own_file(device)
-    others = [Inifile.parse(system.read(each) or b"") for each in _files(system) if each != path]
-    if any(file.has_group(device) for file in others):
+    if any(file.has_group(device) for file in _others(system, device)):
         system.write(path, f"[{device}]\n{KEYS['size']} = {OFF}\n".encode())
     else:
         system.remove(path)
@@ -87,6 +88,11 @@ def _files(system: ReadOnlySystem) -> Iterator[str]:
     main = [path for folder in _folders(system) if system.stat(path := f"{folder}/{NAME}")]
     yield from main[-1:]
     yield from _drop_ins(system)
+
+
+def _others(system: ReadOnlySystem, device: str) -> list[Inifile]:
+    """All files but our own."""
+    return [Inifile.parse(system.read(path) or b"") for path in _files(system) if path != own_file(device)]
 
 
 def _drop_ins(system: ReadOnlySystem) -> list[str]:

@@ -14,28 +14,30 @@ DefaultDependencies=no
 After=systemd-modules-load.service
 Before={target} shutdown.target
 Conflicts=shutdown.target
+ConditionVirtualization=!container
 {limit}
 [Service]
 Type=oneshot
-RemainAfterExit=yes
-Environment=SIZE={size} ALGORITHM={algorithm} PRIORITY={priority}
+Environment=SIZE={size} PRIORITY={priority} "ALGORITHMS={algorithm}"
+ExecCondition=sh -c '! grep -q "^/dev/{device} " /proc/swaps'
 ExecStart=-modprobe zram
 ExecStart=sh -c 'until test -e /sys/block/{device}; do cat /sys/class/zram-control/hot_add || exit 1; done'
-ExecStart=-sh -c 'test -z "$ALGORITHM" || echo "$ALGORITHM" >/sys/block/{device}/comp_algorithm'
+ExecStart=-sh -c 'swaplabel /dev/{device} && echo 1 >/sys/block/{device}/reset'
+ExecStart=-sh -c 'for each in $ALGORITHMS; do echo "$each" >/sys/block/{device}/comp_algorithm && break; done'
 ExecStart=sh -c 'echo "$SIZE" >/sys/block/{device}/disksize'
 ExecStart=mkswap /dev/{device}
 ExecStart=swapon --discard --priority ${{PRIORITY}} /dev/{device}
-ExecStop=swapoff /dev/{device}
-ExecStop=sh -c 'echo 1 >/sys/block/{device}/reset'
 
 [Install]
 WantedBy={target}
 """
-"""A device that somebody else has set up has a size, which cannot be set again: the unit fails, and it stays as it is.
+"""The unit is through once the device is swapped to: what systemd then knows as `dev-zram0.swap`, made of /proc/swaps,
+is what ends that. So it can be started again after somebody has swapped off, and where the device is in use it is not.
 
-An algorithm that the kernel lacks is none: it takes its own.
+A device that was swapped to is made anew. One that holds anything else has a size, which cannot be set again: the unit
+fails, and it stays as it is. Of the algorithms the kernel takes the first that it has; where it has none, its own.
 """
-_SETTINGS = re.compile(r"^Environment=SIZE=(\d+) ALGORITHM=(\S*) PRIORITY=(-?\d+)$", re.MULTILINE)
+_SETTINGS = re.compile(r'^Environment=SIZE=(\d+) PRIORITY=(-?\d+) "ALGORITHMS=([^"\n]*)"$', re.MULTILINE)
 _LIMIT = re.compile(r"^ConditionMemory=<=(\d+)$", re.MULTILINE)
 
 
@@ -46,11 +48,11 @@ def unit_of(device: str) -> str:
 def configured(system: ReadOnlySystem, device: str) -> dict[str, Any] | None:
     """What our unit says of a device, as state fields; None where the boot does not start it."""
     path, link = _paths(device)
-    text = (system.read(path) or b"").decode(errors="replace")
+    text = unitfiles.text_of(system, path) or ""
     settings, limit = _SETTINGS.search(text), _LIMIT.search(text)
     if settings is None or system.read_link(link) is None:
         return None
-    size, algorithm, priority = settings.groups()
+    size, priority, algorithm = settings.groups()
     return {
         "size": int(size),
         "host_memory_limit": int(limit[1]) if limit else None,

@@ -5,7 +5,7 @@ a quote. In keys `-` and `_` are the same. What stands behind `--` is for init(1
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -123,13 +123,9 @@ def of_key(parts: Sequence[Part], key: str) -> tuple[str, ...]:
     return tuple(str(each) for each in for_kernel(parts) if each.has_key(key))
 
 
-class _Test(Protocol):
-    def __call__(self, argument: Argument, /) -> bool: ...
-
-
-def _without(part: Part, test: _Test) -> Part:
+def _without(part: Part, unwanted: Callable[[Argument], bool]) -> Part:
     end = _end(part)
-    return (*(each for each in part[:end] if not test(Argument.of(each))), *part[end:])
+    return (*(each for each in part[:end] if not unwanted(Argument.of(each))), *part[end:])
 
 
 def _added(parts: tuple[Part, ...], written: Sequence[str], part: int = 0, at: int | None = None) -> tuple[Part, ...]:

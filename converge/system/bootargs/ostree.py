@@ -5,11 +5,13 @@ be an update that waits for its reboot; new deployments take their arguments fro
 what was changed in that afterwards would not reach it. Other deployments are left alone, above all the one to roll back
 to: whoever goes back to that gets what it had, and a `once` is not done again behind their back.
 
-- The first deployment does not run: its arguments are set in place (`instutil set-kargs`; `kargs edit-in-place` would
-  edit all deployments).
-- It runs: its commit is deployed once more, with the other arguments. Its /etc is copied to the new one before the
-  ledger in it knows of the end: the first run after the reboot goes on from what was begun, and finds it done. What is
-  changed in /etc between that and the reboot stays behind, as ostree has it; the reboot is asked for.
+- Nothing runs: the arguments of the first deployment are set in place (`instutil set-kargs`; `kargs edit-in-place`
+  would edit all deployments).
+- The system runs: the commit of the first deployment is deployed once more, with the other arguments, and takes the
+  place of one that waits for its reboot. (That could be set in place, but not where /sysroot is read-only.) The /etc of
+  the running one is copied to it before the ledger in there knows of the end: the first run after the reboot goes on
+  from what was begun, and finds it done. What is changed in /etc between that and the reboot stays behind, as ostree
+  has it; the reboot is asked for.
 - One is staged: its commit is staged again. That is lost where the machine loses its power before it goes down, so what
   is staged does not count as done.
 """
@@ -83,7 +85,7 @@ def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> N
 def _set(system: System, target: Deployment, arguments: Part) -> None:
     if target.staged:
         _deploy(system, target, arguments, "--stage")
-    elif target.folder == ostree.deployment(system) and system.live:
+    elif _is_booted(system):
         _deploy(system, target, arguments, "--retain-rollback")
     else:
         appended = [f"--append={written}" for written in arguments]
@@ -96,10 +98,15 @@ def _next(system: ReadOnlySystem) -> Deployment:
     found = _staged(system, here) or _first(system)
     if found.folder.rpartition("/")[0] != here.rpartition("/")[0]:
         raise ProviderError(f"another OS boots next, {found.os}", hint="let this one boot first")
-    if not system.live and found.folder != here:
+    if not _is_booted(system) and found.folder != here:
         hint = "name the sysroot by --root, and the one that does is taken"
         raise ProviderError(f"this deployment is not the one that boots next, {found.folder}", hint=hint)
     return found
+
+
+def _is_booted(system: ReadOnlySystem) -> bool:
+    """Whether ostree takes the root for the running system: not where somebody has only gone into it (chroot(1))."""
+    return system.live and system.stat(ostree.BOOTED) is not None
 
 
 def _first(system: ReadOnlySystem) -> Deployment:

@@ -1,6 +1,7 @@
 """The swap lines of an fstab(5). Lines that converge has written bear an option that says so."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from attrs import define, frozen
 
@@ -10,13 +11,13 @@ from converge.system.text.base import Lines
 OURS = "x-converge"
 """A comment among the options: whatever begins with `x-` is for others than the kernel (mount(8))."""
 
-_FIELDS = 4
 _ODD = " \t\n\\#"
+_QUOTED = re.compile(r'^([A-Z]+=)"(.*)"$')
 
 
 @frozen
 class SwapLine:
-    """A line that is about swap; `options` without the mark."""
+    """A line that is about swap; `source` as it is written there, `options` without the mark."""
 
     number: int
     source: str
@@ -37,30 +38,35 @@ class Fstab:
     def dump(self) -> bytes:
         return self.lines.dump()
 
-    def find(self, source: str) -> SwapLine | None:
-        """The line about a file or device, as it is named there; of several the first counts."""
-        found = (_swap_line(number, text) for number, text in enumerate(self.lines.texts))
-        return next((line for line in found if line and _plain(line.source) == source), None)
+    def find(self, names: tuple[str, ...]) -> SwapLine | None:
+        """The line about a file or device, by any of the names that it has; of several lines the first counts."""
+        return next((line for line in self._about(names)), None)
 
-    def put(self, source: str, options: Iterable[str]) -> None:
-        """Set the options of the line, which is made if need be; a foreign one stays foreign."""
-        found = self.find(source)
+    def put(self, names: tuple[str, ...], options: Iterable[str]) -> None:
+        """Set the options of the line; if need be one is made with the first name. A foreign one stays foreign."""
+        found = self.find(names)
         if found is None:
-            self.lines.insert(len(self.lines.texts), _text(_escaped(source), [*options, OURS]))
+            self.lines.insert(len(self.lines.texts), _text(_escaped(names[0]), [*options, OURS]))
         else:
             self.lines.replace(found.number, _text(found.source, [*options, OURS] if found.ours else options))
 
-    def drop(self, source: str) -> None:
-        found = self.find(source)
-        self.lines.remove([found.number] if found else [])
+    def drop(self, names: tuple[str, ...]) -> None:
+        """Remove what converge has written about it; foreign lines stay."""
+        self.lines.remove([line.number for line in self._about(names) if line.ours])
+
+    def _about(self, names: tuple[str, ...]) -> Iterator[SwapLine]:
+        found = (_swap_line(number, text) for number, text in enumerate(self.lines.texts))
+        return (line for line in found if line and _plain(line.source) in names)
 
 
 def _swap_line(number: int, text: str) -> SwapLine | None:
-    fields = text.split()
-    if len(fields) < _FIELDS or fields[0].startswith("#") or fields[2] != "swap":
+    """Blanks and tabs part the fields, and nothing else does; the options may be left out (libmount)."""
+    fields = text.replace("\t", " ").split(" ")
+    source, _, kind, options, *_ = (*filter(None, fields), "", "", "", "")
+    if source.startswith("#") or kind != "swap":
         return None
-    options = fields[3].split(",")
-    return SwapLine(number, fields[0], tuple(option for option in options if option != OURS), OURS in options)
+    words = options.split(",") if options else []
+    return SwapLine(number, source, tuple(word for word in words if word != OURS), OURS in words)
 
 
 def _text(source: str, options: Iterable[str]) -> str:
@@ -68,7 +74,9 @@ def _text(source: str, options: Iterable[str]) -> str:
 
 
 def _plain(source: str) -> str:
-    return unescaped(source.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    """The name without escapes; the value of a tag may stand in quotes."""
+    text = unescaped(source.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    return _QUOTED.sub(r"\1\2", text)
 
 
 def _escaped(source: str) -> str:

@@ -51,6 +51,47 @@ def line_of_somebody_else(system: System, _: Workshop) -> dict[str, Any]:
     return {"path": PATH, "size": "1MiB", "at_boot": "fstab", "priority": 4}
 
 
+def line_of_somebody_else_that_goes(system: System, _: Workshop) -> dict[str, Any]:
+    make(system, "swap", path=PATH, size="1MiB", at_boot="never")
+    system.write("/etc/fstab", f"{PATH} swap swap\n".encode())
+    return {"path": PATH, "ensure": "absent"}
+
+
+def line_that_the_boot_passes_over(system: System, _: Workshop) -> dict[str, Any]:
+    system.write("/etc/fstab", f"{PATH} none swap noauto,pri=3 0 0\n".encode())
+    return {"path": PATH, "size": "1MiB", "at_boot": "fstab"}
+
+
+def masked_unit(system: System, _: Workshop) -> dict[str, Any]:
+    system.make_link(f"{CONFIG}/{UNIT}", "/dev/null")
+    return {"path": PATH, "size": "1MiB"}
+
+
+def unit_about_another_place(system: System, _: Workshop) -> dict[str, Any]:
+    system.write(f"{CONFIG}/{UNIT}", b"[Swap]\nWhat=/dev/sda5\nPriority=4\n")
+    system.make_link(f"{CONFIG}/swap.target.requires/{UNIT}", f"{CONFIG}/{UNIT}")
+    return {"path": PATH, "size": "1MiB", "priority": 5}
+
+
+def behind_links(system: System, _: Workshop) -> dict[str, Any]:
+    """As where /home leads to /var/home, and somebody has put the file itself elsewhere."""
+    make(system, "swap", path="/var/big/file", size="1MiB", at_boot="never")
+    system.make_link("/var/home/swapfile", "../big/file")
+    system.make_link("/home", "var/home")
+    return {"path": "/home/swapfile", "size": "2MiB"}
+
+
+def removed_behind_a_link(system: System, _: Workshop) -> dict[str, Any]:
+    params = behind_links(system, _)
+    make(system, "swap", **params)
+    return {**params, "ensure": "absent"}
+
+
+def dangling_link(system: System, _: Workshop) -> dict[str, Any]:
+    system.make_link(PATH, "elsewhere/file")
+    return {"path": PATH, "size": "1MiB"}
+
+
 def removed(system: System, _: Workshop) -> dict[str, Any]:
     make(system, "swap", path=PATH, size="1MiB")
     return {"path": PATH, "ensure": "absent"}
@@ -73,16 +114,23 @@ def partition_no_more(system: System, _: Workshop) -> dict[str, Any]:
 
 
 SPECIMENS = (
+    behind_links,
+    dangling_link,
     file_with_holes,
     grown,
     line_of_somebody_else,
+    line_of_somebody_else_that_goes,
+    line_that_the_boot_passes_over,
+    masked_unit,
     new_file,
     new_file_in_fstab,
     partition,
     partition_no_more,
     removed,
+    removed_behind_a_link,
     share_of_the_disk,
     shrunk_and_moved_to_fstab,
+    unit_about_another_place,
     unit_left_behind,
     unit_of_somebody_else,
 )
