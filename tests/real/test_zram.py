@@ -18,26 +18,21 @@ from converge.providers.zram import generator
 from converge.system import System
 from tests.real.converging import converge
 from tests.real.loops import MIB, call
+from tests.real.zramdevices import added, algorithms, chosen, needs_zram, of, swap, swap_to
 
-CONTROL = Path("/sys/class/zram-control")
 PROGRAM = Path(generator.PROGRAMS[0])
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not CONTROL.exists() or not Path("/usr/lib/systemd/systemd-makefs").exists(),
-    reason="needs root, zram and systemd",
-)
+pytestmark = [
+    needs_zram,
+    pytest.mark.skipif(not Path("/usr/lib/systemd/systemd-makefs").exists(), reason="needs systemd"),
+]
 needs_generator = pytest.mark.skipif(not PROGRAM.exists(), reason="zram-generator is not installed")
 
 
 @pytest.fixture
 def device() -> Iterator[str]:
-    """The name of a new device."""
-    number = (CONTROL / "hot_add").read_text().strip()
-    try:
-        yield f"zram{number}"
-    finally:
-        subprocess.run(["swapoff", f"/dev/zram{number}"], check=False, capture_output=True)
-        (CONTROL / "hot_remove").write_text(number)
+    with added() as name:
+        yield name
 
 
 @pytest.fixture
@@ -47,25 +42,6 @@ def system(tmp_path: Path) -> System:
     (tmp_path / "proc/meminfo").write_text("MemTotal: 800768 kB\n")
     (tmp_path / "proc/cmdline").write_text("quiet\n")
     return System(str(tmp_path))
-
-
-def kernels_algorithms() -> list[str]:
-    said = Path("/sys/block/zram0/comp_algorithm")
-    return said.read_text().replace("[", "").replace("]", "").split() if said.exists() else []
-
-
-def of(device: str, name: str) -> str:
-    return Path(f"/sys/block/{device}/{name}").read_text().strip()
-
-
-def chosen(device: str) -> str:
-    (name,) = re.findall(r"\[(.*)\]", of(device, "comp_algorithm"))
-    return str(name)
-
-
-def swap(device: str) -> list[str]:
-    lines = [line.split() for line in Path("/proc/swaps").read_text().splitlines()[1:]]
-    return next((line for line in lines if line[0] == f"/dev/{device}"), [])
 
 
 def set_up(system: System, device: str) -> None:
@@ -105,7 +81,7 @@ def test_the_generator_makes_what_is_configured(size: int, system: System, devic
     configured(system, device, size=f"{size}MiB", algorithms=["lz4"])
     set_up(system, device)
     assert int(of(device, "disksize")) == size * MIB
-    if "lz4" in kernels_algorithms():
+    if "lz4" in algorithms(device):
         assert "[lz4]" in of(device, "comp_algorithm")
     assert call("blkid", "--probe", "--match-tag", "TYPE", "--output", "value", f"/dev/{device}").strip() == "swap"
 
@@ -154,19 +130,19 @@ def test_our_units_commands_make_what_is_configured(size: int, system: System, d
     assert run_as_written(system, device, "ExecCondition") == [0]
     assert run_as_written(system, device) == [0, 0, 0, 0]
     assert int(of(device, "disksize")) == size * MIB
-    assert swap(device)[4] == "9"
+    assert swap(device)[-1] == "9"
 
 
 @pytest.mark.parametrize(
-    ("algorithms", "expected"), [(["lzo"], "lzo"), (["nonesuch", "lzo", "lzo-rle"], "lzo"), (["nonesuch"], None)]
+    ("asked", "expected"), [(["lzo"], "lzo"), (["nonesuch", "lzo", "lzo-rle"], "lzo"), (["nonesuch"], None)]
 )
 def test_our_unit_has_the_first_algorithm_that_the_kernel_has(
-    algorithms: list[str], expected: str | None, system: System, device: str
+    asked: list[str], expected: str | None, system: System, device: str
 ) -> None:
     default = chosen(device)
-    if expected not in (None, *of(device, "comp_algorithm").replace("[", "").replace("]", "").split()):
+    if expected not in (None, *algorithms(device)):
         pytest.skip(f"this kernel has no {expected}")
-    configured(system, device, size="64MiB", algorithms=algorithms)
+    configured(system, device, size="64MiB", algorithms=asked)
     assert run_as_written(system, device) == [0, 0, 0, 0]
     assert chosen(device) == (expected or default)
 
@@ -181,9 +157,7 @@ def test_a_device_that_is_no_longer_swapped_to_is_made_anew(system: System, devi
 
 def test_a_device_in_use_is_left_as_it_is(system: System, device: str) -> None:
     """Also where systemd would not hold the unit back."""
-    Path(f"/sys/block/{device}/disksize").write_text("16M")
-    call("mkswap", f"/dev/{device}")
-    call("swapon", "--priority=3", f"/dev/{device}")
+    swap_to(device, "16M", priority=3)
     before = swap(device)
     configured(system, device, size="64MiB")
     assert run_as_written(system, device, "ExecCondition") == [1]
