@@ -13,7 +13,7 @@ from typing import Any
 from converge.errors import Later, ProviderError
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
 from converge.providers.base import ABSENT, PRESENT, Params, compare, every_field, values
-from converge.providers.zram import generator, service
+from converge.providers.zram import generator, masks, service
 from converge.providers.zram.base import CONFIGURED, GENERATOR, UNIT, Running, Spec, State
 from converge.system import ReadOnlySystem, System, swaps, systemd
 
@@ -53,7 +53,8 @@ def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     installed = GENERATOR if generator.is_installed(system) else UNIT
     ours = service.configured(system, spec.device)
-    theirs = generator.configured(system, spec.device) if installed == GENERATOR else None
+    is_masked = masks.hide(system, generator.units_of(spec.device))
+    theirs = None if is_masked else generator.configured(system, spec.device)
     running = _running(system, spec)
     return State.of(
         theirs if ours is None else ours,
@@ -62,7 +63,7 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
         found=running,
         installed=installed,
         algorithms=_algorithms(system, spec) if system.live else (),
-        memory=swaps.memory(system) if systemd.manages(system) else None,
+        memory=swaps.memory(system) if systemd.manages(system) and (running or not _is_booting(system)) else None,
         later=generator.overruling(system, spec.device) if installed == GENERATOR else None,
     )
 
@@ -74,6 +75,11 @@ def _running(system: ReadOnlySystem, spec: Spec) -> Running | None:
         return None
     size = int(system.read(f"{_SYSFS}/{spec.device}/disksize") or 0)
     return Running(size, _chosen(system, spec), swap.priority)
+
+
+def _is_booting(system: ReadOnlySystem) -> bool:
+    """Whether the device that is configured may be still to come."""
+    return systemd.is_booting(systemd.state(system))
 
 
 def _algorithms(system: ReadOnlySystem, spec: Spec) -> tuple[str, ...]:
@@ -139,24 +145,27 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
         _configure(system, spec, after)
     through = after.get("through") or (UNIT if service.configured(system, spec.device) else GENERATOR)
     unit = (service if through == UNIT else generator).unit_of(spec.device)
-    start = (Effect(EffectKind.START, unit),) if after.get("running") else ()
-    return (Effect(EffectKind.DAEMON_RELOAD), *start)
+    if after.get("ensure") == ABSENT:
+        return (Effect(EffectKind.DAEMON_RELOAD),)
+    start = EffectKind.START if after.get("running") else EffectKind.BOOT_START
+    return (Effect(EffectKind.DAEMON_RELOAD), Effect(start, unit))
 
 
 def _configure(system: System, spec: Spec, after: dict[str, Any]) -> None:
     """Write the configuration. What comes is there before what it replaces goes."""
     if after.get("ensure") == ABSENT:
         service.remove(system, spec.device)
-        if generator.is_installed(system):
-            generator.remove(system, spec.device)
+        generator.remove(system, spec.device)
         return
     present = inspect(system, spec)
     fields = {name: after[name] for name in CONFIGURED if name in after}
     if after.get("through", present.through) == UNIT:
         former = {name: getattr(present, name) for name in CONFIGURED}
+        masks.remove(system, [service.unit_of(spec.device)])
         service.write(system, spec.device, {**former, **fields})
         generator.drop(system, spec.device)
     else:
         former = service.configured(system, spec.device) or {}
         generator.write(system, spec.device, {**former, **fields})
+        masks.remove(system, generator.units_of(spec.device))
         service.remove(system, spec.device)

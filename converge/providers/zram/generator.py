@@ -35,11 +35,19 @@ def unit_of(device: str) -> str:
     return f"dev-{device}.swap"
 
 
+def units_of(device: str) -> tuple[str, ...]:
+    """That one, and the one that sets the device up."""
+    return unit_of(device), f"systemd-zram-setup@{device}.service"
+
+
 def configured(system: ReadOnlySystem, device: str) -> dict[str, Any] | None:
-    """What all files together say of a device, as state fields; None where it is not made."""
+    """What all files together say of a device, as state fields; None where it is not made.
+
+    Where the generator has gone with an upgrade nobody reads them, and our own file is what is left to take away.
+    """
     settings: dict[str, str] = {}
     is_there = False
-    for path in _files(system):
+    for path in _files(system) if is_installed(system) else [own_file(device)]:
         file = Inifile.parse(system.read(path) or b"")
         is_there = is_there or file.has_group(device)
         settings.update(_settings(file, device))
@@ -72,7 +80,7 @@ def write(system: System, device: str, fields: Mapping[str, Any]) -> None:
 def remove(system: System, device: str) -> None:
     """Have the device no longer made: our own file goes or, where others still ask for it, switches it off."""
     path = own_file(device)
-    if any(file.has_group(device) for file in _others(system, device)):
+    if is_installed(system) and any(file.has_group(device) for file in _others(system, device)):
         system.write(path, f"[{device}]\n{KEYS['size']} = {OFF}\n".encode())
     else:
         system.remove(path)
