@@ -5,6 +5,7 @@ of the machine to be, and its root is where it did so. Devices are told by their
 """
 
 import os
+import re
 from collections.abc import Iterator
 
 from attrs import frozen
@@ -16,6 +17,8 @@ from converge.system.base import unescaped
 SECTOR = 512
 """Bytes; sysfs counts in these, whatever the disk's own sectors are."""
 
+_NUMBER = re.compile(r"\d+:\d+")
+_TAG = re.compile(r"(UUID|LABEL|PARTUUID|PARTLABEL)=(.+)")
 _LAYERS = 8
 """How many devices may lie on top of each other: encryption, volumes, arrays."""
 
@@ -107,6 +110,19 @@ def find(hardware: ReadOnlySystem, link: str, tag: str) -> str:
         many = f"{len(found)} partitions have" if found else "no partition has"
         raise ProviderError(f"{many} {tag}", hint="`lsblk --fs` shows what there is")
     return found[0]
+
+
+def device_named(hardware: ReadOnlySystem, name: str) -> str | None:
+    """The device that a number, a path or a tag names, as kernel arguments do; None where there is none."""
+    if _NUMBER.fullmatch(name):
+        found = f"/sys/dev/block/{name}"
+        return hardware.resolve(found) if hardware.stat(found) else None
+    tag = _TAG.fullmatch(name)
+    try:
+        node = find(hardware, f"/dev/disk/by-{tag[1].lower()}/{tag[2]}", name) if tag else name
+    except ProviderError:
+        return None
+    return device_at(hardware, node) if node.startswith("/dev/") else None
 
 
 def device_of(hardware: ReadOnlySystem, mount: Mount) -> str | None:

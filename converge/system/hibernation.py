@@ -1,26 +1,21 @@
-"""What the machine wakes from hibernation by (the kernel's admin-guide/kernel-parameters: `resume`, `resume_offset`)."""
+"""What the machine wakes from hibernation by: `resume` and `resume_offset` in the kernel's kernel-parameters."""
 
-import re
-from collections.abc import Iterator
-from contextlib import suppress
-
-from converge.errors import ProviderError
-from converge.system import ReadOnlySystem, disks
-
-_TAG = re.compile(r"(UUID|LABEL|PARTUUID|PARTLABEL)=(.+)")
+from converge.system import ReadOnlySystem
 
 
-def resumes_from(system: ReadOnlySystem, device: str, *, by_file: bool) -> bool:
-    """Whether it does so by what is on a device, or in a swap file there; the kernel knows that file by its place.
+def devices(system: ReadOnlySystem) -> tuple[str, ...]:
+    """By number, path or tag: what the kernel has been told, which may have been the initramfs, and what it is asked.
 
-    A machine that does not run wakes from nothing.
+    A machine that does not run wakes by nothing.
     """
-    number = _line(system, f"{device}/dev")
-    return system.live and bool(number) and by_file is _has_offset(system) and number in _devices(system)
+    told = (_line(system, "/sys/power/resume"), _arguments(system).get("resume", ""))
+    return tuple(each for each in told if each not in ("", "0:0")) if system.live else ()
 
 
-def _line(system: ReadOnlySystem, path: str) -> str:
-    return (system.read(path) or b"").decode(errors="replace").strip()
+def is_by_file(system: ReadOnlySystem) -> bool:
+    """Whether by a swap file on the device, and not by all of it: the kernel is told where on it that begins."""
+    told = (_line(system, "/sys/power/resume_offset"), _arguments(system).get("resume_offset", ""))
+    return any(offset not in ("", "0") for offset in told)
 
 
 def _arguments(system: ReadOnlySystem) -> dict[str, str]:
@@ -28,17 +23,5 @@ def _arguments(system: ReadOnlySystem) -> dict[str, str]:
     return dict(word.partition("=")[::2] for word in _line(system, "/proc/cmdline").split())
 
 
-def _has_offset(system: ReadOnlySystem) -> bool:
-    said = (_line(system, "/sys/power/resume_offset"), _arguments(system).get("resume_offset", ""))
-    return any(offset not in ("", "0") for offset in said)
-
-
-def _devices(system: ReadOnlySystem) -> Iterator[str]:
-    """By their numbers: what the kernel has been told, which may have been the initramfs, and what it is asked."""
-    yield _line(system, "/sys/power/resume")
-    asked = _arguments(system).get("resume", "")
-    with suppress(ProviderError):  # what is not there is waited for in vain
-        tag = _TAG.fullmatch(asked)
-        node = disks.find(system, f"/dev/disk/by-{tag[1].lower()}/{tag[2]}", asked) if tag else asked
-        device = disks.device_at(system, node) if node.startswith("/dev/") else None
-        yield _line(system, f"{device}/dev") if device else node
+def _line(system: ReadOnlySystem, path: str) -> str:
+    return (system.read(path) or b"").decode(errors="replace").strip()

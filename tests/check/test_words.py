@@ -77,6 +77,31 @@ def test_the_type_of_a_value_must_be_that_of_its_parameter(desk: Desk, parameter
     assert desk.found()[0] == ("wrong-type", value)
 
 
+@pytest.mark.parametrize(
+    ("size", "found"),
+    [
+        ("4GiB", []),
+        ("'4 GiB'", []),
+        ("4294967296", []),
+        ("'{{ room }}'", []),
+        ("'{{ [memory.total // 2, 4 * GiB] | min }}'", []),
+        ("'{{ branch }}'", ["wrong-type"]),
+        ("'{{ count > 1 }}'", ["wrong-type"]),
+        ("'{{ count }}GiB'", ["wrong-type"]),
+        ("4GB", ["bad-value"]),
+        ("'4.5GiB'", ["bad-value"]),
+        ("0", ["bad-value"]),
+        ("-1", ["bad-value"]),
+        ("true", ["wrong-type"]),
+    ],
+)
+def test_where_a_size_is_due(desk: Desk, size: str, found: list[str]) -> None:
+    desk.put("base", manifest(f"with: {{path: /swapfile, size: {size}}}", "swap"))
+    desk.validate()
+    assert [error.code for error in desk.report.errors] == found
+    assert all("size" in f"{error.message} {error.hint}" for error in desk.report.errors), desk.report.errors
+
+
 def test_the_override_of_an_element_is_checked_too(desk: Desk) -> None:
     desk.put("base", "resources: {f: {type: file, apply: once, for_each: [a, b], with: {path: '/{{ item }}'}}}")
     desk.put("school", "extends: [base]\noverride: {'f[a]': {with: {owner: '{{ itm }}'}}}")

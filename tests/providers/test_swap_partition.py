@@ -127,7 +127,7 @@ def test_why_nothing_is_done(spec: Any, state: State, reason: str) -> None:
 
 
 def begun(end: int | None, ensure: str = "absent") -> Begun:
-    return Begun(ID, ROOT.start, ensure, end, "sha256:0")
+    return Begun(ID, ROOT.start, ensure, end, False, "sha256:0")
 
 
 def test_a_growth_that_was_begun_is_finished() -> None:

@@ -61,6 +61,8 @@ class Blueprint:
     contents: Mapping[int, str]
     sector: int = 512
     root: int = 1
+    active: bool = False
+    """Whether the MBR that protects a GPT is marked as bootable."""
 
 
 @frozen
@@ -97,6 +99,10 @@ class Disk:
             while piece := file.read(MIB):
                 digest.update(piece)
         return digest.hexdigest()
+
+    def first_sector(self) -> bytes:
+        with open(self.node, "rb") as file:
+            return file.read(512)
 
     def table(self) -> list[dict[str, Any]]:
         """As sfdisk(8) tells it, without the nodes."""
@@ -163,6 +169,8 @@ def _template(key: str, blueprint: Blueprint) -> Path:
             file.truncate(blueprint.size * MIB)
         with _loop(path, blueprint.sector) as node:
             run("sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", node, stdin=blueprint.script)
+            if blueprint.active:
+                run("sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", "--activate", node, "1")
         with attached((path, blueprint)) as disk:
             for number, kind in blueprint.contents.items():
                 run(*_MAKE[kind], disk.partition(number))

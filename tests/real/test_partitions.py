@@ -63,11 +63,11 @@ def test_a_table_becomes_what_was_planned(drawn: tuple[Table, int], disk: str) -
     except ProviderError:
         return
     if made:
-        sfdisk.add(system, disk, made)
+        sfdisk.add(system, disk, before, made)
     elif swap:
-        sfdisk.delete(system, disk, swap)
+        sfdisk.delete(system, disk, before, swap)
     assert by_number(sfdisk.read(system, disk)) == by_number(planned)
     end = made.start - 1 if made else swap.end if swap else 0
     after = grown(planned, root, end)
-    sfdisk.resize(system, disk, after.row(root))
+    sfdisk.resize(system, disk, after, after.row(root))
     assert by_number(sfdisk.read(system, disk)) == by_number(after)

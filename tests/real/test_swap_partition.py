@@ -245,6 +245,21 @@ def test_a_swap_in_use_is_left_first(tmp_path: Path) -> None:
         assert sorted(made.disk.kernel()) == [1]
 
 
+@pytest.mark.parametrize("active", [True, False])
+def test_what_firmware_boots_by_stays_to_the_byte(active: bool, tmp_path: Path) -> None:
+    """Boot code, and the mark that a BIOS may want on the MBR that protects a GPT."""
+    with attached(image(tmp_path / "disk.img", evolve(SMALL, active=active))) as disk:
+        with open(disk.node, "r+b") as file:
+            file.write(bytes(range(220)) * 2)
+        before = disk.first_sector()
+        assert (before[446] == 0x80) == active
+        with disk.mounted(tmp_path / "root") as root:
+            (root / "var").mkdir()
+            converge(swap_partition, System(str(root)), **ABSENT)
+            converge(swap_partition, System(str(root)), size="8MiB")
+        assert disk.first_sector() == before
+
+
 def test_sectors_may_be_large(tmp_path: Path) -> None:
     blueprint = Blueprint(f"{GPT}start=2048, size=10240\nstart=20000, size=100, type={RECOVERY}", 81, {1: "xfs"}, 4096)
     with box(tmp_path, blueprint) as made:
@@ -362,9 +377,9 @@ def nothing(_: Path) -> None:
     ("blueprint", "harm", "params", "words"),
     [
         (SMALL_MBR, overlap, ABSENT, "something is wrong with the partition table .* overlaps"),
-        (SMALL, hybrid, ABSENT, "has a GPT and an MBR of other partitions at once"),
+        (SMALL, hybrid, ABSENT, "it is a GPT and an MBR of other partitions at once"),
         (SMALL, half, ABSENT, "The primary GPT table is corrupt"),
-        (SMALL, both_copies, ABSENT, "the GPT of .* is damaged in both of its copies"),
+        (SMALL, both_copies, ABSENT, "it is a GPT that is damaged in both of its copies"),
         (EXT4_THERE, nothing, ABSENT, "p2 holds ext4, which would be lost"),
         (EMPTY, nothing, {"size": "1GiB"}, "no room for 1 GiB behind the root partition, where 27 MiB are free"),
         (SMALL, nothing, {"size": "1GiB"}, "p2 has 10000 KiB, and 1 GiB are asked for"),

@@ -48,6 +48,7 @@ RUNS = {
             f"start=67584, size=20000, type={SWAP}, uuid={SWAP}\nstart=122880, type={RECOVERY}, uuid={RECOVERY}",
             64,
             {1: "xfs", 2: "swap"},
+            active=True,
         ),
         ABSENT,
     ),
@@ -114,7 +115,14 @@ def ending(disk: Disk, root: Path, params: dict[str, Any]) -> tuple[Any, ...]:
     state = state_of(swap_partition, System(str(root)), **params)
     space = os.statvfs(root)
     assert not changes_of(swap_partition, System(str(root)), **params)
-    return state, disk.table(), disk.kernel(), space.f_blocks * space.f_frsize, sorted(root.rglob("*.json"))
+    return (
+        state,
+        disk.first_sector(),
+        disk.table(),
+        disk.kernel(),
+        space.f_blocks * space.f_frsize,
+        sorted(root.rglob("*.json")),
+    )
 
 
 @pytest.mark.parametrize("reboot", [False, True], ids=["at once", "after a boot"])

@@ -17,6 +17,7 @@ from converge.providers import zram
 from converge.providers.zram import generator
 from converge.system import System
 from tests.real.converging import converge
+from tests.real.livebox import livebox, needs_livebox
 from tests.real.loops import MIB, call
 from tests.real.zramdevices import added, algorithms, chosen, needs_zram, of, swap, swap_to
 
@@ -123,6 +124,21 @@ def test_the_generator_discards_a_device_that_is_switched_off(system: System, de
     assert not (units / f"dev-{device}.swap").exists()
 
 
+@needs_generator
+def test_the_generator_does_not_go_by_obsolete_options_of_others(system: System, device: str, tmp_path: Path) -> None:
+    system.write(generator.PROGRAMS[0], b"")
+    system.write("/etc/systemd/zram-generator.conf", f"[{device}]\nzram-fraction = 1.0\n".encode())
+    configured(system, device, size="64MiB")
+    set_up(system, device)
+    assert int(of(device, "disksize")) == 64 * MIB
+    configured(system, device, ensure="absent")
+    units = tmp_path / "units"
+    units.mkdir()
+    environment = {**os.environ, "ZRAM_GENERATOR_ROOT": system.root}
+    subprocess.run([PROGRAM, str(units)], env=environment, check=True, capture_output=True)
+    assert list(units.iterdir()) == []
+
+
 @pytest.mark.parametrize("size", [391, 1173, 4096, 98304])
 def test_our_units_commands_make_what_is_configured(size: int, system: System, device: str) -> None:
     """Half of 782 MiB, one and a half times that, the most that a later release gives, and that times 64 GiB."""
@@ -183,3 +199,24 @@ def test_our_unit_is_one_that_systemd_takes(system: System) -> None:
     assert "ConditionMemory=<=8589934592" in unit.read_text()
     enabled = ["systemctl", f"--root={system.root}", "is-enabled", unit.name]
     assert subprocess.run(enabled, check=False, capture_output=True, text=True).stdout.strip() == "enabled"
+
+
+@needs_livebox
+def test_nothing_is_started_where_none_can_be_made() -> None:
+    """Configured it is all the same: the kernel's arguments change."""
+    manifest = "converge: 1\nproduct: test\nresources:\n"
+    manifest += "  zram: {type: zram, apply: always, with: {device: zram99, size: 1GiB}}\n"
+    with livebox() as box:
+        (box.root / "root/test.yaml").write_text(manifest)
+        (box.root / "run/systemd/system").mkdir(parents=True)
+        (box.root / "usr/lib/systemd/system-generators").mkdir(exist_ok=True)
+        (box.root / "usr/lib/systemd/system-generators/zram-generator").touch()
+        assert "running:" in box.converge("plan", "/root/test.yaml").stdout
+        (box.root / "run/systemd/container").write_text("lxc\n")
+        assert "running:" not in box.converge("plan", "/root/test.yaml").stdout
+        (box.root / "run/systemd/container").unlink()
+        (box.root / "run/cmdline").write_text("quiet systemd.zram=0\n")
+        assert box.run(["mount", "--bind", "/run/cmdline", "/proc/cmdline"]).returncode == 0
+        told = box.converge("plan", "/root/test.yaml").stdout
+        assert "running:" not in told
+        assert "1 GiB" in told

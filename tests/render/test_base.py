@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from converge.diagnostics import Mark, Report
-from converge.render.base import Sources, brief, safe, shorten, width, write
+from converge.model import Change, Value
+from converge.render.base import Sources, before_and_after, brief, safe, shorten, width, write
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,25 @@ def test_a_shortened_text_fits_and_keeps_its_ends(text: str, cells: int) -> None
 )
 def test_brief_values(value: object, expected: str) -> None:
     assert brief(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("type_", "field", "before", "after", "expected"),
+    [
+        ("swap", "size", None, 4 << 30, ("unset", "4 GiB")),
+        ("swap", "size", (4 << 30) + 4096, 1173 << 20, ("4194308 KiB", "1173 MiB")),
+        ("swap", "size", 0, 5, ("0 B", "5 B")),
+        ("swap", "priority", None, 1024, ("unset", "1024")),
+        ("swap", "active", True, False, ("true", "false")),
+        ("zram", "size", "min(ram / 2, 4096)", 1 << 20, ('"min(ram / 2, 4096)"', "1 MiB")),
+        ("zram", "host_memory_limit", 8 << 30, None, ("8 GiB", "unset")),
+        ("file", "mode", "0644", "0600", ('"0644"', '"0600"')),
+    ],
+)
+def test_sizes_are_told_in_their_unit(
+    type_: str, field: str, before: Value, after: Value, expected: tuple[str, str]
+) -> None:
+    assert before_and_after(type_, Change(field, before, after)) == expected
 
 
 def test_plain_output_has_no_escapes_and_colour_only_adds_them() -> None:

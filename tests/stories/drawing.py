@@ -20,6 +20,10 @@ MODES = ("0600", "0644", "u=rwX,go=rX")
 ZONES = ("Europe/Vienna", "Europe/Lisbon", "UTC")
 ACCOUNTS = ("root", "alice", "scanner")
 
+SETTINGS = ("timeout", "sysroot.bootloader")
+PARTITIONS = ("LABEL=swap", "LABEL=more")
+DEVICES = ("zram0", "zram1")
+
 UNITS = ("reader.service", "scanner.service")
 DROP_INS = ("", "[Service]\nNice=5\n", "[Install]\nWantedBy=basic.target\n")
 UNIT_FILE = "[Service]\nExecStart=/usr/bin/{name}\n\n[Install]\nWantedBy={name}.target\nAlias={name}-alias.service\n"
@@ -91,6 +95,24 @@ kernel_args = (
     | st.fixed_dictionaries({"delete": st.lists(argument, min_size=1, unique=True)})
     | st.fixed_dictionaries({"replace": st.just({"console": "tty1"}), "append": st.just(["debug"])})
 )
+bootloader_setting = (
+    joined({"setting": st.just("timeout"), "value": st.integers(0, 2)}, only_if_unset=st.booleans())
+    | joined({"setting": st.just("sysroot.bootloader"), "value": st.sampled_from(("none", "auto"))})
+    | st.fixed_dictionaries({"setting": st.sampled_from(SETTINGS), "ensure": st.just("absent")})
+)
+partition = st.sampled_from(PARTITIONS)
+swap = joined(
+    {"device": partition},
+    at_boot=st.sampled_from(("unit", "fstab")),
+    priority=st.integers(0, 2),
+    discard=st.sampled_from(("once", "both")),
+) | st.fixed_dictionaries({"device": partition, "ensure": st.just("absent")})
+zram = joined(
+    {"device": st.sampled_from(DEVICES), "size": st.sampled_from(("64MiB", "128MiB"))},
+    host_memory_limit=st.just("1GiB"),
+    algorithms=st.just(["zstd", "lz4"]),
+    priority=st.integers(0, 2),
+) | st.fixed_dictionaries({"device": st.sampled_from(DEVICES), "ensure": st.just("absent")})
 ostree_remote = (
     joined(
         {"name": st.sampled_from(REMOTES), "url": st.just("https://os.example.org/")},
@@ -141,6 +163,7 @@ systemd_unit = (
 )
 
 TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
+    "bootloader-setting": bootloader_setting,
     "collection-id": collection_id,
     "command": command(),
     "directory": directory,
@@ -156,13 +179,18 @@ TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "network-connection": network_connection,
     "ostree-remote": ostree_remote,
     "permissions": permissions,
+    "swap": swap,
     "symlink": symlink,
     "sysctl": sysctl,
     "systemd-unit": systemd_unit,
     "timezone": timezone,
     "user": user,
+    "zram": zram,
 }
 """Per type its parameters."""
+
+NAMES = {*REMOTES, *CONNECTIONS, *UNITS, *SETTINGS, *PARTITIONS, *DEVICES, "radio", "lamp", "dial", "knob"}
+"""What two resources meet at that is no path."""
 
 FOLLOWING = ("command", "systemd-unit")
 """The types that follow others."""
@@ -188,7 +216,10 @@ def products(draw: Draw) -> Drawn:
     units = {
         f"/usr/lib/systemd/system/{name}": UNIT_FILE.format(name="sysinit") for name in sorted(draw(st.sets(unit)))
     }
-    arguments = {"/etc/kernel/cmdline": "root=LABEL=root quiet console=tty0\n"}
+    arguments = {
+        "/etc/kernel/cmdline": "root=LABEL=root quiet console=tty0\n",
+        "/etc/default/grub": draw(st.sampled_from(("", "GRUB_TIMEOUT=5\n"))),
+    }
     return Drawn(resources, {**draw(files), **repositories, **zones, **units, **arguments}, draw(files))
 
 
@@ -238,4 +269,4 @@ def touched(with_: Mapping[str, Any]) -> set[str]:
     words = [value if isinstance(value, list) else [value] for value in with_.values()]
     texts = [text for each in words for text in each if isinstance(text, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
-    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS, *UNITS, "radio", "lamp", "dial", "knob")}
+    return paths | {text for text in texts if text in NAMES}

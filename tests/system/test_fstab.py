@@ -85,7 +85,9 @@ def test_each_of_its_names_will_do() -> None:
 
 def test_only_our_own_lines_are_dropped() -> None:
     foreign = "/swap none swap sw 0 0\n"
-    assert dropped(f"{foreign}/swap none swap x-converge 0 0\n/swap none swap pri=1,x-converge 0 0\n", "/swap") == foreign
+    assert (
+        dropped(f"{foreign}/swap none swap x-converge 0 0\n/swap none swap pri=1,x-converge 0 0\n", "/swap") == foreign
+    )
 
 
 def test_a_foreign_line_stays_foreign_and_in_its_place() -> None:

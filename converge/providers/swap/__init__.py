@@ -100,7 +100,7 @@ def _is_lost(after: Mapping[str, Any]) -> bool:
 
 
 def _is_left(after: Mapping[str, Any]) -> bool:
-    """Whether, for the changes, the machine must not swap there for a while: its settings are those of the beginning."""
+    """Whether it has to be left for the changes: what it was put to use with stays so."""
     return _is_lost(after) or not after.keys().isdisjoint(("priority", "discard"))
 
 
@@ -125,6 +125,6 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
 def _turn_on(system: System, spec: Spec) -> None:
     """With the settings of the boot, or, where that is to leave it alone, those that are asked for."""
     if finding.in_use(system, spec) is None:
-        found = boot.found(system, spec)
-        given = {"priority": spec.priority, "discard": spec.discard} if found["at_boot"] == NEVER else found
-        swaps.turn_on(system, finding.place(system, spec), priority=given["priority"], discard=given["discard"])
+        found = State(None, **boot.found(system, spec))
+        given = spec if found.at_boot == NEVER else found
+        swaps.turn_on(system, finding.place(system, spec), priority=given.priority, discard=given.discard)

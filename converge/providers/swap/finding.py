@@ -49,24 +49,26 @@ def _unfit(system: ReadOnlySystem, path: str) -> str:
 
 def _resumes(system: ReadOnlySystem, path: str) -> bool:
     mount = disks.mount_under(system, path)
-    device = disks.device_of(system.hardware, mount) if mount else None
-    return device is not None and hibernation.resumes_from(system, device, by_file=True)
+    return mount is not None and _wakes_by(system, disks.device_of(system.hardware, mount), in_file=True)
+
+
+def _wakes_by(system: ReadOnlySystem, device: str | None, *, in_file: bool) -> bool:
+    """Whether the machine wakes from hibernation by what is on a device, or by what is in a file there."""
+    if device is None or in_file is not hibernation.is_by_file(system):
+        return False
+    return any(disks.device_named(system, each) == device for each in hibernation.devices(system))
 
 
 def _of_partition(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:
     activity = _activity(system, spec)
     return State(
         ensure=None,
-        resumes=bool(activity["active"]) and _resumes_by_partition(system, spec),
+        resumes=bool(activity["active"])
+        and _wakes_by(system, disks.device_at(system.hardware, place(system, spec)), in_file=False),
         what=_unusable(system, spec) if system.live and not activity["active"] else "",
         **activity,
         **configured,
     )
-
-
-def _resumes_by_partition(system: ReadOnlySystem, spec: Spec) -> bool:
-    device = disks.device_at(system.hardware, place(system, spec))
-    return device is not None and hibernation.resumes_from(system, device, by_file=False)
 
 
 def _unusable(system: ReadOnlySystem, spec: Spec) -> str:

@@ -121,7 +121,7 @@ def require_changeable(layout: Layout, *, grows: bool) -> None:
     if layout.locked:
         raise ProviderError(layout.locked, hint="is there a switch on it that protects it?")
     if grows and layout.rigid:
-        raise ProviderError(layout.rigid, hint="leave this resource out by `when`")
+        raise ProviderError(layout.rigid, hint="say `grow_root: false` if one is wanted, or leave this out by `when`")
     if layout.stale:
         raise Later(f"the running kernel does not know the table of {layout.node} as it is: {layout.stale}", "reboot")
 

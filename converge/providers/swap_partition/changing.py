@@ -41,12 +41,13 @@ def carry_out(system: System, layout: Layout, work: Work) -> None:
     if work.removes:
         _release(system, disk, layout.table, work.removes)
     ensure = ABSENT if work.removes else PRESENT if made else layout.ensure
-    start, before = layout.root_row.start, system.keep(layout.dump)
-    begun.write(system, Begun(layout.table.id, start, ensure, work.end, before))
-    if layout.table.is_half:
-        sfdisk.mend(system, disk, layout.root_row)
+    start = layout.root_row.start
+    before = layout.begun.before if layout.begun else system.keep(layout.dump)
+    begun.write(system, Begun(layout.table.id, start, ensure, work.end, layout.table.is_active, before))
+    if layout.begun:
+        sfdisk.mend(system, disk, layout.table)
     if work.removes:
-        sfdisk.delete(system, disk, work.removes)
+        sfdisk.delete(system, disk, rest, work.removes)
         _require(system, disk, rest)
     if made:
         _make(system, disk, table, made, work.label)
@@ -79,14 +80,14 @@ def _make(system: System, disk: str, table: Table, swap: Row, label: str) -> Non
         kernel.add(system, disk, table, swap)
     swaps.turn_off(system, node)
     system.run(["mkswap", "--force", "--label", label, node], view="machine").require()
-    sfdisk.add(system, disk, swap)
+    sfdisk.add(system, disk, table, swap)
     _require(system, disk, table)
 
 
 def _grow(system: System, disk: str, table: Table, goal: Table, root: int) -> None:
     row, node = goal.row(root), kernel.node(disk, root)
     if goal != table:
-        sfdisk.resize(system, disk, row)
+        sfdisk.resize(system, disk, goal, row)
         _require(system, disk, goal)
     if kernel.known(system.hardware, disk, goal)[root].size < row.size and not kernel.resize(system, disk, goal, row):
         raise Later(f"the kernel takes the new size of {node} only when the machine starts anew", "reboot")
@@ -97,6 +98,6 @@ def _grow(system: System, disk: str, table: Table, goal: Table, root: int) -> No
 def _require(system: System, disk: str, goal: Table) -> None:
     """ProviderError where the table is not what it was to become."""
     found = sfdisk.read(system.hardware, disk)
-    if sorted(found.rows, key=lambda row: row.number) != sorted(goal.rows, key=lambda row: row.number):
+    if found.is_active != goal.is_active or set(found.rows) != set(goal.rows):
         hint = "the store keeps the table before, as `sfdisk --dump` tells it"
         raise ProviderError(f"the partition table of {disks.node_of(disk)} is not what it was to become", hint=hint)

@@ -1,11 +1,12 @@
 """The disk that the root is on: its table, what of it is in use, and what is on its swap partition."""
 
-import os
 from collections.abc import Iterator
+
+from attrs import evolve
 
 from converge.errors import ProviderError
 from converge.providers.swap_partition.base import Layout, State, Use
-from converge.system import ReadOnlySystem, disks, filesystems, swaps
+from converge.system import ReadOnlySystem, disks, filesystems, hibernation, swaps
 from converge.system.disks import Mount, node_of
 from converge.system.partitions import begun, kernel, sfdisk
 from converge.system.partitions.base import EXTENDED, Row, Table, swap_behind, swap_elsewhere, told
@@ -33,6 +34,7 @@ def _layout(system: ReadOnlySystem) -> Layout:
     table = sfdisk.read(hardware, disk, half=note is not None)
     root = _number(hardware, device, table)
     note = note if note and note.fits(table, root) else None
+    table = evolve(table, is_active=table.is_active or (note is not None and note.active))
     swap, elsewhere = swap_behind(table, table.row(root)), swap_elsewhere(table, table.row(root))
     return Layout(
         node=node_of(disk),
@@ -101,7 +103,7 @@ def _use_of(system: ReadOnlySystem, disk: str, table: Table, swap: Row) -> Use:
         content=found.get("TYPE", found.get("PTTYPE", "")),
         busy=next(_users(system.hardware, disk, swap.number), ""),
         full=used is not None and not swaps.is_leavable(system, used),
-        resumes=system.live and _resumes(system, disk, swap, found),
+        resumes=hibernation.resumes_from(system, f"{disk}/{node.rpartition('/')[2]}", by_file=False),
     )
 
 
@@ -133,18 +135,3 @@ def _users(hardware: ReadOnlySystem, disk: str, number: int) -> Iterator[str]:
     for path in hardware.glob("/sys/block/loop*/loop/backing_file"):
         if _line(hardware, path) == node:
             yield f"{node_of(path.split('/')[3])} is on it"
-
-
-def _resumes(system: ReadOnlySystem, disk: str, swap: Row, found: dict[str, str]) -> bool:
-    """Whether `resume` in the kernel arguments, or the kernel itself, names the partition for hibernation."""
-    node = kernel.node(disk, swap.number)
-    numbers = _line(system, f"{disk}/{node.rpartition('/')[2]}/dev")
-    if numbers and _line(system, "/sys/power/resume") == numbers:
-        return True
-    names = {node, f"UUID={found.get('UUID')}", f"LABEL={found.get('LABEL')}", f"PARTUUID={swap.id.lower()}"}
-    names |= {
-        f"/dev/disk/by-{name.partition('=')[0].lower()}/{name.partition('=')[2]}" for name in names if "=" in name
-    }
-    arguments = _line(system, "/proc/cmdline").split()
-    asked = [each.removeprefix("resume=") for each in arguments if each.startswith("resume=")]
-    return any(each in names or os.path.join("/", system.resolve(each)) == node for each in asked)

@@ -13,15 +13,22 @@ from typing import Any
 from converge.errors import Later, ProviderError
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
 from converge.providers.base import ABSENT, PRESENT, Params, compare, every_field, values
-from converge.providers.zram import generator, masks, service
-from converge.providers.zram.base import CONFIGURED, GENERATOR, UNIT, Running, Spec, State
-from converge.system import ReadOnlySystem, System, swaps, systemd
+from converge.providers.zram import generator, masks, running, service
+from converge.providers.zram.base import (
+    CONFIGURED,
+    GENERATOR,
+    UNIT,
+    Running,
+    Spec,
+    State,
+    algorithm_configured,
+    algorithms_known,
+)
+from converge.system import ReadOnlySystem, System, swaps
 
 TYPE = "zram"
 GROUPS = (("ensure", *CONFIGURED, "through"),)
 DEFERRED = ("running",)
-
-_SYSFS = "/sys/block"
 
 
 def parse(params: Params) -> Spec:
@@ -55,42 +62,24 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     ours = service.configured(system, spec.device)
     is_masked = masks.hide(system, generator.units_of(spec.device))
     theirs = None if is_masked else generator.configured(system, spec.device)
-    running = _running(system, spec)
+    found = running.swap(system, spec)
     return State.of(
         theirs if ours is None else ours,
         GENERATOR if ours is None else UNIT,
-        running=running.told() if running else None,
-        found=running,
+        running=found.told() if found else running.file_system(system, spec),
+        found=found,
         installed=installed,
-        algorithms=_algorithms(system, spec) if system.live else (),
-        memory=swaps.memory(system) if systemd.manages(system) and (running or not _is_booting(system)) else None,
+        algorithms=running.algorithms(system, spec) if system.live else (),
+        memory=_memory(system, installed, found),
+        taken=generator.with_file_system(system, spec.device) if installed == GENERATOR else None,
         later=generator.overruling(system, spec.device) if installed == GENERATOR else None,
     )
 
 
-def _running(system: ReadOnlySystem, spec: Spec) -> Running | None:
-    """The device as it is in use; what a foreign root will have is not made yet."""
-    swap = swaps.active_at(system, spec.node) if system.live else None
-    if swap is None:
-        return None
-    size = int(system.read(f"{_SYSFS}/{spec.device}/disksize") or 0)
-    return Running(size, _chosen(system, spec), swap.priority)
-
-
-def _is_booting(system: ReadOnlySystem) -> bool:
-    """Whether the device that is configured may be still to come."""
-    return systemd.is_booting(systemd.state(system))
-
-
-def _algorithms(system: ReadOnlySystem, spec: Spec) -> tuple[str, ...]:
-    """What the kernel offers (its documentation, admin-guide/blockdev/zram): the one in use stands in brackets."""
-    said = (system.read(f"{_SYSFS}/{spec.device}/comp_algorithm") or b"").decode()
-    return tuple(word.strip("[]") for word in said.split())
-
-
-def _chosen(system: ReadOnlySystem, spec: Spec) -> str | None:
-    said = (system.read(f"{_SYSFS}/{spec.device}/comp_algorithm") or b"").decode()
-    return next((word.strip("[]") for word in said.split() if word.startswith("[")), None)
+def _memory(system: ReadOnlySystem, installed: str, found: Running | None) -> int | None:
+    """None where no device is to be expected here and now; the kernel's arguments may forbid it."""
+    forbidden = installed == GENERATOR and generator.is_switched_off(system)
+    return swaps.memory(system) if running.is_expected(system, found) and not forbidden else None
 
 
 def diff(spec: Spec, state: State) -> tuple[Change, ...]:
@@ -98,10 +87,12 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
         changes = compare({"ensure": ABSENT}, state)
         target = None
     else:
-        known = _algorithms_known(spec, state)
-        wanted = {**_wanted(spec), "through": state.installed, **_algorithm(spec, state.installed, known)}
+        known = algorithms_known(spec, state)
+        wanted = {**_wanted(spec), "through": state.installed, **algorithm_configured(spec, state, known)}
         changes = compare(wanted, state)
         target = _target(spec, state, known[0] if known else None)
+    if changes and state.taken:
+        raise ProviderError(f"{state.taken} has {spec.device} made for a file system", hint="name another `device`")
     if changes and state.later:
         message = f"{state.later} says something of {spec.device}, and comes after {generator.own_file(spec.device)}"
         raise ProviderError(message, hint="remove it there, or leave the device to that file")
@@ -113,21 +104,6 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
         return changes
     then = f"with {target} from the next boot on" if target else "gone after the next boot"
     raise Later(f"{spec.device} is in use with {state.running} and stays so: it is {then}", "reboot")
-
-
-def _algorithms_known(spec: Spec, state: State) -> tuple[str, ...]:
-    """Those asked for that the kernel has; where it cannot be asked, all of them."""
-    known = tuple(name for name in spec.algorithms if name in state.algorithms or not state.algorithms)
-    if spec.algorithms and not known:
-        has = f"it has {', '.join(state.algorithms)}"
-        raise ProviderError(f"the kernel has none of {', '.join(spec.algorithms)}", hint=f"{has}: add one of these")
-    return known
-
-
-def _algorithm(spec: Spec, installed: str, known: tuple[str, ...]) -> dict[str, Value]:
-    """What a configuration says: our unit chooses at each boot, and zram-generator knows but one."""
-    chosen = " ".join(spec.algorithms) if installed == UNIT else known[0] if known else None
-    return {"algorithm": chosen} if chosen else {}
 
 
 def _target(spec: Spec, state: State, algorithm: str | None) -> str | None:
@@ -166,6 +142,8 @@ def _configure(system: System, spec: Spec, after: dict[str, Any]) -> None:
         generator.drop(system, spec.device)
     else:
         former = service.configured(system, spec.device) or {}
+        if former.get("algorithm"):
+            former["algorithm"] = former["algorithm"].split()[0]
         generator.write(system, spec.device, {**former, **fields})
         masks.remove(system, generator.units_of(spec.device))
         service.remove(system, spec.device)

@@ -82,6 +82,8 @@ class Table:
     """How many partitions there can be that are not logical."""
     grain: int
     rows: tuple[Row, ...]
+    is_active: bool = False
+    """The MBR that protects a GPT is marked as bootable, without which some firmware (BIOS) does not boot from it."""
     is_half: bool = field(default=False, eq=False)
     """One of the two copies of a GPT is damaged; this is what the other one says."""
 

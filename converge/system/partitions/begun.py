@@ -24,6 +24,8 @@ class Begun:
     """Whether there is to be a swap partition: `present` or `absent`."""
     end: int | None
     """The last sector that the root partition is to have; None where it does not grow."""
+    active: bool
+    """The MBR that protects a GPT is to be marked as bootable."""
     before: str
     """The address of the table before, in the store."""
 
@@ -37,7 +39,8 @@ def read(system: ReadOnlySystem) -> Begun | None:
     try:
         found = json.loads(system.read(PATH) or b"")
         end = None if found["end"] is None else int(found["end"])
-        return Begun(str(found["disk"]), int(found["start"]), str(found["ensure"]), end, str(found["before"]))
+        disk, ensure, before = (str(found[name]) for name in ("disk", "ensure", "before"))
+        return Begun(disk, int(found["start"]), ensure, end, bool(found["active"]), before)
     except (ValueError, LookupError, TypeError):
         return None
 

@@ -1,4 +1,4 @@
-"""Reading and changing a partition table by sfdisk(8), entry by entry: a table is never written anew.
+"""Reading and changing a partition table by sfdisk(8), entry by entry: a table is never made anew.
 
 So boot code, the identifiers, names and flags of everything else, and logical partitions stay as they are. sfdisk
 writes the second copy of a GPT first and has each copy reach the disk, and the one sector of an MBR at once: killed
@@ -43,33 +43,39 @@ def read(hardware: ReadOnlySystem, disk: str, *, half: bool = False) -> Table:
     node = node_of(disk)
     said = hardware.query(["sfdisk", "--json", node])
     if not said.ok:
-        hint = "`sfdisk --verify` may say more"
-        raise ProviderError(f"{node} has no partition table that sfdisk can read", hint=hint)
+        raise ProviderError(
+            f"{node} has no partition table that sfdisk can read", hint="`sfdisk --verify` may say more"
+        )
     found = json.loads(said.stdout)["partitiontable"]
     warnings = (*said.stderr.splitlines(), *hardware.query(["sfdisk", "--verify", node]).stderr.splitlines())
-    _refuse(hardware, node, found, warnings, half=half)
-    table = _table(hardware, disk, found, moved=any(_MOVED in line for line in warnings))
-    return evolve(table, is_half=any(_HALF.fullmatch(line) for line in warnings))
-
-
-def _refuse(
-    hardware: ReadOnlySystem, node: str, found: dict[str, Any], warnings: tuple[str, ...], *, half: bool
-) -> None:
-    hint = "converge only changes tables with which nothing is wrong; look at it with `sfdisk --verify`"
-    if found["label"] not in (GPT, MBR):
-        raise ProviderError(f"{node} has a table of the kind {found['label']}, neither GPT nor MBR", hint=hint)
-    wrong = [line for line in warnings if not _HARMLESS.fullmatch(line) and not (half and _HALF.fullmatch(line))]
+    protecting = _protecting(hardware, node) if found["label"] == GPT else []
+    wrong = _what_is_wrong(found, protecting, [line for line in warnings if not (half and _HALF.fullmatch(line))])
     if wrong:
-        raise ProviderError(f"something is wrong with the partition table of {node}: {wrong[0]}", hint=hint)
-    if found["label"] == MBR and any(each["type"] == PROTECTIVE for each in found.get("partitions", ())):
-        raise ProviderError(f"the GPT of {node} is damaged in both of its copies", hint=hint)
-    if found["label"] == GPT and _is_hybrid(hardware, node):
-        raise ProviderError(f"{node} has a GPT and an MBR of other partitions at once", hint=hint)
+        hint = "converge only changes tables with which nothing is wrong; look at it with `sfdisk --verify`"
+        raise ProviderError(f"something is wrong with the partition table of {node}: {wrong}", hint=hint)
+    return evolve(
+        _table(hardware, disk, found, moved=any(_MOVED in line for line in warnings)),
+        is_active=any(each.get("bootable") for each in protecting),
+        is_half=any(_HALF.fullmatch(line) for line in warnings),
+    )
 
 
-def _is_hybrid(hardware: ReadOnlySystem, node: str) -> bool:
+def _protecting(hardware: ReadOnlySystem, node: str) -> list[dict[str, Any]]:
+    """The entries of the MBR before a GPT: but for the one that covers the disk there are to be none."""
     said = hardware.query(["sfdisk", "--json", "--label-nested", MBR, node])
-    return said.ok and len(json.loads(said.stdout)["partitiontable"].get("partitions", ())) > 1
+    found: list[dict[str, Any]] = json.loads(said.stdout)["partitiontable"].get("partitions", []) if said.ok else []
+    return found
+
+
+def _what_is_wrong(found: dict[str, Any], protecting: list[dict[str, Any]], warnings: list[str]) -> str:
+    """Why a table is not to be changed; empty where it may be."""
+    if found["label"] not in (GPT, MBR):
+        return f"it is of the kind {found['label']}, neither GPT nor MBR"
+    if found["label"] == MBR and any(each["type"] == PROTECTIVE for each in found.get("partitions", ())):
+        return "it is a GPT that is damaged in both of its copies"
+    if len(protecting) > 1:
+        return "it is a GPT and an MBR of other partitions at once"
+    return next((line for line in warnings if not _HARMLESS.fullmatch(line)), "")
 
 
 def _table(hardware: ReadOnlySystem, disk: str, found: dict[str, Any], *, moved: bool) -> Table:
@@ -112,28 +118,40 @@ def dump(hardware: ReadOnlySystem, disk: str) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
 
 
-def add(system: System, disk: str, row: Row) -> None:
+def add(system: System, disk: str, table: Table, row: Row) -> None:
     words = {"start": str(row.start), "size": str(row.size), "type": row.type}
     if row.id:
         words |= {"uuid": row.id, "name": f'"{row.name}"'}
-    _change(system, disk, row.number, ", ".join(f"{name}={value}" for name, value in words.items()))
+    fields = ", ".join(f"{name}={value}" for name, value in words.items())
+    _edit(system, disk, table, f"--partno={row.number}", node_of(disk), given=fields)
 
 
-def resize(system: System, disk: str, row: Row) -> None:
+def resize(system: System, disk: str, table: Table, row: Row) -> None:
     """Give the partition of a number its size."""
-    _change(system, disk, row.number, f"size={row.size}")
+    _edit(system, disk, table, f"--partno={row.number}", node_of(disk), given=f"size={row.size}")
 
 
-def mend(system: System, disk: str, row: Row) -> None:
-    """Have both copies of a GPT say what the sound one says; any write does that, also one that changes nothing."""
-    resize(system, disk, row)
+def delete(system: System, disk: str, table: Table, row: Row) -> None:
+    _edit(system, disk, table, "--delete", node_of(disk), str(row.number))
 
 
-def delete(system: System, disk: str, row: Row) -> None:
-    words = [*_EDIT, "--delete", node_of(disk), str(row.number)]
-    system.run(words, view="machine", timeout=60).require()
+def mend(system: System, disk: str, table: Table) -> None:
+    """Have all of a table be as it was read: what a write of ours that was cut off may have left otherwise."""
+    if table.is_half:  # any write puts the damaged copy right, also one that changes nothing
+        resize(system, disk, table, table.rows[0])
+    elif table.is_active:
+        _activate(system, disk)
 
 
-def _change(system: System, disk: str, number: int, fields: str) -> None:
-    words = [*_EDIT, f"--partno={number}", node_of(disk)]
-    system.run(words, view="machine", timeout=60, stdin=f"{fields}\n".encode()).require()
+def _edit(system: System, disk: str, table: Table, *words: str, given: str = "") -> None:
+    _run(system, *words, given=given)
+    if table.is_active:  # each write of a GPT takes the mark away
+        _activate(system, disk)
+
+
+def _activate(system: System, disk: str) -> None:
+    _run(system, "--activate", node_of(disk), "1")
+
+
+def _run(system: System, *words: str, given: str = "") -> None:
+    system.run([*_EDIT, *words], view="machine", timeout=60, stdin=f"{given}\n".encode()).require()

@@ -41,6 +41,18 @@ def file_over_what_others_say(system: System, _: Workshop) -> dict[str, Any]:
     return {"size": "2GiB", "host_memory_limit": "4GiB"}
 
 
+def file_over_obsolete_options(system: System, _: Workshop) -> dict[str, Any]:
+    with_generator(system)
+    system.write(DEBIANS, b"[zram0]\nzram-fraction = 1.0\nmax-zram-size = 4096\nmemory-limit = 9999\n")
+    return {"size": "2GiB", "host_memory_limit": "4GiB", "priority": -1}
+
+
+def obsolete_options_switched_off(system: System, _: Workshop) -> dict[str, Any]:
+    with_generator(system)
+    system.write(DEBIANS, b"[zram0]\nmax-zram-size = none\n")
+    return {"ensure": "absent"}
+
+
 def generator_that_has_come(system: System, _: Workshop) -> dict[str, Any]:
     make(system, "zram", size="1GiB", algorithms=["lz4"])
     with_generator(system)
@@ -90,6 +102,7 @@ SPECIMENS = (
     file_beside_debians,
     file_left_behind,
     file_no_more,
+    file_over_obsolete_options,
     file_over_what_others_say,
     generator_that_has_come,
     generator_that_has_gone,
@@ -97,6 +110,7 @@ SPECIMENS = (
     masked_unit,
     new_file,
     new_unit,
+    obsolete_options_switched_off,
     other_unit,
     switched_off,
     unit_no_more,
