@@ -22,7 +22,7 @@ OWN = "/etc/systemd/zram-generator.conf.d/90-converge-zram0.conf"
 DEBIANS = "/etc/systemd/zram-generator.conf"
 VENDORS = "/usr/lib/systemd/zram-generator.conf.d/50-vendor.conf"
 
-LIVE = {"installed": "zram-generator", "algorithms": ("lzo", "lz4"), "memory": 8 * GIB}
+LIVE: dict[str, Any] = {"installed": "zram-generator", "algorithms": ("lzo", "lz4"), "memory": 8 * GIB}
 """What is derived on a machine that runs."""
 BARE = State("absent", **LIVE)
 MADE = State("present", size=GIB, priority=100, through="zram-generator", **LIVE)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from converge.diagnostics import Mark, Report
-from converge.model import Change
+from converge.model import Change, Value
 from converge.render.base import Sources, before_and_after, brief, safe, shorten, width, write
 
 
@@ -70,7 +70,7 @@ def test_brief_values(value: object, expected: str) -> None:
     ],
 )
 def test_sizes_are_told_in_their_unit(
-    type_: str, field: str, before: object, after: object, expected: tuple[str, str]
+    type_: str, field: str, before: Value, after: Value, expected: tuple[str, str]
 ) -> None:
     assert before_and_after(type_, Change(field, before, after)) == expected
 

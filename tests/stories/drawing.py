@@ -24,6 +24,19 @@ UNITS = ("reader.service", "scanner.service")
 DROP_INS = ("", "[Service]\nNice=5\n", "[Install]\nWantedBy=basic.target\n")
 UNIT_FILE = "[Service]\nExecStart=/usr/bin/{name}\n\n[Install]\nWantedBy={name}.target\nAlias={name}-alias.service\n"
 
+SWAP_FILES = ("/var/swap/one", "/var/swap/two")
+PARTITION = "LABEL=swap"
+AT_BOOT = ("unit", "fstab", "never")
+FSTAB = ("/var/swap/one none swap sw,pri=1 0 0\n", f"{PARTITION} none swap defaults 0 0\n", "/var/swap/two none swap\n")
+DEVICES = ("zram0", "zram1")
+ZRAM = ("[zram0]\n", "[zram0]\nzram-size=ram\n[zram1]\n", "[zram1]\nzram-fraction=1.0\nmemory-limit=99\n")
+GENERATOR = "/usr/lib/systemd/system-generators/zram-generator"
+MENUS = ("sysroot.bootloader", "sysroot.bootprefix", "timeout")
+MENU = {"/efi/EFI/systemd/systemd-bootx64.efi": "MZ"}
+
+NAMES = (*REMOTES, *CONNECTIONS, *UNITS, *DEVICES, *MENUS, PARTITION, "radio", "lamp", "dial", "knob")
+"""What resources can meet at, but for paths."""
+
 REPOSITORY = "[core]\nrepo_version=1\nmode=bare-user-only\n"
 REMOTE = '\n[remote "{name}"]\nurl=https://{name}.example.org/\ngpg-verify=true\n'
 
@@ -140,7 +153,36 @@ systemd_unit = (
     | joined({"name": unit, "ensure": st.just("absent")})
 )
 
+swap_file = st.sampled_from(SWAP_FILES)
+swap = (
+    joined(
+        {"path": swap_file, "size": st.sampled_from(("1MiB", "2MiB")), "at_boot": st.sampled_from(AT_BOOT)},
+        priority=st.integers(-1, 2),
+        discard=st.just("once"),
+    )
+    | st.fixed_dictionaries({"path": swap_file, "ensure": st.just("absent")})
+    | joined({"device": st.just(PARTITION), "at_boot": st.sampled_from(AT_BOOT)}, priority=st.just(3), ensure=ensure)
+)
+zram = joined(
+    {"device": st.sampled_from(DEVICES), "size": st.sampled_from(("64MiB", "1GiB"))},
+    ensure=ensure,
+    priority=st.integers(99, 101),
+    algorithms=st.just(["lz4", "lzo"]),
+    host_memory_limit=st.just("8GiB"),
+)
+bootloader_setting: st.SearchStrategy[dict[str, Any]] = joined(
+    {"setting": st.just("timeout"), "value": st.integers(0, 2)}, only_if_unset=st.just(True)
+) | st.sampled_from(
+    (
+        {"setting": "timeout", "ensure": "absent"},
+        {"setting": "sysroot.bootloader", "value": "none"},
+        {"setting": "sysroot.bootloader", "ensure": "absent"},
+        {"setting": "sysroot.bootprefix", "value": False},
+    )
+)
+
 TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
+    "bootloader-setting": bootloader_setting,
     "collection-id": collection_id,
     "command": command(),
     "directory": directory,
@@ -156,11 +198,13 @@ TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "network-connection": network_connection,
     "ostree-remote": ostree_remote,
     "permissions": permissions,
+    "swap": swap,
     "symlink": symlink,
     "sysctl": sysctl,
     "systemd-unit": systemd_unit,
     "timezone": timezone,
     "user": user,
+    "zram": zram,
 }
 """Per type its parameters."""
 
@@ -189,7 +233,17 @@ def products(draw: Draw) -> Drawn:
         f"/usr/lib/systemd/system/{name}": UNIT_FILE.format(name="sysinit") for name in sorted(draw(st.sets(unit)))
     }
     arguments = {"/etc/kernel/cmdline": "root=LABEL=root quiet console=tty0\n"}
-    return Drawn(resources, {**draw(files), **repositories, **zones, **units, **arguments}, draw(files))
+    before = {**repositories, **zones, **units, **arguments, **MENU, **draw(swaps())}
+    return Drawn(resources, {**draw(files), **before}, draw(files))
+
+
+@st.composite
+def swaps(draw: Draw) -> dict[str, str]:
+    """What a machine may have for its swaps before: lines in fstab, zram-generator, and what that is told."""
+    found = {"/etc/fstab": "".join(draw(st.lists(st.sampled_from(FSTAB), unique=True)))}
+    if draw(st.booleans()):
+        found |= {GENERATOR: "", "/etc/systemd/zram-generator.conf": draw(st.sampled_from(("", *ZRAM)))}
+    return found
 
 
 remote = st.sampled_from([REMOTE.format(name=name) for name in REMOTES])
@@ -238,4 +292,4 @@ def touched(with_: Mapping[str, Any]) -> set[str]:
     words = [value if isinstance(value, list) else [value] for value in with_.values()]
     texts = [text for each in words for text in each if isinstance(text, str)]
     paths = {"/".join(text.split("/")[:4]) for text in texts if text.startswith("/")}
-    return paths | {text for text in texts if text in (*REMOTES, *CONNECTIONS, *UNITS, "radio", "lamp", "dial", "knob")}
+    return paths | {text for text in texts if text in NAMES}
