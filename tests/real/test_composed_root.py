@@ -1,14 +1,17 @@
 """An ostree sysroot, or a deployment in it, as the root: all ends up where the booted system will look for it."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.real import ostreesysroot
 from tests.real.livebox import livebox, needs_livebox
+from tests.real.loops import MIB, call, image, loop, mounted, needs_loops
 from tests.real.ostreesysroot import Sysroot, needs_ostree
 
 pytestmark = needs_ostree
@@ -36,13 +39,7 @@ def converge(sysroot: Sysroot, verb: str, root: Path, *words: str) -> "subproces
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
-def own_mounts(sysroot: Sysroot) -> list[str]:
-    """What is mounted in the sysroot, as the tests see it."""
-    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(sysroot.path) in line]
-
-
 def test_what_is_installed_lies_where_the_booted_system_looks_for_it(sysroot: Sysroot) -> None:
-    mounts = own_mounts(sysroot)
     done = converge(sysroot, "apply", sysroot.path, "--event", "install")
     assert (done.returncode, done.stdout.splitlines()[-1][:17]) == (0, "Applied: 3 added,"), done
     shared = sysroot.path / "ostree/deploy/os/var"
@@ -53,7 +50,7 @@ def test_what_is_installed_lies_where_the_booted_system_looks_for_it(sysroot: Sy
     assert (shared / "lib/converge/ledger.json").exists()
     assert list((sysroot.deployment / "var").iterdir()) == []
     assert list((sysroot.deployment / "sysroot").iterdir()) == []
-    assert own_mounts(sysroot) == mounts == []
+    assert str(sysroot.path) not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_a_second_run_changes_nothing_whichever_way_the_deployment_is_named(sysroot: Sysroot) -> None:
@@ -113,3 +110,30 @@ def test_without_the_right_to_mount(sysroot: Sysroot) -> None:
     assert failed.returncode == 1
     assert "cannot mount what belongs to" in failed.stderr
     assert "run converge as root" in failed.stderr
+
+
+@needs_loops
+@pytest.mark.parametrize("place", ["ostree/deploy/os/var", "var of the deployment"])
+def test_a_var_and_a_boot_of_their_own_are_the_ones_worked_on(place: str, sysroot: Sysroot, tmp_path: Path) -> None:
+    """An installer may have mounted the one where ostree keeps it, or where the deployment has it."""
+    shared = sysroot.deployment / "var" if place.endswith("deployment") else sysroot.path / place
+    manifest = MANIFEST + "  swap: {type: swap, apply: always, with: {path: /var/swap/file, size: 1MiB}}\n"
+    manifest += "  mark: {type: file, apply: always, with: {path: /boot/mark, content: x}}\n"
+    with ExitStack() as disks:
+        places = {"var": shared, "boot": sysroot.path / "boot"}
+        for name, at in places.items():
+            disk = image(tmp_path / f"{name}.img", 32 * MIB)
+            call("mkfs.ext4", "-q", str(disk))
+            if name == "boot":
+                call("cp", "-a", str(at), str(tmp_path / "former"))
+            disks.enter_context(mounted(disks.enter_context(loop(disk)), at))
+        call("cp", "-a", f"{tmp_path}/former/.", str(places["boot"]))
+        (tmp_path / "test.yaml").write_text(manifest)
+        done = converge(sysroot, "apply", sysroot.path, "--event", "install")
+        assert done.returncode == 0, done
+        assert {"lib", "swap"} < set(os.listdir(shared))
+        assert (shared / "swap/file").stat().st_size == MIB
+        assert (places["boot"] / "mark").read_text() == "x"
+        assert converge(sysroot, "plan", sysroot.path, "--detailed-exitcode").returncode == 0
+    assert not (sysroot.path / "ostree/deploy/os/var/swap").exists()
+    assert not (sysroot.path / "boot/mark").exists()

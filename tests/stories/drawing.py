@@ -20,13 +20,22 @@ MODES = ("0600", "0644", "u=rwX,go=rX")
 ZONES = ("Europe/Vienna", "Europe/Lisbon", "UTC")
 ACCOUNTS = ("root", "alice", "scanner")
 
-SETTINGS = ("timeout", "sysroot.bootloader")
-PARTITIONS = ("LABEL=swap", "LABEL=more")
-DEVICES = ("zram0", "zram1")
-
 UNITS = ("reader.service", "scanner.service")
 DROP_INS = ("", "[Service]\nNice=5\n", "[Install]\nWantedBy=basic.target\n")
 UNIT_FILE = "[Service]\nExecStart=/usr/bin/{name}\n\n[Install]\nWantedBy={name}.target\nAlias={name}-alias.service\n"
+
+SWAP_FILES = ("/var/swap/one", "/var/swap/two")
+PARTITION = "LABEL=swap"
+AT_BOOT = ("unit", "fstab", "never")
+FSTAB = ("/var/swap/one none swap sw,pri=1 0 0\n", f"{PARTITION} none swap defaults 0 0\n", "/var/swap/two none swap\n")
+DEVICES = ("zram0", "zram1")
+ZRAM = ("[zram0]\n", "[zram0]\nzram-size=ram\n[zram1]\n", "[zram1]\nzram-fraction=1.0\nmemory-limit=99\n")
+GENERATOR = "/usr/lib/systemd/system-generators/zram-generator"
+MENUS = ("sysroot.bootloader", "sysroot.bootprefix", "timeout")
+MENU = {"/efi/EFI/systemd/systemd-bootx64.efi": "MZ"}
+
+NAMES = (*REMOTES, *CONNECTIONS, *UNITS, *DEVICES, *MENUS, PARTITION, "radio", "lamp", "dial", "knob")
+"""What resources can meet at, but for paths."""
 
 REPOSITORY = "[core]\nrepo_version=1\nmode=bare-user-only\n"
 REMOTE = '\n[remote "{name}"]\nurl=https://{name}.example.org/\ngpg-verify=true\n'
@@ -95,24 +104,6 @@ kernel_args = (
     | st.fixed_dictionaries({"delete": st.lists(argument, min_size=1, unique=True)})
     | st.fixed_dictionaries({"replace": st.just({"console": "tty1"}), "append": st.just(["debug"])})
 )
-bootloader_setting = (
-    joined({"setting": st.just("timeout"), "value": st.integers(0, 2)}, only_if_unset=st.booleans())
-    | joined({"setting": st.just("sysroot.bootloader"), "value": st.sampled_from(("none", "auto"))})
-    | st.fixed_dictionaries({"setting": st.sampled_from(SETTINGS), "ensure": st.just("absent")})
-)
-partition = st.sampled_from(PARTITIONS)
-swap = joined(
-    {"device": partition},
-    at_boot=st.sampled_from(("unit", "fstab")),
-    priority=st.integers(0, 2),
-    discard=st.sampled_from(("once", "both")),
-) | st.fixed_dictionaries({"device": partition, "ensure": st.just("absent")})
-zram = joined(
-    {"device": st.sampled_from(DEVICES), "size": st.sampled_from(("64MiB", "128MiB"))},
-    host_memory_limit=st.just("1GiB"),
-    algorithms=st.just(["zstd", "lz4"]),
-    priority=st.integers(0, 2),
-) | st.fixed_dictionaries({"device": st.sampled_from(DEVICES), "ensure": st.just("absent")})
 ostree_remote = (
     joined(
         {"name": st.sampled_from(REMOTES), "url": st.just("https://os.example.org/")},
@@ -162,6 +153,34 @@ systemd_unit = (
     | joined({"name": unit, "ensure": st.just("absent")})
 )
 
+swap_file = st.sampled_from(SWAP_FILES)
+swap = (
+    joined(
+        {"path": swap_file, "size": st.sampled_from(("1MiB", "2MiB")), "at_boot": st.sampled_from(AT_BOOT)},
+        priority=st.integers(-1, 2),
+        discard=st.just("once"),
+    )
+    | st.fixed_dictionaries({"path": swap_file, "ensure": st.just("absent")})
+    | joined({"device": st.just(PARTITION), "at_boot": st.sampled_from(AT_BOOT)}, priority=st.just(3), ensure=ensure)
+)
+zram = joined(
+    {"device": st.sampled_from(DEVICES), "size": st.sampled_from(("64MiB", "1GiB"))},
+    ensure=ensure,
+    priority=st.integers(99, 101),
+    algorithms=st.just(["lz4", "lzo"]),
+    host_memory_limit=st.just("8GiB"),
+)
+bootloader_setting: st.SearchStrategy[dict[str, Any]] = joined(
+    {"setting": st.just("timeout"), "value": st.integers(0, 2)}, only_if_unset=st.just(True)
+) | st.sampled_from(
+    (
+        {"setting": "timeout", "ensure": "absent"},
+        {"setting": "sysroot.bootloader", "value": "none"},
+        {"setting": "sysroot.bootloader", "ensure": "absent"},
+        {"setting": "sysroot.bootprefix", "value": False},
+    )
+)
+
 TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
     "bootloader-setting": bootloader_setting,
     "collection-id": collection_id,
@@ -189,9 +208,6 @@ TYPES: Mapping[str, st.SearchStrategy[dict[str, Any]]] = {
 }
 """Per type its parameters."""
 
-NAMES = {*REMOTES, *CONNECTIONS, *UNITS, *SETTINGS, *PARTITIONS, *DEVICES, "radio", "lamp", "dial", "knob"}
-"""What two resources meet at that is no path."""
-
 FOLLOWING = ("command", "systemd-unit")
 """The types that follow others."""
 
@@ -216,11 +232,18 @@ def products(draw: Draw) -> Drawn:
     units = {
         f"/usr/lib/systemd/system/{name}": UNIT_FILE.format(name="sysinit") for name in sorted(draw(st.sets(unit)))
     }
-    arguments = {
-        "/etc/kernel/cmdline": "root=LABEL=root quiet console=tty0\n",
-        "/etc/default/grub": draw(st.sampled_from(("", "GRUB_TIMEOUT=5\n"))),
-    }
-    return Drawn(resources, {**draw(files), **repositories, **zones, **units, **arguments}, draw(files))
+    arguments = {"/etc/kernel/cmdline": "root=LABEL=root quiet console=tty0\n"}
+    before = {**repositories, **zones, **units, **arguments, **MENU, **draw(swaps())}
+    return Drawn(resources, {**draw(files), **before}, draw(files))
+
+
+@st.composite
+def swaps(draw: Draw) -> dict[str, str]:
+    """What a machine may have for its swaps before: lines in fstab, zram-generator, and what that is told."""
+    found = {"/etc/fstab": "".join(draw(st.lists(st.sampled_from(FSTAB), unique=True)))}
+    if draw(st.booleans()):
+        found |= {GENERATOR: "", "/etc/systemd/zram-generator.conf": draw(st.sampled_from(("", *ZRAM)))}
+    return found
 
 
 remote = st.sampled_from([REMOTE.format(name=name) for name in REMOTES])

@@ -17,7 +17,7 @@ from converge.providers.base import ABSENT, PRESENT, Params, domain_of_path, val
 from converge.providers.swap import boot, finding
 from converge.providers.swap.base import NEVER, SMALLEST, Spec, State, checked
 from converge.system import ReadOnlySystem, System, swaps
-from converge.values import size_words
+from converge.values import UNITS, size_words
 
 TYPE = "swap"
 GROUPS = (("ensure", "size"), ("at_boot", "priority", "discard"))
@@ -90,8 +90,14 @@ def _refuse(spec: Spec, state: State, after: Mapping[str, Any]) -> None:
     size = after.get("size") or 0
     if size > (state.size or 0) and size + (spec.keep_free or 0) > state.free:
         kept = f" and leave {size_words(spec.keep_free)} free" if spec.keep_free else ""
-        room = size_words(state.free // SMALLEST * SMALLEST)
+        room = size_words(_about(state.free))
         raise Later(f"{spec.path} would take {size_words(size)}{kept}, and there is room for {room}", "room")
+
+
+def _about(room: int) -> int:
+    """As exact as it is of use."""
+    unit = UNITS["GiB"] if room >= 10 * UNITS["GiB"] else SMALLEST
+    return room // unit * unit
 
 
 def _is_lost(after: Mapping[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from converge.errors import ConvergeError
-from converge.system.base import Root, shown
+from converge.system.base import Root, mounts_within, shown
 from converge.system.sysroot.base import BIND, RECURSIVE, SLAVE, SYSROOT, leave, mount, unmount
 
 ENTRIES = "/boot/loader/entries"
@@ -84,6 +84,15 @@ def _places(sysroot: str, os_folder: str, root: str) -> Iterator[tuple[str, str]
 
 
 def _bind(source: str, target: str, mounts: ExitStack) -> None:
-    if os.path.isdir(source) and os.path.isdir(target) and not os.path.islink(target):
+    """What an installer has mounted there already stays what it is."""
+    if os.path.isdir(source) and os.path.isdir(target) and not os.path.islink(target) and not _is_mounted(target):
         mount(source, target, BIND | RECURSIVE)
         mounts.callback(unmount, target)
+
+
+def _is_mounted(path: str) -> bool:
+    descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return "" in mounts_within(descriptor)
+    finally:
+        os.close(descriptor)
