@@ -103,7 +103,7 @@ def _use_of(system: ReadOnlySystem, disk: str, table: Table, swap: Row) -> Use:
         content=found.get("TYPE", found.get("PTTYPE", "")),
         busy=next(_users(system.hardware, disk, swap.number), ""),
         full=used is not None and not swaps.is_leavable(system, used),
-        resumes=hibernation.resumes_from(system, f"{disk}/{node.rpartition('/')[2]}", by_file=False),
+        resumes=_resumes(system, f"{disk}/{node.rpartition('/')[2]}"),
     )
 
 
@@ -135,3 +135,10 @@ def _users(hardware: ReadOnlySystem, disk: str, number: int) -> Iterator[str]:
     for path in hardware.glob("/sys/block/loop*/loop/backing_file"):
         if _line(hardware, path) == node:
             yield f"{node_of(path.split('/')[3])} is on it"
+
+
+def _resumes(system: ReadOnlySystem, device: str) -> bool:
+    """Whether the machine wakes from hibernation by what is on the partition, given by its folder in sysfs."""
+    if hibernation.is_by_file(system):
+        return False
+    return any(disks.device_named(system, each) == device for each in hibernation.devices(system))
