@@ -5,12 +5,15 @@ The devices are the running kernel's. systemd does not run in a box: in its plac
 
 import json
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import frozen
 
+from converge.cli import app
 from converge.providers.zram.generator import PROGRAMS
 from tests.real.livebox import Livebox, livebox, needs_livebox
 from tests.real.loops import call
@@ -22,7 +25,7 @@ SYSTEMCTL = """\
 #!/bin/sh
 case "$1" in
     is-system-running) cat /run/state ;;
-    show) echo WantedBy=swap.target ActiveState=active ;;
+    show) echo WantedBy=swap.target; echo ActiveState=active ;;
     list-jobs) ;;
     *) echo "$*" >>/run/asked ;;
 esac
@@ -37,6 +40,13 @@ resources:
     on_user_change: {user}
     with: {with_}
 """
+
+
+def run_here(verb: str) -> tuple[int, str]:
+    """Run converge, already loaded, on the test's manifest: the exit code, and what it said."""
+    with redirect_stdout(StringIO()) as told:
+        code = app.run([verb, "/root/test.yaml", "--format", "json"])
+    return code, told.getvalue()
 
 
 @frozen
@@ -55,9 +65,9 @@ class Machine:
         """The step of the only resource."""
         with_ = json.dumps({"device": self.device, **params})
         self.at("/root/test.yaml").write_text(MANIFEST.format(policy=policy, user=user, with_=with_))
-        done = self.box.converge(verb, "/root/test.yaml", "--format", "json")
-        assert done.returncode == code, done.stdout + done.stderr
-        (step,) = json.loads(done.stdout)["steps"]
+        ended, told = self.box.call(run_here, verb)
+        assert ended == code, told
+        (step,) = json.loads(told)["steps"]
         return dict(step)
 
     def asked(self) -> list[str]:
@@ -84,6 +94,11 @@ def machine() -> Iterator[Machine]:
         made.at("/run/systemd/system").mkdir(parents=True)
         made.at("/etc/systemd/zram-generator.conf").unlink(missing_ok=True)
         yield made
+
+
+def boots(machine: Machine) -> None:
+    """From here on the boot is still under way."""
+    machine.at("/run/state").write_text("starting\n")
 
 
 def without_generator(machine: Machine) -> None:
@@ -159,6 +174,57 @@ def test_a_device_that_is_in_place_changes_over_when_the_generator_comes(machine
     assert machine.asked() == ["daemon-reload"]
     assert not machine.at(f"/etc/systemd/system/converge-{machine.device}.service").exists()
     assert swap(machine.device)
+
+
+def test_what_the_boot_has_yet_to_make_is_in_place(machine: Machine) -> None:
+    """A run early in the boot comes before the device. It is no user who has taken that away."""
+    machine.converge(size="64MiB")
+    swap_to(machine.device, "64M")
+    machine.converge(size="64MiB")
+    call("swapoff", f"/dev/{machine.device}")
+    machine.asked()
+    boots(machine)
+    assert machine.converge(size="64MiB", user="keep")["reason"] == "already as declared"
+    assert machine.asked() == []
+
+
+@pytest.mark.parametrize("unit", ["dev-{}.swap", "converge-{}.service"])
+def test_what_is_configured_in_a_boot_starts_in_that_boot(unit: str, machine: Machine) -> None:
+    if unit.startswith("converge"):
+        without_generator(machine)
+    boots(machine)
+    step = machine.converge(size="64MiB")
+    assert (step["outcome"], "running" in [change["field"] for change in step["changes"]]) == ("changed", False)
+    assert machine.asked() == ["daemon-reload", f"--no-block start -- {unit.format(machine.device)}"]
+
+
+def test_a_device_that_the_user_swaps_off_comes_back_unless_that_is_to_be_kept(machine: Machine) -> None:
+    machine.converge(size="64MiB")
+    swap_to(machine.device, "64M")
+    machine.converge(size="64MiB")
+    call("swapoff", f"/dev/{machine.device}")
+    machine.asked()
+    assert machine.converge(size="64MiB", user="keep")["reason"] == "the user's: running"
+    assert machine.asked() == []
+    assert "overwrites what the user changed: running" in machine.converge(size="64MiB")["reason"]
+    assert f"start -- dev-{machine.device}.swap" in machine.asked()
+
+
+@pytest.mark.parametrize("unit", ["dev-{}.swap", "systemd-zram-setup@{}.service", "converge-{}.service"])
+def test_a_masked_unit_is_a_device_that_the_user_has_taken_away(unit: str, machine: Machine) -> None:
+    if unit.startswith("converge"):
+        without_generator(machine)
+    machine.converge(size="64MiB")
+    mask = machine.at(f"/etc/systemd/system/{unit.format(machine.device)}")
+    mask.unlink(missing_ok=True)
+    mask.symlink_to("/dev/null")
+    machine.asked()
+    assert machine.converge(size="64MiB", user="keep")["reason"] == "removed by the user"
+    assert mask.is_symlink()
+    step = machine.converge(size="64MiB")
+    assert "overwrites what the user changed: ensure" in step["reason"]
+    assert not mask.is_symlink()
+    assert machine.asked()[0] == "daemon-reload"
 
 
 def test_what_is_no_longer_wanted_stays_until_the_next_boot(machine: Machine) -> None:

@@ -107,6 +107,12 @@ def _use_of(system: ReadOnlySystem, disk: str, table: Table, swap: Row) -> Use:
     )
 
 
+def _resumes(system: ReadOnlySystem, device: str) -> bool:
+    """Whether the machine wakes from hibernation by all that is on a device, and not by a file there."""
+    names = () if hibernation.is_by_file(system) else hibernation.devices(system)
+    return any(disks.device_named(system, each) == device for each in names)
+
+
 def _blkid(hardware: ReadOnlySystem, disk: str, table: Table, row: Row) -> dict[str, str]:
     """What a partition holds; no label is the empty one.
 

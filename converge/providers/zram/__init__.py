@@ -13,8 +13,17 @@ from typing import Any
 from converge.errors import Later, ProviderError
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
 from converge.providers.base import ABSENT, PRESENT, Params, compare, every_field, values
-from converge.providers.zram import generator, running, service
-from converge.providers.zram.base import CONFIGURED, GENERATOR, UNIT, Running, Spec, State
+from converge.providers.zram import generator, masks, running, service
+from converge.providers.zram.base import (
+    CONFIGURED,
+    GENERATOR,
+    UNIT,
+    Running,
+    Spec,
+    State,
+    algorithm_configured,
+    algorithms_known,
+)
 from converge.system import ReadOnlySystem, System, swaps
 
 TYPE = "zram"
@@ -51,7 +60,8 @@ def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     installed = GENERATOR if generator.is_installed(system) else UNIT
     ours = service.configured(system, spec.device)
-    theirs = generator.configured(system, spec.device) if installed == GENERATOR else None
+    is_masked = masks.hide(system, generator.units_of(spec.device))
+    theirs = None if is_masked else generator.configured(system, spec.device)
     found = running.swap(system, spec)
     return State.of(
         theirs if ours is None else ours,
@@ -60,16 +70,16 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
         found=found,
         installed=installed,
         algorithms=running.algorithms(system, spec) if system.live else (),
-        memory=_memory(system, installed),
+        memory=_memory(system, installed, found),
         taken=generator.with_file_system(system, spec.device) if installed == GENERATOR else None,
         later=generator.overruling(system, spec.device) if installed == GENERATOR else None,
     )
 
 
-def _memory(system: ReadOnlySystem, installed: str) -> int | None:
-    """None where no device could be made here and now; the kernel's arguments may forbid it."""
+def _memory(system: ReadOnlySystem, installed: str, found: Running | None) -> int | None:
+    """None where no device is to be expected here and now; the kernel's arguments may forbid it."""
     forbidden = installed == GENERATOR and generator.is_switched_off(system)
-    return swaps.memory(system) if running.is_possible(system) and not forbidden else None
+    return swaps.memory(system) if running.is_expected(system, found) and not forbidden else None
 
 
 def diff(spec: Spec, state: State) -> tuple[Change, ...]:
@@ -77,8 +87,8 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
         changes = compare({"ensure": ABSENT}, state)
         target = None
     else:
-        known = _algorithms_known(spec, state)
-        wanted = {**_wanted(spec), "through": state.installed, **_algorithm(spec, state.installed, known)}
+        known = algorithms_known(spec, state)
+        wanted = {**_wanted(spec), "through": state.installed, **algorithm_configured(spec, state, known)}
         changes = compare(wanted, state)
         target = _target(spec, state, known[0] if known else None)
     if changes and state.taken:
@@ -96,21 +106,6 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
     raise Later(f"{spec.device} is in use with {state.running} and stays so: it is {then}", "reboot")
 
 
-def _algorithms_known(spec: Spec, state: State) -> tuple[str, ...]:
-    """Those asked for that the kernel has; where it cannot be asked, all of them."""
-    known = tuple(name for name in spec.algorithms if name in state.algorithms or not state.algorithms)
-    if spec.algorithms and not known:
-        has = f"it has {', '.join(state.algorithms)}"
-        raise ProviderError(f"the kernel has none of {', '.join(spec.algorithms)}", hint=f"{has}: add one of these")
-    return known
-
-
-def _algorithm(spec: Spec, installed: str, known: tuple[str, ...]) -> dict[str, Value]:
-    """What a configuration says: our unit chooses at each boot, and zram-generator knows but one."""
-    chosen = " ".join(spec.algorithms) if installed == UNIT else known[0] if known else None
-    return {"algorithm": chosen} if chosen else {}
-
-
 def _target(spec: Spec, state: State, algorithm: str | None) -> str | None:
     """What is to run, in the words of what runs; nothing where the machine has more memory than the limit."""
     limit = spec.host_memory_limit if spec.host_memory_limit is not None else state.host_memory_limit
@@ -126,21 +121,23 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
         _configure(system, spec, after)
     through = after.get("through") or (UNIT if service.configured(system, spec.device) else GENERATOR)
     unit = (service if through == UNIT else generator).unit_of(spec.device)
-    start = (Effect(EffectKind.START, unit),) if after.get("running") else ()
-    return (Effect(EffectKind.DAEMON_RELOAD), *start)
+    if after.get("ensure") == ABSENT:
+        return (Effect(EffectKind.DAEMON_RELOAD),)
+    start = EffectKind.START if after.get("running") else EffectKind.BOOT_START
+    return (Effect(EffectKind.DAEMON_RELOAD), Effect(start, unit))
 
 
 def _configure(system: System, spec: Spec, after: dict[str, Any]) -> None:
     """Write the configuration. What comes is there before what it replaces goes."""
     if after.get("ensure") == ABSENT:
         service.remove(system, spec.device)
-        if generator.is_installed(system):
-            generator.remove(system, spec.device)
+        generator.remove(system, spec.device)
         return
     present = inspect(system, spec)
     fields = {name: after[name] for name in CONFIGURED if name in after}
     if after.get("through", present.through) == UNIT:
         former = {name: getattr(present, name) for name in CONFIGURED}
+        masks.remove(system, [service.unit_of(spec.device)])
         service.write(system, spec.device, {**former, **fields})
         generator.drop(system, spec.device)
     else:
@@ -148,4 +145,5 @@ def _configure(system: System, spec: Spec, after: dict[str, Any]) -> None:
         if former.get("algorithm"):
             former["algorithm"] = former["algorithm"].split()[0]
         generator.write(system, spec.device, {**former, **fields})
+        masks.remove(system, generator.units_of(spec.device))
         service.remove(system, spec.device)

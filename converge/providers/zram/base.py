@@ -6,6 +6,8 @@ from typing import Any
 from attrs import field, frozen
 from attrs.converters import optional
 
+from converge.errors import ProviderError
+from converge.model import Value
 from converge.providers.base import ABSENT, DERIVED, PRESENT, size_in_bytes
 from converge.values import size_words
 
@@ -82,3 +84,18 @@ class State:
         if configured is None:
             return cls(ABSENT, **others)
         return cls(PRESENT, through=through, **configured, **others)
+
+
+def algorithms_known(spec: Spec, state: State) -> tuple[str, ...]:
+    """Those asked for that the kernel has; where it cannot be asked, all of them. ProviderError where it has none."""
+    known = tuple(name for name in spec.algorithms if name in state.algorithms or not state.algorithms)
+    if spec.algorithms and not known:
+        has = f"it has {', '.join(state.algorithms)}"
+        raise ProviderError(f"the kernel has none of {', '.join(spec.algorithms)}", hint=f"{has}: add one of these")
+    return known
+
+
+def algorithm_configured(spec: Spec, state: State, known: Sequence[str]) -> dict[str, Value]:
+    """The state field, where it is asked for: our unit chooses at each boot, and zram-generator knows but one."""
+    chosen = spec.algorithms if state.installed == UNIT else known[:1]
+    return {"algorithm": " ".join(chosen)} if chosen else {}

@@ -9,9 +9,11 @@ CONTAINER = "/run/systemd/container"
 _SYSFS = "/sys/block"
 
 
-def is_possible(system: ReadOnlySystem) -> bool:
-    """Whether a device could be made here and now: a container has none."""
-    return systemd.manages(system) and system.stat(CONTAINER) is None
+def is_expected(system: ReadOnlySystem, found: Running | None) -> bool:
+    """Whether what is configured would be in use by now: never in a container, and in a boot it may still come."""
+    if not systemd.manages(system) or system.stat(CONTAINER) is not None:
+        return False
+    return found is not None or not systemd.is_booting(systemd.state(system))
 
 
 def swap(system: ReadOnlySystem, spec: Spec) -> Running | None:

@@ -81,13 +81,33 @@ def switched_off(system: System, _: Workshop) -> dict[str, Any]:
     return {"ensure": "absent"}
 
 
+def file_left_behind(system: System, _: Workshop) -> dict[str, Any]:
+    system.write(OWN, b"[zram0]\nzram-size = 1024\n")
+    return {"ensure": "absent"}
+
+
+def masked_file(system: System, _: Workshop) -> dict[str, Any]:
+    with_generator(system)
+    make(system, "zram", size="1GiB")
+    system.make_link("/etc/systemd/system/dev-zram0.swap", "/dev/null")
+    return {"size": "1GiB", "algorithms": ["lz4"]}
+
+
+def masked_unit(system: System, _: Workshop) -> dict[str, Any]:
+    system.make_link("/etc/systemd/system/converge-zram0.service", "/dev/null")
+    return {"size": "1GiB", "algorithms": ["zstd", "lz4"]}
+
+
 SPECIMENS = (
     file_beside_debians,
+    file_left_behind,
     file_no_more,
     file_over_obsolete_options,
     file_over_what_others_say,
     generator_that_has_come,
     generator_that_has_gone,
+    masked_file,
+    masked_unit,
     new_file,
     new_unit,
     obsolete_options_switched_off,

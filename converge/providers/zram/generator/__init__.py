@@ -37,9 +37,18 @@ def unit_of(device: str) -> str:
     return f"dev-{device}.swap"
 
 
+def units_of(device: str) -> tuple[str, ...]:
+    """That one, and the one that sets the device up."""
+    return unit_of(device), f"systemd-zram-setup@{device}.service"
+
+
 def configured(system: ReadOnlySystem, device: str) -> dict[str, Any] | None:
-    """What all files together say of a device, as state fields; None where it is not made."""
-    settings = files.settings(system, files.paths(system), device)
+    """What all files together say of a device, as state fields; None where it is not made.
+
+    Where the generator has gone with an upgrade nobody reads them, and our own file is what is left to take away.
+    """
+    read = files.paths(system) if is_installed(system) else [own_file(device)]
+    settings = files.settings(system, read, device)
     size = files.size(settings or {})
     if settings is None or size == files.OFF:
         return None
@@ -85,7 +94,7 @@ def _others(system: ReadOnlySystem, device: str) -> dict[str, str] | None:
 
 def remove(system: System, device: str) -> None:
     """Have the device no longer made: our own file goes or, where others still ask for it, switches it off."""
-    if _others(system, device) is None:
+    if not is_installed(system) or _others(system, device) is None:
         drop(system, device)
     else:
         _write(system, device, {files.SIZE: files.OFF})

@@ -34,8 +34,8 @@ def is_switched_off(system: ReadOnlySystem) -> bool:
 
 def paths(system: ReadOnlySystem) -> Iterator[str]:
     """All files in the order in which they are read."""
-    main = [path for folder in _folders(system) if system.stat(path := f"{folder}/{NAME}")]
-    yield from main[-1:]
+    main = [path for folder in _folders(system) if _is_there(system, path := f"{folder}/{NAME}")]
+    yield from (path for path in main[-1:] if not _hides(system, path))
     yield from drop_ins(system)
 
 
@@ -44,7 +44,16 @@ def drop_ins(system: ReadOnlySystem) -> list[str]:
     for folder in _folders(system):
         for path in system.glob(f"{folder}/{NAME}.d/*.conf"):
             found[path.rpartition("/")[2]] = path
-    return [found[name] for name in sorted(found) if system.resolve(found[name]) != "/dev/null"]
+    return [found[name] for name in sorted(found) if not _hides(system, found[name])]
+
+
+def _is_there(system: ReadOnlySystem, path: str) -> bool:
+    return _hides(system, path) or system.stat(path) is not None
+
+
+def _hides(system: ReadOnlySystem, path: str) -> bool:
+    """Whether it is a link to /dev/null, which hides a vendor's file of the same name."""
+    return system.resolve(path) == "/dev/null"
 
 
 def _folders(system: ReadOnlySystem) -> tuple[str, ...]:
