@@ -141,10 +141,3 @@ def _users(hardware: ReadOnlySystem, disk: str, number: int) -> Iterator[str]:
     for path in hardware.glob("/sys/block/loop*/loop/backing_file"):
         if _line(hardware, path) == node:
             yield f"{node_of(path.split('/')[3])} is on it"
-
-
-def _resumes(system: ReadOnlySystem, device: str) -> bool:
-    """Whether the machine wakes from hibernation by what is on the partition, given by its folder in sysfs."""
-    if hibernation.is_by_file(system):
-        return False
-    return any(disks.device_named(system, each) == device for each in hibernation.devices(system))
