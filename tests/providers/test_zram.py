@@ -231,3 +231,23 @@ def test_a_unit_that_somebody_edited_is_no_longer_ours(system: System) -> None:
     assert found(system)["ensure"] == "absent"
     converge(zram, system, size="1GiB")
     assert system.read(unit) == text
+
+
+def test_a_unit_of_ours_leaves_no_trace_in_the_file_that_replaces_it(system: System) -> None:
+    for program in generator.PROGRAMS:
+        system.remove(program)
+    converge(zram, system, size="200MiB")
+    system.write(generator.PROGRAMS[0], b"")
+    converge(zram, system, size="200MiB")
+    assert system.read(OWN) == b"[zram0]\nzram-size = 200\nswap-priority = 100\n"
+
+
+def test_no_limit_is_said_where_another_file_has_one(system: System) -> None:
+    """A device that our unit made on all machines is still made on all."""
+    for program in generator.PROGRAMS:
+        system.remove(program)
+    converge(zram, system, size="200MiB")
+    system.write(generator.PROGRAMS[0], b"")
+    system.write(DEBIANS, b"[zram0]\nhost-memory-limit = 4096\n")
+    converge(zram, system, size="200MiB")
+    assert b"host-memory-limit = none\n" in (system.read(OWN) or b"")
