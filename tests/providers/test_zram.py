@@ -20,6 +20,7 @@ from tests.real.converging import converge, state_of
 MIB, GIB = UNITS["MiB"], UNITS["GiB"]
 OWN = "/etc/systemd/zram-generator.conf.d/90-converge-zram0.conf"
 DEBIANS = "/etc/systemd/zram-generator.conf"
+VENDORS_MAIN = "/usr/lib/systemd/zram-generator.conf"
 VENDORS = "/usr/lib/systemd/zram-generator.conf.d/50-vendor.conf"
 
 LIVE: dict[str, Any] = {"installed": "zram-generator", "algorithms": ("lzo", "lz4"), "memory": 8 * GIB}
@@ -108,7 +109,10 @@ def test_an_algorithm_that_the_kernel_lacks() -> None:
 @pytest.mark.parametrize(
     ("derived", "message"),
     [
-        ({"later": "/etc/x/99-own.conf"}, "/etc/x/99-own.conf says something of zram0, and comes after /etc/systemd"),
+        (
+            {"later": dict.fromkeys(("ensure", "size"), "/etc/x/99-own.conf")},
+            "/etc/x/99-own.conf says something of zram0, and comes after /etc/systemd",
+        ),
         ({"taken": "/etc/x/tmp.conf"}, "/etc/x/tmp.conf has zram0 made for a file system"),
     ],
 )
@@ -169,6 +173,13 @@ def test_later_files_rule_and_a_mask_hides_one(system: System) -> None:
     assert found(system)["size"] == 2 * MIB
     system.make_link("/etc/systemd/zram-generator.conf.d/50-vendor.conf", "/dev/null")
     assert found(system)["size"] == MIB
+    system.write(VENDORS_MAIN, b"[zram0]\nzram-size=4\n")
+    system.remove(DEBIANS)
+    assert found(system)["size"] == 4 * MIB
+    system.make_link(DEBIANS, "/dev/null")
+    assert found(system)["ensure"] == "absent"
+    system.remove(DEBIANS)
+    system.write(DEBIANS, b"[zram0]\nzram-size=1\n")
     system.write("/run/systemd/zram-generator.conf", b"[zram0]\nzram-size=3\n")  # of another boot
     assert found(system)["size"] == MIB
 
@@ -203,6 +214,18 @@ def test_a_file_behind_ours(system: System) -> None:
         converge(zram, system, size="1GiB")
     system.write("/etc/systemd/zram-generator.conf.d/99-mine.conf", b"[zram1]\nzram-size = 1\n")
     converge(zram, system, size="1GiB")
+
+
+def test_a_file_behind_ours_that_says_something_else(system: System) -> None:
+    """What is not asked for is left to it; what is asked for is not to be had."""
+    system.write("/etc/systemd/zram-generator.conf.d/99-mine.conf", b"[zram0]\ncompression-algorithm = lz4\n")
+    converge(zram, system, size="1GiB")
+    assert (found(system)["size"], found(system)["algorithm"]) == (GIB, "lz4")
+    converge(zram, system, size="2GiB", algorithms=["lz4"])
+    with pytest.raises(ProviderError, match=r"conf\.d/99-mine\.conf says something of zram0"):
+        converge(zram, system, size="2GiB", algorithms=["zstd"])
+    converge(zram, system, ensure="absent")
+    assert found(system)["ensure"] == "absent"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ The devices are the running kernel's. systemd does not run in a box: in its plac
 """
 
 import json
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -92,6 +94,8 @@ def machine() -> Iterator[Machine]:
             made.at(path).write_text(text)
         made.at("/usr/bin/systemctl").chmod(0o755)
         made.at("/run/systemd/system").mkdir(parents=True)
+        numbers = os.makedev(*map(int, of(device, "dev").split(":")))
+        os.mknod(made.at(f"/dev/{device}"), 0o600 | stat.S_IFBLK, numbers)
         made.at("/etc/systemd/zram-generator.conf").unlink(missing_ok=True)
         yield made
 
@@ -138,6 +142,15 @@ def test_what_is_owed_is_no_change_of_the_users(machine: Machine) -> None:
     assert [change["field"] for change in owed["changes"]] == ["size"]
     assert "user" not in owed["reason"]
     assert "96" in machine.config
+
+
+def test_a_device_that_somebody_uses_for_something_else_stays_theirs(machine: Machine) -> None:
+    Path(f"/sys/block/{machine.device}/disksize").write_text("16M")
+    call("mkfs.ext4", "-q", f"/dev/{machine.device}")
+    for _ in range(2):
+        assert "is in use with something else and stays so" in machine.converge(size="64MiB")["reason"]
+    assert machine.asked() == ["daemon-reload"]
+    assert of(machine.device, "disksize") == str(16 << 20)
 
 
 def test_a_device_that_is_not_there_is_made_at_once(machine: Machine) -> None:

@@ -66,13 +66,13 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     return State.of(
         theirs if ours is None else ours,
         GENERATOR if ours is None else UNIT,
-        running=found.told() if found else running.file_system(system, spec),
+        running=found.told() if found else running.other_use(system, spec),
         found=found,
         installed=installed,
         algorithms=running.algorithms(system, spec) if system.live else (),
         memory=_memory(system, installed, found),
         taken=generator.with_file_system(system, spec.device) if installed == GENERATOR else None,
-        later=generator.overruling(system, spec.device) if installed == GENERATOR else None,
+        later=generator.overruling(system, spec.device) if installed == GENERATOR else {},
     )
 
 
@@ -93,8 +93,8 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
         target = _target(spec, state, known[0] if known else None)
     if changes and state.taken:
         raise ProviderError(f"{state.taken} has {spec.device} made for a file system", hint="name another `device`")
-    if changes and state.later:
-        message = f"{state.later} says something of {spec.device}, and comes after {generator.own_file(spec.device)}"
+    if later := next((state.later[change.field] for change in changes if change.field in state.later), None):
+        message = f"{later} says something of {spec.device}, and comes after {generator.own_file(spec.device)}"
         raise ProviderError(message, hint="remove it there, or leave the device to that file")
     if state.memory is None or state.running == target:
         return changes

@@ -1,6 +1,6 @@
 """The parameters and the state of a swap in compressed memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
@@ -75,8 +75,8 @@ class State:
     """Bytes; None where nothing runs here that a device could be made on."""
     taken: str | None = field(default=None, metadata=DERIVED)
     """A file of zram-generator that has the device made for a file system."""
-    later: str | None = field(default=None, metadata=DERIVED)
-    """A file of zram-generator that wins over what converge writes."""
+    later: Mapping[str, str] = field(factory=dict, metadata=DERIVED)
+    """Per field a file of zram-generator that wins over what converge writes."""
 
     @classmethod
     def of(cls, configured: dict[str, Any] | None, through: str | None, **others: Any) -> "State":  # noqa: ANN401  (fields)

@@ -21,14 +21,24 @@ def swap(system: ReadOnlySystem, spec: Spec) -> Running | None:
     found = swaps.active_at(system, spec.node) if system.live else None
     if found is None:
         return None
-    size = int(system.read(f"{_SYSFS}/{spec.device}/disksize") or 0)
-    return Running(size, _chosen(system, spec), found.priority)
+    return Running(_size(system, spec), _chosen(system, spec), found.priority)
 
 
-def file_system(system: ReadOnlySystem, spec: Spec) -> str | None:
-    """What somebody else uses the device for."""
+def other_use(system: ReadOnlySystem, spec: Spec) -> str | None:
+    """What somebody else has the device for; what was swapped to before is nobody's."""
     mounts = disks.mounts(system) if system.live else ()
-    return next((f"a file system at {mount.point}" for mount in mounts if mount.source == spec.node), None)
+    mounted = next((f"a file system at {mount.point}" for mount in mounts if mount.source == spec.node), None)
+    return mounted or ("something else" if system.live and _size(system, spec) and not _is_swap(system, spec) else None)
+
+
+def _is_swap(system: ReadOnlySystem, spec: Spec) -> bool:
+    asked = ["blkid", "--probe", "--match-tag", "TYPE", "--output", "value", spec.node]
+    return system.query(asked).stdout.strip() == "swap"
+
+
+def _size(system: ReadOnlySystem, spec: Spec) -> int:
+    """In bytes; 0 where it is not set up, or not there."""
+    return int(system.read(f"{_SYSFS}/{spec.device}/disksize") or 0)
 
 
 def algorithms(system: ReadOnlySystem, spec: Spec) -> tuple[str, ...]:

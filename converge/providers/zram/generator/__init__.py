@@ -56,11 +56,14 @@ def configured(system: ReadOnlySystem, device: str) -> dict[str, Any] | None:
     return {field: _read(field, told.get(key)) for field, key in KEYS.items()}
 
 
-def overruling(system: ReadOnlySystem, device: str) -> str | None:
-    """A file that is read after our own and says something of the same device."""
+def overruling(system: ReadOnlySystem, device: str) -> dict[str, str]:
+    """Per state field a file that is read after our own and says something of it; a size decides on `ensure` too."""
     own = own_file(device).rpartition("/")[2]
     later = [path for path in files.drop_ins(system) if path.rpartition("/")[2] > own]
-    return next((path for path in later if files.settings(system, [path], device)), None)
+    told = {key: path for path in later for key in files.settings(system, [path], device) or ()}
+    found = {field: told[key] for field, key in KEYS.items() if key in told}
+    sizes = [told[key] for key in (files.SIZE, files.FRACTION, files.LARGEST) if key in told]
+    return found | dict.fromkeys(("ensure", "size"), sizes[-1]) if sizes else found
 
 
 def with_file_system(system: ReadOnlySystem, device: str) -> str | None:
