@@ -5,6 +5,7 @@ Owns one setting, in the file that rules here: `sysroot.bootloader` and `sysroot
 /etc/default/grub. grub.cfg is made anew after a change.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -52,10 +53,13 @@ def parse(params: Params) -> Spec:
     spec = Spec(**params)
     if (spec.value is None) != (spec.ensure == ABSENT):
         raise ProviderError(f"`{spec.setting}` is set to a value, or removed", hint="say `value`, or `ensure: absent`")
-    if spec.setting == TIMEOUT and spec.value is not None and not spec.value.isdecimal():
+    if spec.setting == TIMEOUT and spec.value is not None and not re.fullmatch("[0-9]+", spec.value):
         raise ProviderError(f"'{spec.value}' is no number of seconds", hint="write a whole number, such as 3")
     if spec.setting == "sysroot.bootloader" and spec.value is not None and spec.value not in BOOTLOADERS:
         raise ProviderError(f"ostree knows no boot loader '{spec.value}'", hint=f"there are {', '.join(BOOTLOADERS)}")
+    if spec.setting == "sysroot.bootprefix" and spec.value not in (None, "true", "false"):
+        # ostree could not open the repository any more.
+        raise ProviderError(f"'{spec.value}' is neither true nor false", hint="write `value: true` or `value: false`")
     return spec
 
 

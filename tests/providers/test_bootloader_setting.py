@@ -24,6 +24,8 @@ def parse(**params: Any) -> bootloader_setting.Spec:
         ({"setting": "timeout"}, "is set to a value, or removed"),
         ({"setting": "timeout", "value": 3, "ensure": "absent"}, "is set to a value, or removed"),
         ({"setting": "timeout", "value": "menu-force"}, "is no number of seconds"),
+        ({"setting": "timeout", "value": "٣"}, "is no number of seconds"),
+        ({"setting": "sysroot.bootprefix", "value": "maybe"}, "'maybe' is neither true nor false"),
         ({"setting": "sysroot.bootloader", "value": "lilo"}, "ostree knows no boot loader 'lilo'"),
     ],
 )
