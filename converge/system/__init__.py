@@ -92,6 +92,13 @@ class ReadOnlySystem:
         """The first bytes of a regular file, at most `size`; None where it is absent."""
         return self._root.read_start(path, size)
 
+    def is_written_in_place(self, path: str, *, by_flag: bool) -> bool:
+        """Whether what is written to a file goes to the blocks that it has, and it shares none with a copy of it.
+
+        `by_flag`: on a file system where a file has to be marked for that (chattr(1), attribute C).
+        """
+        return files.is_written_in_place(self._root, path, by_flag=by_flag)
+
     def is_default_folder(self, path: str) -> bool:
         """Whether ostree has a folder at a resolved path in /etc by default (in /usr/etc): nothing else may be there.
 

@@ -29,7 +29,10 @@ _TEMPORARY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LONG = struct.calcsize("l")
 _GET_FLAGS, _SET_FLAGS, _NO_COPY_ON_WRITE = 0x80006601 | _LONG << 16, 0x40006602 | _LONG << 16, 0x00800000
-"""Of ioctl_iflags(2); a request's number has the size of what it takes."""
+"""Of ioctl_iflags(2); a request's number has the size of a long, and takes an int."""
+_FIEMAP, _SHARED, _LAST, _SYNC = 0xC020660B, 0x2000, 0x1, 0x1
+"""Of the kernel's filesystems/fiemap, in <linux/fiemap.h>."""
+_MAP, _EXTENT, _EXTENTS = struct.Struct("=QQIIII"), struct.Struct("=QQQ16xI12x"), 64
 _SIGNATURES_OF_CONTENT = frozenset(("security.ima", "security.evm"))
 
 Keep = Callable[[bytes], object]
@@ -208,9 +211,39 @@ def allocate(root: Root, path: str, size: int, *, no_copy_on_write: bool, fill: 
 
 
 def _write_in_place(descriptor: int) -> None:
-    """Set FS_NOCOW_FL (ioctl_iflags(2))."""
-    flags = struct.unpack("l", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(_LONG)))[0]
-    fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("l", flags | _NO_COPY_ON_WRITE))
+    fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("i", _flags(descriptor) | _NO_COPY_ON_WRITE))
+
+
+def _flags(descriptor: int) -> int:
+    flags: int = struct.unpack("i", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(4)))[0]
+    return flags
+
+
+def is_written_in_place(root: Root, path: str, *, by_flag: bool) -> bool:
+    """Whether what is written to a file goes to the blocks that it has: it shares none with a copy or a snapshot.
+
+    `by_flag`: on a file system where it has to be marked for that.
+    """
+    with root.place("examine", path) as place, content(place) as descriptor:
+        marked = not by_flag or bool(_flags(descriptor) & _NO_COPY_ON_WRITE)
+        return marked and not any(flags & _SHARED for flags in _extents(descriptor))
+
+
+def _extents(descriptor: int) -> Iterator[int]:
+    """The flags of each extent of a file."""
+    start, flags = 0, 0
+    while not flags & _LAST:
+        found = bytearray(
+            _MAP.pack(start, (1 << 64) - 1 - start, _SYNC, 0, _EXTENTS, 0) + bytes(_EXTENT.size * _EXTENTS)
+        )
+        fcntl.ioctl(descriptor, _FIEMAP, found)
+        count = _MAP.unpack_from(found)[3]
+        if not count:
+            return
+        for number in range(count):
+            logical, _, length, flags = _EXTENT.unpack_from(found, _MAP.size + number * _EXTENT.size)
+            start = logical + length
+            yield flags
 
 
 def remove_folder(root: Root, path: str) -> None:

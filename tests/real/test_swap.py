@@ -108,6 +108,21 @@ def test_a_swap_file_through_its_life(kind: str, tmp_path: Path) -> None:
         assert not list((made.box.root / "etc/systemd/system").glob("**/mnt-disk-*.swap"))
 
 
+def test_a_file_that_shares_blocks_with_a_copy_is_made_anew(tmp_path: Path) -> None:
+    """As one that was in a snapshot: the kernel takes it no more."""
+    with machine(tmp_path, "btrfs") as made:
+        made.converge("apply", f"path: {FILE}, size: 32MiB")
+        made.box.run(["swapoff", FILE])
+        assert made.box.run(["btrfs", "subvolume", "snapshot", PLACE, f"{PLACE}/snap"]).returncode == 0
+        assert "size:   0 B   -> 32 MiB" in made.converge("plan", f"path: {FILE}, size: 32MiB", code=2)
+        made.converge("apply", f"path: {FILE}, size: 32MiB")
+        assert list(made.swaps()) == [FILE]
+        made.converge("apply", f"path: {FILE}, ensure: absent")
+        made.box.run(["sh", "-c", f"truncate -s 32M {FILE} && fallocate -l 32M {FILE} && mkswap {FILE}"])
+        made.converge("apply", f"path: {FILE}, size: 32MiB")  # somebody made it, without its being marked
+        assert list(made.swaps()) == [FILE]
+
+
 def test_what_was_switched_off_is_switched_on_again(tmp_path: Path) -> None:
     with machine(tmp_path, "ext4") as made:
         made.converge("apply", f"path: {FILE}, size: 16MiB")

@@ -118,7 +118,7 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
     if spec.path and (after.get("ensure") == ABSENT or "size" in after):
         system.delete(system.resolve(spec.path))
         system.delete(system.unfinished(spec.path))
-    if spec.path and after.get("size") is not None:
+    if spec.path and after.get("size"):
         system.make_swap_file(spec.path, after["size"], no_copy_on_write=finding.filesystem(system, spec) == "btrfs")
     configured = not after.keys().isdisjoint(("at_boot", "priority", "discard"))
     if configured:

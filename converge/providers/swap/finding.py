@@ -6,10 +6,12 @@ from typing import Any
 from converge.errors import ProviderError
 from converge.providers.base import ABSENT, PRESENT
 from converge.providers.swap.base import Spec, State, node
-from converge.system import ReadOnlySystem, disks, hibernation, swaps
+from converge.system import FileStat, ReadOnlySystem, disks, hibernation, swaps
 
 FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs")
 """Those that the kernel can swap to a file of: it writes to the blocks past the file system (swapon(8))."""
+SNAPSHOTS = ("btrfs", "xfs")
+"""Those of them on which files can share blocks."""
 REMEDY = "name another place by `path` or `device`"
 
 
@@ -26,7 +28,7 @@ def _of_file(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) 
     return State(
         # What a run that was killed has left is nothing to swap to, but something to remove.
         ensure=PRESENT if is_swap or (unfinished and spec.ensure == ABSENT) else ABSENT,
-        size=min(found.size, found.allocated) if found and is_swap else None,
+        size=_usable(system, spec, found) if found and is_swap else None,
         what=f"{path} is there, and is no swap file" if found and not is_swap else _unfit(system, path),
         resumes=is_swap and _resumes(system, path),
         free=space.free + sum(each.allocated for each in (found if is_swap else None, unfinished) if each),
@@ -34,6 +36,14 @@ def _of_file(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) 
         **_activity(system, spec),
         **configured,
     )
+
+
+def _usable(system: ReadOnlySystem, spec: Spec, found: FileStat) -> int:
+    """How much of a swap file can be swapped to: no holes, and nothing at all that is shared with a snapshot of it."""
+    kind, path = filesystem(system, spec), str(spec.path)
+    if kind not in SNAPSHOTS or in_use(system, spec) or system.is_written_in_place(path, by_flag=kind == "btrfs"):
+        return min(found.size, found.allocated)
+    return 0
 
 
 def _unfit(system: ReadOnlySystem, path: str) -> str:
