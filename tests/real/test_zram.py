@@ -18,10 +18,13 @@ from converge.providers.zram import generator
 from converge.system import System
 from tests.real.converging import converge
 from tests.real.livebox import livebox, needs_livebox
-from tests.real.loops import MIB, call
+from tests.real.loops import MIB, call, image, loop, needs_loops
 from tests.real.zramdevices import added, algorithms, chosen, needs_zram, of, swap, swap_to
 
 PROGRAM = Path(generator.PROGRAMS[0])
+
+SIZES = (1173, 3072, 24576, 98304, 391, 1024, 4096)
+"""In MiB: of memory of 782 MiB, 2, 16 and 64 GiB one and a half times as much; then half of it, and 4 GiB at most."""
 
 pytestmark = [
     needs_zram,
@@ -76,7 +79,7 @@ def configured(system: System, device: str, **params: object) -> None:
 
 
 @needs_generator
-@pytest.mark.parametrize("size", [1173, 391, 3072, 1024, 4096])
+@pytest.mark.parametrize("size", SIZES)
 def test_the_generator_makes_what_is_configured(size: int, system: System, device: str) -> None:
     system.write(generator.PROGRAMS[0], b"")
     configured(system, device, size=f"{size}MiB", algorithms=["lz4"])
@@ -139,9 +142,8 @@ def test_the_generator_does_not_go_by_obsolete_options_of_others(system: System,
     assert list(units.iterdir()) == []
 
 
-@pytest.mark.parametrize("size", [391, 1173, 4096, 98304])
+@pytest.mark.parametrize("size", SIZES)
 def test_our_units_commands_make_what_is_configured(size: int, system: System, device: str) -> None:
-    """Half of 782 MiB, one and a half times that, the most that a later release gives, and that times 64 GiB."""
     configured(system, device, size=f"{size}MiB", priority=9)
     assert run_as_written(system, device, "ExecCondition") == [0]
     assert run_as_written(system, device) == [0, 0, 0, 0]
@@ -169,6 +171,21 @@ def test_a_device_that_is_no_longer_swapped_to_is_made_anew(system: System, devi
         assert run_as_written(system, device) == [0, 0, 0, 0]
         assert int(of(device, "disksize")) == size * MIB
         call("swapoff", f"/dev/{device}")
+
+
+@needs_loops
+def test_a_swap_on_disk_stays_and_is_filled_last(system: System, device: str, tmp_path: Path) -> None:
+    with loop(image(tmp_path / "disk.img", 16 * MIB)) as disk:
+        call("mkswap", disk)
+        call("swapon", disk)
+        try:
+            before = swap(disk)
+            configured(system, device, size="64MiB")
+            assert run_as_written(system, device) == [0, 0, 0, 0]
+            assert swap(disk) == before
+            assert int(swap(device)[-1]) > int(before[-1])
+        finally:
+            call("swapoff", disk)
 
 
 def test_a_device_in_use_is_left_as_it_is(system: System, device: str) -> None:

@@ -42,9 +42,9 @@ def chosen(device: str) -> str:
 
 
 def swap(device: str) -> list[str]:
-    """Its line of /proc/swaps, but for how much is in use: path, kind, size in KiB, priority."""
+    """The line of /proc/swaps of a device below /dev, but for how much is in use: path, kind, size in KiB, priority."""
     lines = [line.split() for line in Path("/proc/swaps").read_text().splitlines()[1:]]
-    return next(([*line[:3], line[4]] for line in lines if line[0] == f"/dev/{device}"), [])
+    return next(([*line[:3], line[4]] for line in lines if line[0] == os.path.join("/dev", device)), [])
 
 
 def swap_to(device: str, size: str, *, algorithm: str = "lzo-rle", priority: int = 100) -> None:
