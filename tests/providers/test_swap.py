@@ -327,3 +327,15 @@ def test_what_lies_in_etc_is_the_deployments(system: System) -> None:
     domains = swap.domains(system, parse(path="/etc/swapfile", size="1MiB"))
     assert set(domains.values()) == {"deployment"}
     assert swap.domains(system, file())["size"] == "machine"
+
+
+def test_no_boot_waits_for_a_partition_that_is_gone_or_fails_for_a_file(tmp_path: Path) -> None:
+    """As after a rollback, whose older /etc knows swaps that are no more."""
+    system = System(str(tmp_path))
+    converge(swap, system, path="/var/swap/one", size="1MiB")
+    converge(swap, system, device="LABEL=old")
+    converge(swap, system, device="LABEL=older", at_boot="fstab")
+    file, partition = (f"{CONFIG}/{name}.swap" for name in ("var-swap-one", "dev-disk-by\\x2dlabel-old"))
+    assert b"\nConditionPathExists=/var/swap/one\n" in (system.read(file) or b"")
+    assert b"\nDefaultDependencies=no\n" in (system.read(partition) or b"")
+    assert b"swap nofail,x-converge " in (system.read("/etc/fstab") or b"")

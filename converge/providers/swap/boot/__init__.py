@@ -14,6 +14,8 @@ LINKS = f"{unitfiles.CONFIG}/swap.target.wants"
 DISCARD_BOTH = "both"
 BY_HAND = "noauto"
 """The option of a line that the boot passes over."""
+UNAWAITED = "nofail"
+"""The option of one that it does not wait for: a partition may be gone, and then it would for 90 seconds."""
 
 _PRIORITY = re.compile(r"(?:pri|priority)=(-?[0-9]+)")
 _DISCARD = re.compile(r"discard(?:=(once|pages))?")
@@ -97,7 +99,8 @@ def _put_line(system: System, spec: Spec, wanted: dict[str, Any]) -> None:
     file, names = _fstab(system), _names(system, spec)
     line = file.find(names)
     if wanted["at_boot"] == FSTAB:
-        file.put(names, _with_settings(line.options if line else (), wanted))
+        new = (UNAWAITED,) if spec.device else ()
+        file.put(names, _with_settings(line.options if line else new, wanted))
     elif line and not line.ours and BY_HAND not in line.options:
         file.put(names, (*line.options, BY_HAND))
     else:

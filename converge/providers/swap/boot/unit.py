@@ -9,13 +9,17 @@ from converge.system.text.inifile import Inifile
 _NEW = """\
 [Unit]
 Description=Swap at {what}
-
+{where_it_is_gone}
 [Swap]
 What={what}
 
 [Install]
 WantedBy=swap.target
 """
+_FILE_GONE = "ConditionPathExists={what}\n"
+"""After a rollback an older /etc may have the unit of a file that is gone: no boot is to fail for that."""
+_PARTITION_GONE = "DefaultDependencies=no\nConflicts=umount.target\nBefore=umount.target\n"
+"""As by default, but nothing waits for it: a boot would wait 90 seconds for a partition that is gone."""
 
 
 @define
@@ -27,7 +31,9 @@ class SwapUnit:
     @classmethod
     def new(cls, what: str) -> "SwapUnit":
         """For a file or device."""
-        return cls.parse(_NEW.format(what=_written(what)))
+        gone = _PARTITION_GONE if what.startswith("/dev/") else _FILE_GONE
+        written = _written(what)
+        return cls.parse(_NEW.format(what=written, where_it_is_gone=gone.format(what=written)))
 
     @classmethod
     def parse(cls, text: str) -> "SwapUnit":
