@@ -21,7 +21,7 @@ demo: $(READY) ## the main job on real input: install, upgrade and what a user d
 test: lint ## ruff, mypy and pytest
 	$(PYTHON) -m pytest
 
-test-vm: $(READY) ## the slow tests: a small Debian system, built once with mmdebstrap and booted; and Ansible
+test-vm: $(READY) ## the slow tests: Debian systems, built once with mmdebstrap and booted; kills; and Ansible
 	timeout --foreground --signal=INT --kill-after=30 30m $(PYTHON) -m pytest -m vm tests/vm tests/real tests/stories
 
 soak: $(READY) ## thousands of products drawn at random, under the laws
