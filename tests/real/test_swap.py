@@ -22,13 +22,15 @@ pytestmark = [needs_livebox, needs_loops]
 
 SIZES = {"ext4": 200, "xfs": 320, "btrfs": 320}
 """MiB."""
-PLACE = "/mnt/disk"
+PLACE = f"/mnt/disk{os.getpid()}"
+"""Told from those of other tests: what is swapped to is the kernel's, whatever the box."""
 FILE = f"{PLACE}/swapfile"
+UNIT = f"{escaped(FILE)}.swap"
 
 
 @frozen
 class Machine:
-    """A box with a disk at /mnt/disk."""
+    """A box with a disk at PLACE."""
 
     box: Livebox
     device: str
@@ -48,8 +50,10 @@ class Machine:
         told = {_plain(line[0], r"\\([0-7]{3})", 8): (int(line[2]) // 1024, int(line[4])) for line in lines}
         shown = self._says("swapon", "--show=PRIO,NAME", "--noheadings", "--raw").splitlines()
         names = {_plain(line.partition(" ")[2], r"\\x([0-9a-f]{2})", 16): int(line.split()[0]) for line in shown}
+        told = {path: value for path, value in told.items() if path.startswith(PLACE)}
+        names = {path: priority for path, priority in names.items() if path.startswith(PLACE)}
         assert names == {path: priority for path, (_, priority) in told.items()}
-        return {path: value for path, value in told.items() if path.startswith(PLACE)}
+        return told
 
     def size(self, path: str = FILE) -> int:
         return (self.box.root / path.lstrip("/")).stat().st_size // MIB
@@ -105,7 +109,7 @@ def test_a_swap_file_through_its_life(kind: str, tmp_path: Path) -> None:
         made.converge("apply", f"path: {elsewhere}, ensure: absent")
         assert made.swaps() == {}
         assert not made.there(elsewhere)
-        assert not list((made.box.root / "etc/systemd/system").glob("**/mnt-disk-*.swap"))
+        assert not list((made.box.root / "etc/systemd/system").glob("**/mnt-disk*.swap"))
 
 
 def test_a_file_that_shares_blocks_with_a_copy_is_made_anew(tmp_path: Path) -> None:
@@ -156,7 +160,7 @@ def test_an_older_etc_gets_its_unit_back_and_the_file_stays(tmp_path: Path) -> N
         wanted = f"path: {FILE}, size: 16MiB, priority: 3"
         made.converge("apply", wanted)
         before = (made.box.root / FILE.lstrip("/")).stat()
-        for path in ("system/mnt-disk-swapfile.swap", "system/swap.target.wants/mnt-disk-swapfile.swap"):
+        for path in (f"system/{UNIT}", f"system/swap.target.wants/{UNIT}"):
             (made.box.root / "etc/systemd" / path).unlink()
         (made.box.root / "etc/converge/ledger.json").unlink()
         told = made.converge("apply", wanted)
@@ -254,7 +258,7 @@ def test_a_file_behind_a_link(tmp_path: Path) -> None:
         made.converge("apply", "path: /disk/swapfile, size: 16MiB")
         made.converge("apply", "path: /disk/swapfile, size: 32MiB")
         assert list(made.swaps()) == [FILE]
-        assert made.box.run(["systemctl", "--root=/", "is-enabled", "mnt-disk-swapfile.swap"]).stdout == "enabled\n"
+        assert made.box.run(["systemctl", "--root=/", "is-enabled", UNIT]).stdout == "enabled\n"
         made.converge("apply", "path: /disk/swapfile, ensure: absent")
         assert made.swaps() == {}
         assert not made.there(FILE)
