@@ -10,11 +10,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import frozen
 
+from converge.providers import swap
+from converge.system import System
 from converge.system.unitfiles import escaped
+from tests.laws.interrupted import CutOffError, Interrupted
 from tests.real.livebox import Livebox, livebox, needs_livebox
 from tests.real.loops import MIB, call, image, loop, make_file_system, mounted, needs_loops
 
@@ -22,13 +26,15 @@ pytestmark = [needs_livebox, needs_loops]
 
 SIZES = {"ext4": 200, "xfs": 320, "btrfs": 320}
 """MiB."""
-PLACE = "/mnt/disk"
+PLACE = f"/mnt/disk{os.getpid()}"
+"""The kernel has one list of swaps, by their paths: other runs of these tests are to have others."""
 FILE = f"{PLACE}/swapfile"
+UNIT = f"{escaped(FILE)}.swap"
 
 
 @frozen
 class Machine:
-    """A box with a disk at /mnt/disk."""
+    """A box with a disk at PLACE."""
 
     box: Livebox
     device: str
@@ -48,8 +54,11 @@ class Machine:
         told = {_plain(line[0], r"\\([0-7]{3})", 8): (int(line[2]) // 1024, int(line[4])) for line in lines}
         shown = self._says("swapon", "--show=PRIO,NAME", "--noheadings", "--raw").splitlines()
         names = {_plain(line.partition(" ")[2], r"\\x([0-9a-f]{2})", 16): int(line.split()[0]) for line in shown}
-        assert names == {path: priority for path, (_, priority) in told.items()}
-        return {path: value for path, value in told.items() if path.startswith(PLACE)}
+        # Other tests swap elsewhere, and begin and end as they like.
+        own = {path: value for path, value in told.items() if path.startswith(PLACE)}
+        shown_own = {path: priority for path, priority in names.items() if path.startswith(PLACE)}
+        assert shown_own == {path: priority for path, (_, priority) in own.items()}
+        return own
 
     def size(self, path: str = FILE) -> int:
         return (self.box.root / path.lstrip("/")).stat().st_size // MIB
@@ -105,7 +114,7 @@ def test_a_swap_file_through_its_life(kind: str, tmp_path: Path) -> None:
         made.converge("apply", f"path: {elsewhere}, ensure: absent")
         assert made.swaps() == {}
         assert not made.there(elsewhere)
-        assert not list((made.box.root / "etc/systemd/system").glob("**/mnt-disk-*.swap"))
+        assert not list((made.box.root / "etc/systemd/system").glob("**/mnt-disk*.swap"))
 
 
 def test_a_file_that_shares_blocks_with_a_copy_is_made_anew(tmp_path: Path) -> None:
@@ -156,7 +165,7 @@ def test_an_older_etc_gets_its_unit_back_and_the_file_stays(tmp_path: Path) -> N
         wanted = f"path: {FILE}, size: 16MiB, priority: 3"
         made.converge("apply", wanted)
         before = (made.box.root / FILE.lstrip("/")).stat()
-        for path in ("system/mnt-disk-swapfile.swap", "system/swap.target.wants/mnt-disk-swapfile.swap"):
+        for path in (f"system/{UNIT}", f"system/swap.target.wants/{UNIT}"):
             (made.box.root / "etc/systemd" / path).unlink()
         (made.box.root / "etc/converge/ledger.json").unlink()
         told = made.converge("apply", wanted)
@@ -254,7 +263,7 @@ def test_a_file_behind_a_link(tmp_path: Path) -> None:
         made.converge("apply", "path: /disk/swapfile, size: 16MiB")
         made.converge("apply", "path: /disk/swapfile, size: 32MiB")
         assert list(made.swaps()) == [FILE]
-        assert made.box.run(["systemctl", "--root=/", "is-enabled", "mnt-disk-swapfile.swap"]).stdout == "enabled\n"
+        assert made.box.run(["systemctl", "--root=/", "is-enabled", UNIT]).stdout == "enabled\n"
         made.converge("apply", "path: /disk/swapfile, ensure: absent")
         assert made.swaps() == {}
         assert not made.there(FILE)
@@ -276,6 +285,68 @@ def test_a_file_that_the_machine_wakes_by_stays(tmp_path: Path) -> None:
                 told = made.converge("apply", f"path: {FILE}, {wanted}", code=4)
                 assert "the machine wakes from hibernation by" in told
                 assert made.swaps() == before
+
+
+def test_where_a_new_file_cannot_be_made_the_machine_goes_on_with_one_like_the_old(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        made.converge("apply", f"path: {FILE}, size: 16MiB, priority: 5")
+        failing = made.box.root / "usr/local/sbin/mkswap"
+        failing.write_text("#!/bin/sh\nrm /usr/local/sbin/mkswap; echo out of luck >&2; exit 1\n")
+        failing.chmod(0o755)
+        assert "out of luck" in made.converge("apply", f"path: {FILE}, size: 32MiB, priority: 5", code=4)
+        assert made.swaps() == {FILE: (15, 5)}
+        assert sorted(os.listdir(made.box.root / PLACE.lstrip("/"))) == ["lost+found", "swapfile"]
+
+
+def test_where_the_boot_cannot_be_changed_the_machine_swaps_as_before(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        made.converge("apply", f"path: {FILE}, size: 16MiB, priority: 5")
+        assert made.box.run(["mount", "--bind", "-o", "ro", "/etc/systemd", "/etc/systemd"]).returncode == 0
+        assert "read-only" in made.converge("apply", f"path: {FILE}, size: 16MiB, priority: 6", code=4)
+        assert made.swaps() == {FILE: (15, 5)}
+
+
+STEPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "made": ({"ensure": "absent"}, {"size": 16 * MIB, "priority": 5}),
+    "grown, and moved to fstab": ({"size": 16 * MIB}, {"size": 32 * MIB, "priority": 5, "at_boot": "fstab"}),
+    "used otherwise": ({"size": 16 * MIB, "at_boot": "fstab"}, {"size": 16 * MIB, "discard": "once", "priority": 5}),
+    "removed": ({"size": 16 * MIB, "at_boot": "fstab"}, {"ensure": "absent"}),
+}
+
+
+@pytest.mark.vm
+@pytest.mark.parametrize("name", list(STEPS))
+def test_cut_off_at_each_change_on_a_running_machine(name: str, tmp_path: Path) -> None:
+    before, after = STEPS[name]
+    with machine(tmp_path, "ext4") as made:
+        limit = 0
+        while made.box.call(_cut_off, before, after, limit):
+            assert made.box.call(_changes_left, after) == []
+            assert {path: size[1] for path, size in made.swaps().items()} == ({FILE: 5} if "size" in after else {})
+            limit += 1
+        assert limit >= 3
+
+
+def _cut_off(before: dict[str, Any], after: dict[str, Any], limit: int) -> bool:
+    """From one state to the other, cut off before one of the changes, and then once more; False where there is none."""
+    for params in ({"ensure": "absent"}, before):
+        _apply(params, System("/"))
+    try:
+        _apply(after, Interrupted("/", limit))
+    except CutOffError:
+        _apply(after, System("/"))
+        return True
+    return False
+
+
+def _apply(params: dict[str, Any], system: System) -> None:
+    spec = swap.parse({"path": FILE, **params})
+    swap.apply(system, spec, swap.diff(spec, swap.inspect(system.read_only(), spec)))
+
+
+def _changes_left(params: dict[str, Any]) -> list[str]:
+    spec = swap.parse({"path": FILE, **params})
+    return [change.field for change in swap.diff(spec, swap.inspect(System("/").read_only(), spec))]
 
 
 def test_what_is_no_swap_file_is_left_alone(tmp_path: Path) -> None:
