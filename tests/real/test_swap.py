@@ -221,6 +221,30 @@ def test_a_partition_by_its_label(tmp_path: Path) -> None:
             subprocess.run(["swapoff", device], check=False, capture_output=True)
 
 
+BY_UDEV = """\
+set -e
+rm -rf "$1" /dev/disk
+mknod "$1" b 7 "${1#/dev/loop}"
+mkdir -p /dev/disk/by-label /dev/disk/by-uuid
+ln -s "$1" '/dev/disk/by-label/converge\\x202'
+ln -s "$1" /dev/disk/by-uuid/8e5b8a56-1f5c-4f0e-9c7e-0c8f6e0a7a11
+printf '%s\\n' "$2" >/etc/fstab
+"""
+
+
+def test_a_line_that_names_a_partition_otherwise_is_about_it(tmp_path: Path) -> None:
+    """As installers write them. Left alone, each boot would wait for a partition that is gone."""
+    with loop(image(tmp_path / "swap.img", 16 * MIB)) as device, machine(tmp_path, "ext4") as made:
+        call("mkswap", "--label", "converge 2", "--uuid", "8e5b8a56-1f5c-4f0e-9c7e-0c8f6e0a7a11", device)
+        for name in ("UUID=8e5b8a56-1f5c-4f0e-9c7e-0c8f6e0a7a11", r"LABEL=converge\0402", device):
+            line = f"{name} none swap sw 0 0"
+            assert made.box.run(["sh", "-c", BY_UDEV, "sh", device, line]).returncode == 0
+            told = made.converge("plan", "device: 'LABEL=converge 2', at_boot: fstab", code=2)
+            assert "at_boot" not in told
+            made.converge("apply", "device: 'LABEL=converge 2', ensure: absent")
+            assert (made.box.root / "etc/fstab").read_text() == f"{name} none swap sw,noauto 0 0\n"
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "wanted", "code", "said"),
     [
