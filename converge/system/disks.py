@@ -18,7 +18,11 @@ SECTOR = 512
 """Bytes; sysfs counts in these, whatever the disk's own sectors are."""
 
 _NUMBER = re.compile(r"\d+:\d+")
-_TAG = re.compile(r"(UUID|LABEL|PARTUUID|PARTLABEL)=(.+)")
+TAGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
+"""What a partition can be named by (fstab(5))."""
+
+_TAG = re.compile(rf"({'|'.join(TAGS)})=(.+)")
+_CODED = re.compile(rb"\\x([0-9a-f]{2})")
 _LAYERS = 8
 """How many devices may lie on top of each other: encryption, volumes, arrays."""
 
@@ -110,6 +114,26 @@ def find(hardware: ReadOnlySystem, link: str, tag: str) -> str:
         many = f"{len(found)} partitions have" if found else "no partition has"
         raise ProviderError(f"{many} {tag}", hint="`lsblk --fs` shows what there is")
     return found[0]
+
+
+def names_of(hardware: ReadOnlySystem, link: str) -> tuple[str, ...]:
+    """What else udev calls the partition at a link of it: its node, and other links with the tags that they stand for.
+
+    An fstab(5) may have any of them, such as the UUID that an installer has put there.
+    """
+    if hardware.stat(link) is None:
+        return ()
+    node = hardware.resolve(link)
+    links = [path for tag in TAGS for path in hardware.glob(f"/dev/disk/by-{tag.lower()}/*")]
+    same = [path for path in links if hardware.resolve(path) == node]
+    return (node, *same, *map(_tag_of, same))
+
+
+def _tag_of(link: str) -> str:
+    """Odd characters stand as numbers in the name of a link (udev_util_encode_string(3))."""
+    *_, folder, name = link.split("/")
+    value = _CODED.sub(lambda found: bytes([int(found[1], 16)]), name.encode()).decode(errors="surrogateescape")
+    return f"{folder.removeprefix('by-').upper()}={value}"
 
 
 def device_named(hardware: ReadOnlySystem, name: str) -> str | None:

@@ -10,11 +10,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import frozen
 
+from converge.providers import swap
+from converge.system import System
 from converge.system.unitfiles import escaped
+from tests.laws.interrupted import CutOffError, Interrupted
 from tests.real.livebox import Livebox, livebox, needs_livebox
 from tests.real.loops import MIB, call, image, loop, make_file_system, mounted, needs_loops
 
@@ -216,6 +220,30 @@ def test_a_partition_by_its_label(tmp_path: Path) -> None:
             subprocess.run(["swapoff", device], check=False, capture_output=True)
 
 
+BY_UDEV = """\
+set -e
+rm -rf "$1" /dev/disk
+mknod "$1" b 7 "${1#/dev/loop}"
+mkdir -p /dev/disk/by-label /dev/disk/by-uuid
+ln -s "$1" '/dev/disk/by-label/converge\\x202'
+ln -s "$1" /dev/disk/by-uuid/8e5b8a56-1f5c-4f0e-9c7e-0c8f6e0a7a11
+printf '%s\\n' "$2" >/etc/fstab
+"""
+
+
+def test_a_line_that_names_a_partition_otherwise_is_about_it(tmp_path: Path) -> None:
+    """As installers write them. Left alone, each boot would wait for a partition that is gone."""
+    with loop(image(tmp_path / "swap.img", 16 * MIB)) as device, machine(tmp_path, "ext4") as made:
+        call("mkswap", "--label", "converge 2", "--uuid", "8e5b8a56-1f5c-4f0e-9c7e-0c8f6e0a7a11", device)
+        for name in ("UUID=8e5b8a56-1f5c-4f0e-9c7e-0c8f6e0a7a11", r"LABEL=converge\0402", device):
+            line = f"{name} none swap sw 0 0"
+            assert made.box.run(["sh", "-c", BY_UDEV, "sh", device, line]).returncode == 0
+            told = made.converge("plan", "device: 'LABEL=converge 2', at_boot: fstab", code=2)
+            assert "at_boot" not in told
+            made.converge("apply", "device: 'LABEL=converge 2', ensure: absent")
+            assert (made.box.root / "etc/fstab").read_text() == f"{name} none swap sw,noauto 0 0\n"
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "wanted", "code", "said"),
     [
@@ -280,6 +308,68 @@ def test_a_file_that_the_machine_wakes_by_stays(tmp_path: Path) -> None:
                 told = made.converge("apply", f"path: {FILE}, {wanted}", code=4)
                 assert "the machine wakes from hibernation by" in told
                 assert made.swaps() == before
+
+
+def test_where_a_new_file_cannot_be_made_the_machine_goes_on_with_one_like_the_old(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        made.converge("apply", f"path: {FILE}, size: 16MiB, priority: 5")
+        failing = made.box.root / "usr/local/sbin/mkswap"
+        failing.write_text("#!/bin/sh\nrm /usr/local/sbin/mkswap; echo out of luck >&2; exit 1\n")
+        failing.chmod(0o755)
+        assert "out of luck" in made.converge("apply", f"path: {FILE}, size: 32MiB, priority: 5", code=4)
+        assert made.swaps() == {FILE: (15, 5)}
+        assert sorted(os.listdir(made.box.root / PLACE.lstrip("/"))) == ["lost+found", "swapfile"]
+
+
+def test_where_the_boot_cannot_be_changed_the_machine_swaps_as_before(tmp_path: Path) -> None:
+    with machine(tmp_path, "ext4") as made:
+        made.converge("apply", f"path: {FILE}, size: 16MiB, priority: 5")
+        assert made.box.run(["mount", "--bind", "-o", "ro", "/etc/systemd", "/etc/systemd"]).returncode == 0
+        assert "read-only" in made.converge("apply", f"path: {FILE}, size: 16MiB, priority: 6", code=4)
+        assert made.swaps() == {FILE: (15, 5)}
+
+
+STEPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "made": ({"ensure": "absent"}, {"size": 16 * MIB, "priority": 5}),
+    "grown, and moved to fstab": ({"size": 16 * MIB}, {"size": 32 * MIB, "priority": 5, "at_boot": "fstab"}),
+    "used otherwise": ({"size": 16 * MIB, "at_boot": "fstab"}, {"size": 16 * MIB, "discard": "once", "priority": 5}),
+    "removed": ({"size": 16 * MIB, "at_boot": "fstab"}, {"ensure": "absent"}),
+}
+
+
+@pytest.mark.vm
+@pytest.mark.parametrize("name", list(STEPS))
+def test_cut_off_at_each_change_on_a_running_machine(name: str, tmp_path: Path) -> None:
+    before, after = STEPS[name]
+    with machine(tmp_path, "ext4") as made:
+        limit = 0
+        while made.box.call(_cut_off, before, after, limit):
+            assert made.box.call(_changes_left, after) == []
+            assert {path: size[1] for path, size in made.swaps().items()} == ({FILE: 5} if "size" in after else {})
+            limit += 1
+        assert limit >= 3
+
+
+def _cut_off(before: dict[str, Any], after: dict[str, Any], limit: int) -> bool:
+    """From one state to the other, cut off before one of the changes, and then once more; False where there is none."""
+    for params in ({"ensure": "absent"}, before):
+        _apply(params, System("/"))
+    try:
+        _apply(after, Interrupted("/", limit))
+    except CutOffError:
+        _apply(after, System("/"))
+        return True
+    return False
+
+
+def _apply(params: dict[str, Any], system: System) -> None:
+    spec = swap.parse({"path": FILE, **params})
+    swap.apply(system, spec, swap.diff(spec, swap.inspect(system.read_only(), spec)))
+
+
+def _changes_left(params: dict[str, Any]) -> list[str]:
+    spec = swap.parse({"path": FILE, **params})
+    return [change.field for change in swap.diff(spec, swap.inspect(System("/").read_only(), spec))]
 
 
 def test_what_is_no_swap_file_is_left_alone(tmp_path: Path) -> None:

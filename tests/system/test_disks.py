@@ -32,3 +32,23 @@ def test_a_folder_is_on_no_partition_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(Later, match="no place where a disk is mounted") as caught:
         disks.root_partition(ReadOnlySystem(str(tmp_path)))
     assert caught.value.until == "facts"
+
+
+def test_a_partition_has_all_the_names_that_udev_gives_it(tmp_path: Path) -> None:
+    for name, target in {
+        "by-label/sw\\x20a\\x2fp": "sda2",
+        "by-uuid/0a-b": "sda2",
+        "by-uuid/0a-c": "sda3",
+        "by-partlabel/Größe": "sda2",
+    }.items():
+        (tmp_path / "dev/disk" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dev/disk" / name).symlink_to(f"../../{target}")
+        (tmp_path / "dev" / target).touch()
+    names = disks.names_of(ReadOnlySystem(str(tmp_path)), "/dev/disk/by-uuid/0a-b")
+    links = {path for path in names if path.startswith("/dev/disk/")}
+    assert links == {"/dev/disk/by-label/sw\\x20a\\x2fp", "/dev/disk/by-uuid/0a-b", "/dev/disk/by-partlabel/Größe"}
+    assert set(names) - links == {"/dev/sda2", "LABEL=sw a/p", "UUID=0a-b", "PARTLABEL=Größe"}
+
+
+def test_what_is_not_there_has_no_names(tmp_path: Path) -> None:
+    assert disks.names_of(ReadOnlySystem(str(tmp_path)), "/dev/disk/by-uuid/0a-b") == ()

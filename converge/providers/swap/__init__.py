@@ -9,15 +9,16 @@ not hold what is in it. A file of another size is made anew: it then lies in one
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from converge.errors import Later, ProviderError
+from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
 from converge.providers.base import ABSENT, PRESENT, Params, domain_of_path, values
 from converge.providers.swap import boot, finding
 from converge.providers.swap.base import NEVER, SMALLEST, Spec, State, checked
+from converge.providers.swap.refusing import is_left, refuse
 from converge.system import ReadOnlySystem, System, swaps
-from converge.values import UNITS, size_words
 
 TYPE = "swap"
 GROUPS = (("ensure", "size"), ("at_boot", "priority", "discard"))
@@ -68,7 +69,7 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
         for name in ("ensure", "size", "active", "at_boot", "priority", "discard")
         if name in wanted and (live := getattr(state, name)) != wanted[name]
     )
-    _refuse(spec, state, values(changes))
+    refuse(spec, state, values(changes))
     return changes
 
 
@@ -78,54 +79,47 @@ def _share(spec: Spec, total: int) -> int:
     return max(spec.minimum or SMALLEST, min(share, spec.maximum or share))
 
 
-def _refuse(spec: Spec, state: State, after: Mapping[str, Any]) -> None:
-    """Errors, and Later, for changes that cannot be made; before any is made."""
-    if after and spec.ensure == PRESENT and state.what:
-        raise ProviderError(state.what, hint=finding.REMEDY)
-    if state.resumes and _is_lost(after):
-        hint = "first have `resume` dropped from the kernel arguments, or from the initramfs, and the machine restarted"
-        raise ProviderError(f"the machine wakes from hibernation by {spec.source}", hint=hint)
-    if state.full and state.active and _is_left(after):
-        raise Later(f"{spec.source} cannot be left now: memory would not hold what is swapped out to it", "idle")
-    size = after.get("size") or 0
-    if size > (state.size or 0) and size + (spec.keep_free or 0) > state.free:
-        kept = f" and leave {size_words(spec.keep_free)} free" if spec.keep_free else ""
-        room = size_words(_about(state.free))
-        raise Later(f"{spec.path} would take {size_words(size)}{kept}, and there is room for {room}", "room")
-
-
-def _about(room: int) -> int:
-    """As exact as it is of use."""
-    unit = UNITS["GiB"] if room >= 10 * UNITS["GiB"] else SMALLEST
-    return room // unit * unit
-
-
-def _is_lost(after: Mapping[str, Any]) -> bool:
-    """Whether the changes take away what is there now."""
-    return "size" in after or after.get("ensure") == ABSENT or after.get("active") is False
-
-
-def _is_left(after: Mapping[str, Any]) -> bool:
-    """Whether it has to be left for the changes: what it was put to use with stays so."""
-    return _is_lost(after) or not after.keys().isdisjoint(("priority", "discard"))
-
-
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
     after: dict[str, Any] = values(changes)
     used = system.live and finding.in_use(system, spec) is not None
-    if used and _is_left(after):
+    if used and is_left(after):
         swaps.turn_off(system, finding.place(system, spec))
-    if spec.path and (after.get("ensure") == ABSENT or "size" in after):
-        system.delete(system.resolve(spec.path))
-        system.delete(system.unfinished(spec.path))
-    if spec.path and after.get("size"):
-        system.make_swap_file(spec.path, after["size"], no_copy_on_write=finding.filesystem(system, spec) == "btrfs")
-    configured = not after.keys().isdisjoint(("at_boot", "priority", "discard"))
-    if configured:
-        boot.change(system, spec, after)
+    try:
+        _change(system, spec, changes)
+    except ProviderError:
+        if used:
+            with suppress(ProviderError):
+                _turn_on(system, spec)
+        raise
     if system.live and after.get("active", used and after.get("ensure") != ABSENT):
         _turn_on(system, spec)
-    return (Effect(EffectKind.DAEMON_RELOAD),) if configured else ()
+    return (Effect(EffectKind.DAEMON_RELOAD),) if _is_of_boot(after) else ()
+
+
+def _change(system: System, spec: Spec, changes: tuple[Change, ...]) -> None:
+    """Where a new file cannot be made, there is one of the old size again: a machine is not to be left without."""
+    after, before = values(changes), {change.field: change.before for change in changes}
+    try:
+        _change_file(system, spec, after)
+    except ProviderError:
+        with suppress(ProviderError):
+            if spec.path and system.stat(spec.path) is None:
+                _change_file(system, spec, before)
+        raise
+    if _is_of_boot(after):
+        boot.change(system, spec, dict(after))
+
+
+def _change_file(system: System, spec: Spec, wanted: Mapping[str, Any]) -> None:
+    if spec.path and (wanted.get("ensure") == ABSENT or "size" in wanted):
+        system.delete(system.resolve(spec.path))
+        system.delete(system.unfinished(spec.path))
+    if spec.path and wanted.get("size"):
+        system.make_swap_file(spec.path, wanted["size"], no_copy_on_write=finding.filesystem(system, spec) == "btrfs")
+
+
+def _is_of_boot(after: Mapping[str, Any]) -> bool:
+    return not after.keys().isdisjoint(("at_boot", "priority", "discard"))
 
 
 def _turn_on(system: System, spec: Spec) -> None:

@@ -12,7 +12,6 @@ FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs")
 """Those that the kernel can swap to a file of: it writes to the blocks past the file system (swapon(8))."""
 SNAPSHOTS = ("btrfs", "xfs")
 """Those of them on which files can share blocks."""
-REMEDY = "name another place by `path` or `device`"
 
 
 def state(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:

@@ -6,7 +6,7 @@ from typing import Any
 
 from converge.providers.swap.base import FSTAB, NEVER, UNIT, Spec, node
 from converge.providers.swap.boot.unit import SwapUnit
-from converge.system import ReadOnlySystem, System, unitfiles
+from converge.system import ReadOnlySystem, System, disks, unitfiles
 from converge.system.text.fstab import Fstab
 
 FILE = "/etc/fstab"
@@ -42,7 +42,8 @@ def found(system: ReadOnlySystem, spec: Spec) -> dict[str, Any]:
 def _names(system: ReadOnlySystem, spec: Spec) -> tuple[str, ...]:
     """What a line of fstab may call it; the first is the one that we use."""
     own = node(system, spec) if spec.path else spec.source
-    return tuple(dict.fromkeys((own, spec.source, spec.node)))
+    others = () if spec.path else disks.names_of(system.hardware, spec.node) if system.live else ()
+    return tuple(dict.fromkeys((own, spec.source, spec.node, *others)))
 
 
 def _name(system: ReadOnlySystem, spec: Spec) -> str:
