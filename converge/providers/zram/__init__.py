@@ -142,8 +142,6 @@ def _configure(system: System, spec: Spec, after: dict[str, Any]) -> None:
         generator.drop(system, spec.device)
     else:
         former = service.configured(system, spec.device) or {}
-        if former.get("algorithm"):
-            former["algorithm"] = former["algorithm"].split()[0]
         generator.write(system, spec.device, {**former, **fields})
         masks.remove(system, generator.units_of(spec.device))
         service.remove(system, spec.device)

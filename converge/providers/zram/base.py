@@ -88,11 +88,21 @@ class State:
 
 def algorithms_known(spec: Spec, state: State) -> tuple[str, ...]:
     """Those asked for that the kernel has; where it cannot be asked, all of them. ProviderError where it has none."""
-    known = tuple(name for name in spec.algorithms if name in state.algorithms or not state.algorithms)
+    known = _known(spec.algorithms or _taken_over(state), state)
     if spec.algorithms and not known:
         has = f"it has {', '.join(state.algorithms)}"
         raise ProviderError(f"the kernel has none of {', '.join(spec.algorithms)}", hint=f"{has}: add one of these")
     return known
+
+
+def _known(names: Sequence[str], state: State) -> tuple[str, ...]:
+    return tuple(name for name in names if name in state.algorithms or not state.algorithms)
+
+
+def _taken_over(state: State) -> Sequence[str]:
+    """What our unit was told before zram-generator came."""
+    is_ours = state.through == UNIT and state.installed == GENERATOR
+    return (state.algorithm or "").split() if is_ours else ()
 
 
 def algorithm_configured(spec: Spec, state: State, known: Sequence[str]) -> dict[str, Value]:

@@ -59,6 +59,12 @@ def generator_that_has_come(system: System, _: Workshop) -> dict[str, Any]:
     return {"size": "1GiB"}
 
 
+def generator_that_has_come_to_several_algorithms(system: System, _: Workshop) -> dict[str, Any]:
+    make(system, "zram", size="1GiB", algorithms=["zstd", "lz4"])
+    with_generator(system)
+    return {"size": "2GiB"}
+
+
 def generator_that_has_gone(system: System, _: Workshop) -> dict[str, Any]:
     system.write(OWN, b"[zram0]\nzram-size = 1024\n")
     return {"size": "2GiB"}
@@ -105,6 +111,7 @@ SPECIMENS = (
     file_over_obsolete_options,
     file_over_what_others_say,
     generator_that_has_come,
+    generator_that_has_come_to_several_algorithms,
     generator_that_has_gone,
     masked_file,
     masked_unit,
