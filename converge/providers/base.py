@@ -145,9 +145,12 @@ def compare(desired: Mapping[str, Value], state: object) -> tuple[Change, ...]:
 
     Where `desired` says `ensure: absent`, that is the only field that counts.
     """
+    return differing({"ensure": ABSENT} if desired.get("ensure") == ABSENT else desired, state)
+
+
+def differing(desired: Mapping[str, Value], state: object) -> tuple[Change, ...]:
+    """The changes from `state` to all of the `desired` fields, in the order of the state's fields."""
     live = fields_of(state)
-    if desired.get("ensure") == ABSENT:
-        desired = {"ensure": ABSENT}
     return tuple(
         Change(name, live[name], desired[name]) for name in live if name in desired and live[name] != desired[name]
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
-from converge.providers.base import ABSENT, PRESENT, Params, domain_of_path, values
+from converge.providers.base import ABSENT, PRESENT, Params, differing, domain_of_path, values
 from converge.providers.swap import boot, finding
 from converge.providers.swap.base import NEVER, SMALLEST, Spec, State, checked
 from converge.providers.swap.refusing import is_left, refuse
@@ -64,11 +64,7 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
         wanted["size"] = _share(spec, state.total)
     if state.active is not None:
         wanted["active"] = spec.ensure == PRESENT
-    changes = tuple(
-        Change(name, live, wanted[name])
-        for name in ("ensure", "size", "active", "at_boot", "priority", "discard")
-        if name in wanted and (live := getattr(state, name)) != wanted[name]
-    )
+    changes = differing(wanted, state)
     refuse(spec, state, values(changes))
     return changes
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, Value
-from converge.providers.base import ABSENT, PRESENT, Params, every_field, values
+from converge.providers.base import ABSENT, PRESENT, Params, differing, every_field, values
 from converge.providers.swap_partition import changing, finding
 from converge.providers.swap_partition.base import Layout, Spec, State, checked, require_changeable, require_removable
 from converge.providers.swap_partition.changing import Work
@@ -45,11 +45,7 @@ def diff(spec: Spec, state: State) -> tuple[Change, ...]:
     if idle(spec, state):
         return ()
     wanted = {**_wanted(spec, state), "unfinished": False}
-    changes = tuple(
-        Change(name, live, wanted[name])
-        for name in GROUPS[0]
-        if name in wanted and (live := getattr(state, name)) != wanted[name]
-    )
+    changes = differing(wanted, state)
     if changes:
         require_changeable(state.layout, grows="root_size" in wanted and wanted["root_size"] != state.root_size)
     return changes
