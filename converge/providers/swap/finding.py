@@ -63,9 +63,7 @@ def _resumes(system: ReadOnlySystem, path: str) -> bool:
 
 def _wakes_by(system: ReadOnlySystem, device: str | None, *, in_file: bool) -> bool:
     """Whether the machine wakes from hibernation by what is on a device, or by what is in a file there."""
-    if device is None or in_file is not hibernation.is_by_file(system):
-        return False
-    return any(disks.device_named(system, each) == device for each in hibernation.devices(system))
+    return device is not None and hibernation.wakes_by(system, device, disks.device_named, in_file=in_file)
 
 
 def _of_partition(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:

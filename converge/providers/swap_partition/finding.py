@@ -103,14 +103,8 @@ def _use_of(system: ReadOnlySystem, disk: str, table: Table, swap: Row) -> Use:
         content=found.get("TYPE", found.get("PTTYPE", "")),
         busy=next(_users(system.hardware, disk, swap.number), ""),
         full=used is not None and not swaps.is_leavable(system, used),
-        resumes=_resumes(system, f"{disk}/{node.rpartition('/')[2]}"),
+        resumes=hibernation.wakes_by(system, f"{disk}/{node.rpartition('/')[2]}", disks.device_named, in_file=False),
     )
-
-
-def _resumes(system: ReadOnlySystem, device: str) -> bool:
-    """Whether the machine wakes from hibernation by all that is on a device, and not by a file there."""
-    names = () if hibernation.is_by_file(system) else hibernation.devices(system)
-    return any(disks.device_named(system, each) == device for each in names)
 
 
 def _blkid(hardware: ReadOnlySystem, disk: str, table: Table, row: Row) -> dict[str, str]:
