@@ -64,6 +64,11 @@ def is_signed(system: ReadOnlySystem, path: str) -> bool:
     return any(start[page - len(_SIGNATURE) : page] == _SIGNATURE for page in _PAGES)
 
 
+def content_of(system: ReadOnlySystem, node: str) -> str:
+    """What is on a device of the live root, `swap` or a file system as blkid(8) calls it; empty where nothing is."""
+    return system.query(["blkid", "--probe", "--match-tag", "TYPE", "--output", "value", node]).stdout.strip()
+
+
 def turn_off(system: System, path: str) -> None:
     """Have the machine no longer swap to a path of the host; where it does not, nothing happens.
 

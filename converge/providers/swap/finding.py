@@ -83,7 +83,7 @@ def _unusable(system: ReadOnlySystem, spec: Spec) -> str:
         device = place(system, spec)
     except ProviderError as error:
         return error.message
-    kind = system.query(["blkid", "--probe", "--match-tag", "TYPE", "--output", "value", device]).stdout.strip()
+    kind = swaps.content_of(system, device)
     return "" if kind == "swap" else f"{spec.device} ({device}) holds {kind or 'nothing'}, and no swap"
 
 

@@ -28,12 +28,8 @@ def other_use(system: ReadOnlySystem, spec: Spec) -> str | None:
     """What somebody else has the device for; what was swapped to before is nobody's."""
     mounts = disks.mounts(system) if system.live else ()
     mounted = next((f"a file system at {mount.point}" for mount in mounts if mount.source == spec.node), None)
-    return mounted or ("something else" if system.live and _size(system, spec) and not _is_swap(system, spec) else None)
-
-
-def _is_swap(system: ReadOnlySystem, spec: Spec) -> bool:
-    asked = ["blkid", "--probe", "--match-tag", "TYPE", "--output", "value", spec.node]
-    return system.query(asked).stdout.strip() == "swap"
+    is_set_up = system.live and _size(system, spec)
+    return mounted or ("something else" if is_set_up and swaps.content_of(system, spec.node) != "swap" else None)
 
 
 def _size(system: ReadOnlySystem, spec: Spec) -> int:
