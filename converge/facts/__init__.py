@@ -52,8 +52,7 @@ class Facts:
 
     @_source.default
     def _default_source(self) -> Source:
-        machine = self.system if self.system.live else ReadOnlySystem("/")
-        return Source(self.system, machine, self.origin)
+        return Source(self.system, self.system.hardware, self.origin)
 
     @_told.default
     def _default_told(self) -> Given:

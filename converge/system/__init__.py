@@ -7,6 +7,7 @@ seen inside the root (odd bytes by surrogateescape). Errors are ProviderErrors t
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve
@@ -67,7 +68,7 @@ class ReadOnlySystem:
         """
         return self._root.resolve(path, follow=follow)
 
-    @property
+    @cached_property
     def hardware(self) -> "ReadOnlySystem":
         """The running system, to look at: of a foreign root, the machine that it is mounted on."""
         return self if self.live else ReadOnlySystem("/")
