@@ -24,8 +24,8 @@ test: lint ## ruff, mypy and pytest
 test-vm: $(READY) ## the slow tests: Debian systems, built once with mmdebstrap and booted; kills; and Ansible
 	timeout --foreground --signal=INT --kill-after=30 60m $(PYTHON) -m pytest -m vm tests/vm tests/real tests/stories
 
-soak: $(READY) ## thousands of products drawn at random, under the laws
-	CONVERGE_EXAMPLES=5000 $(PYTHON) -m pytest tests/stories/test_random_products.py
+soak: $(READY) ## thousands of new examples for each test that draws them, of products under the laws for one
+	CONVERGE_EXAMPLES=5000 $(PYTHON) -m pytest -m hypothesis
 
 lint: $(READY) ## ruff and mypy
 	$(PYTHON) -m ruff check .

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from converge.errors import ProviderError
 from converge.system import ReadOnlySystem, System, disks
 from converge.system.partitions import sfdisk
-from converge.system.partitions.base import GPT, Row, Table, grown, swap_behind, with_swap, without
+from converge.system.partitions.base import GPT, Row, Table, gap_end, grown, swap_behind, with_swap, without
 from tests.real.loops import image, loop
 from tests.real.partitioned import needs_disks, run
 from tests.system.tables import ID, MIB, tables
@@ -67,7 +67,6 @@ def test_a_table_becomes_what_was_planned(drawn: tuple[Table, int], disk: str) -
     elif swap:
         sfdisk.delete(system, disk, before, swap)
     assert by_number(sfdisk.read(system, disk)) == by_number(planned)
-    end = made.start - 1 if made else swap.end if swap else 0
-    after = grown(planned, root, end)
+    after = grown(planned, root, gap_end(planned, planned.row(root)))
     sfdisk.resize(system, disk, after, after.row(root))
     assert by_number(sfdisk.read(system, disk)) == by_number(after)

@@ -107,7 +107,6 @@ def host() -> Iterator[None]:
 
 drawn_settings = settings(
     max_examples=EXAMPLES,
-    derandomize="CONVERGE_EXAMPLES" not in os.environ,  # what is new is looked for by `make soak`, not by every change
     deadline=None,
     phases=set(Phase) - {Phase.shrink},  # the products are small, and making one smaller takes minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -83,6 +83,21 @@ def test_no_partition_grows_over_another() -> None:
         grown(table(Row(1, 2048, 10, LINUX), Row(2, 4096, 10, LINUX)), 1, 4096)
 
 
+@pytest.mark.parametrize(
+    ("first", "row", "next_start", "end"),
+    [
+        (34, Row(1, 3000, 50, LINUX), 3051, 3049),
+        (34, Row(1, 3000, 50, LINUX), 3052, 3051),
+        (2048, Row(1, 34, 1, "83"), 2050, 34),
+        (2048, Row(1, 34, 1, "83"), 2051, 2050),
+    ],
+    ids=["one sector", "two sectors", "before the first sector", "beyond it"],
+)
+def test_what_sfdisk_does_not_take_for_free_is_no_room(first: int, row: Row, next_start: int, end: int) -> None:
+    found = evolve(table(row, Row(2, next_start, 10, LINUX)), first=first)
+    assert gap_end(found, row) == end
+
+
 def test_it_is_told_in_columns_in_the_order_on_the_disk() -> None:
     rows = (Row(1, 2048, 10240, LINUX, "root"), Row(2, 20440, 7, RECOVERY), Row(10, 12288, 8152, "no-such-type"))
     assert told(table(*rows)) == (
@@ -128,9 +143,11 @@ def test_taking_one_away_changes_no_other(drawn: tuple[Table, int]) -> None:
     for row in found.rows:
         swap = swap_behind(found, row)
         if swap:
-            after = grown(without(found, swap.number), row.number, swap.end)
+            freed = without(found, swap.number)
+            end = min(swap.end, gap_end(freed, row))
+            after = grown(freed, row.number, end)
             assert_sound(after)
-            larger = evolve(row, size=swap.end - row.start + 1)
+            larger = evolve(row, size=end - row.start + 1)
             untouched = {each for each in found.rows if each not in (row, swap)}
             assert set(after.rows) == {larger, *untouched}
 

@@ -15,7 +15,7 @@ from converge.providers.swap_partition import changing, finding
 from converge.providers.swap_partition.base import Layout, Spec, State, checked, require_changeable, require_removable
 from converge.providers.swap_partition.changing import Work
 from converge.system import ReadOnlySystem, System
-from converge.system.partitions.base import Table, grown, told, with_swap, without
+from converge.system.partitions.base import Table, gap_end, grown, told, with_swap, without
 from converge.values import size_words
 
 TYPE = "swap-partition"
@@ -58,13 +58,14 @@ def _wanted(spec: Spec, state: State) -> dict[str, Value]:
     end = layout.end_begun
     if spec.ensure == ABSENT and swap:
         require_removable(layout.use)
-        table, end = without(table, swap.number), swap.end
+        table = without(table, swap.number)
+        end = min(swap.end, gap_end(table, layout.root_row))
         fields = {"ensure": ABSENT}
     elif spec.ensure == PRESENT and swap:
         _require_large_enough(spec, state)
     elif spec.ensure == PRESENT:
         table, made = with_swap(table, layout.root, spec.size or 0, spec.label)
-        end = made.start - 1 if spec.grow_root else None
+        end = gap_end(table, layout.root_row) if spec.grow_root else None
         fields = {"ensure": PRESENT, "size": table.bytes_of(made.size), "label": spec.label}
     return {**fields, **_of_table(table if end is None else grown(table, layout.root, end), layout.root)}
 

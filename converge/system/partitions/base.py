@@ -122,9 +122,13 @@ def swap_elsewhere(table: Table, row: Row) -> Row | None:
 
 
 def gap_end(table: Table, row: Row) -> int:
-    """The last sector of the free space directly behind a partition; its own last one where there is none."""
+    """The last sector of the free space directly behind a partition; its own last one where there is none.
+
+    As sfdisk(8) counts: one sector alone is no free space, nor is what lies before `first`.
+    """
     found = behind(table, row)
-    return max(row.end, min(table.last, found.start - 1 if found else table.last))
+    end = min(table.last, found.start - 1 if found else table.last)
+    return end if end > max(row.end, table.first) + 1 else row.end
 
 
 def free_behind(table: Table, row: Row) -> int:
