@@ -117,7 +117,12 @@ class Execution:
         if ledger.refused:
             return
         if decision in _NOTED:
-            self._remember(self._noted(step, half, decision), ledger, resource)
+            entry = self._noted(step, half, decision)
+            if half.intent and step.until == "reboot" and self.system.live:
+                # The run that was killed may have made the change, and have come to ask for nothing.
+                ledger.commit(self.system, entry, resource, (Effect(EffectKind.REBOOT),))
+            else:
+                self._remember(entry, ledger, resource)
         elif decision is Decision.NOT_APPLICABLE and half.entry and not half.entry.status.settled:
             ledger.release(evolve(half.entry, id=step.id), resource)
         elif decision is Decision.SETTLED and half.entry:

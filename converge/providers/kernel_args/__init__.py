@@ -58,9 +58,9 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     state = _state(spec, parts)
     if diff(spec, state):
         _refuse_other_root(spec, parts)
-        place.require_changeable(system)
+        place.require_changeable(system, lambda other: not diff(spec, _state(spec, other)))
     elif diff(spec, _state(spec, place.read_lasting(system))):
-        raise Later("set in the update that is staged, and done once that has booted", until="reboot")
+        raise Later("set in the deployment that is staged, and done once that has booted", until="reboot")
     return state
 
 

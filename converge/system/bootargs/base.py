@@ -22,6 +22,9 @@ _BLANK = re.compile(r"[ \t\n\v\f\r]")
 Part = tuple[str, ...]
 """Arguments as they are written, quotes included, in their order."""
 
+Suits = Callable[[Sequence[Part]], bool]
+"""Whether the parts of a command line are as they are asked to be."""
+
 
 @frozen
 class Argument:
@@ -90,8 +93,8 @@ class Place(Protocol):
     def read_lasting(self, system: ReadOnlySystem) -> tuple[Part, ...]:
         """The same as it would be if the machine lost its power now."""
 
-    def require_changeable(self, system: ReadOnlySystem) -> None:
-        """Later where they cannot be changed yet."""
+    def require_changeable(self, system: ReadOnlySystem, suits: Suits) -> None:
+        """Later where they are not to be changed yet, to what `suits`."""
 
     def write(self, system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:
         """Have the next boot use parts that `read` gave and `edited` has changed; where that fails, leave the others.

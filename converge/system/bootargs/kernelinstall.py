@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from converge.errors import ProviderError
 from converge.system import ReadOnlySystem, System
-from converge.system.bootargs.base import Part, boot_entries, split
+from converge.system.bootargs.base import Part, Suits, boot_entries, split
 
 PATH = "/etc/kernel/cmdline"
 TIME_LIMIT = 900.0
@@ -32,7 +32,7 @@ def read(system: ReadOnlySystem) -> tuple[Part, ...]:
 read_lasting = read
 
 
-def require_changeable(system: ReadOnlySystem) -> None:
+def require_changeable(system: ReadOnlySystem, suits: Suits) -> None:
     """They can be at any time."""
 
 

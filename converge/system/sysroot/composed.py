@@ -11,15 +11,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from converge.errors import ConvergeError
+from converge.system import bootentries
 from converge.system.base import Root, mounts_within, shown
 from converge.system.sysroot.base import BIND, RECURSIVE, SLAVE, SYSROOT, leave, mount, unmount
 
-ENTRIES = "/boot/loader/entries"
-"""Boot loader entries (UAPI.1); ostree keeps one per deployment there."""
-
 _DEPLOYMENT = re.compile(r"(?P<sysroot>.*)(?P<os>/ostree/deploy/[^/]+)/deploy/[0-9a-f]+\.\d+")
-_BOOTS = re.compile(r"^options .*\bostree=(?P<path>/\S+)", re.MULTILINE)
-_VERSION = re.compile(r"^version (?P<number>\d+)", re.MULTILINE)
 
 
 @contextmanager
@@ -55,18 +51,15 @@ def _is_tree(root: str) -> bool:
 
 def next_deployment(sysroot: str) -> str:
     """The deployment that boots next: of the boot loader's entries, that with the highest version is the default."""
-    tree = Root(sysroot)
-    found = []
+    tree, names = Root(sysroot), list[str]()
     with suppress(FileNotFoundError, NotADirectoryError):
-        for name in os.listdir(tree.on_host(ENTRIES)):
-            text = (tree.read(f"{ENTRIES}/{name}") or b"").decode(errors="replace")
-            boots, version = _BOOTS.search(text), _VERSION.search(text)
-            if name.startswith("ostree-") and boots:
-                found.append((int(version["number"]) if version else 0, boots["path"]))
-    if not found:
-        hint = "let `ostree admin deploy` make one first"
-        raise ConvergeError(f"no deployment of {shown(sysroot)} is set up to boot", hint=hint)
-    return tree.on_host(max(found)[1])
+        names = list(filter(bootentries.is_of_ostree, os.listdir(tree.on_host(bootentries.FOLDER))))
+    read = (bootentries.parsed(tree.read(f"{bootentries.FOLDER}/{name}") or b"") for name in names)
+    for path in map(bootentries.deployed_at, bootentries.in_order(read)):
+        if path:
+            return tree.on_host(path)
+    hint = "let `ostree admin deploy` make one first"
+    raise ConvergeError(f"no deployment of {shown(sysroot)} is set up to boot", hint=hint)
 
 
 def _refuse_running(sysroot: str) -> None:

@@ -1,0 +1,120 @@
+"""The deployments of an ostree system: those with a boot loader entry, and what is staged."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from converge.errors import ProviderError
+from converge.system import Keyfile, ReadOnlySystem, System, bootentries, ostree
+from converge.system.gvariant import dictionary
+
+TRANSIENT = "libostree-transient"
+"""The group of an origin that holds for one deployment only, such as that it is pinned."""
+TIME_LIMIT = 900.0
+"""Seconds: everything that was written is synchronized to the disk, and /etc is copied."""
+
+_OVERLAYS, _STAGED_OVERLAYS = "/ostree/initramfs-overlays/", "/run/ostree/staged-initrds"
+
+
+@frozen
+class Deployment:
+    """`folder` is below /sysroot."""
+
+    folder: str
+    options: str
+    """What the kernel is given."""
+    overlays: tuple[str, ...] = ()
+    """Paths of what is laid over its initial RAM disk."""
+    staged: bool = False
+
+    @property
+    def os_folder(self) -> str:
+        """Where all deployments of its OS are."""
+        return self.folder.rpartition("/")[0]
+
+    @property
+    def os(self) -> str:
+        return self.folder.split("/")[-3]
+
+    @property
+    def checksum(self) -> str:
+        return self.folder.rpartition("/")[2].partition(".")[0]
+
+    @property
+    def serial(self) -> int:
+        """How many times its commit had been deployed before."""
+        return int(self.folder.rpartition(".")[2])
+
+    def origin(self, system: ReadOnlySystem) -> Keyfile:
+        """Where it comes from, and how it is to be treated (`origin` files of ostree-admin(1))."""
+        path = f"{self.folder}.origin"
+        return Keyfile.parse(system.read(path) or b"", path)
+
+    def is_pinned(self, system: ReadOnlySystem) -> bool:
+        return self.origin(system).get(TRANSIENT, "pinned") == "true"
+
+
+def is_booted(system: ReadOnlySystem) -> bool:
+    """Whether ostree takes the root for the running system: not where somebody has only gone into it (chroot(1))."""
+    return system.live and system.stat(ostree.BOOTED) is not None
+
+
+def deployed(system: ReadOnlySystem) -> tuple[Deployment, ...]:
+    """Those that have an entry, in the order of booting, by which ostree itself counts them."""
+    paths = system.glob(f"{bootentries.FOLDER}/ostree-*.conf")
+    entries = bootentries.in_order(bootentries.parsed(system.read(path) or b"") for path in paths)
+    found = ((entry, bootentries.deployed_at(entry)) for entry in entries)
+    return tuple(
+        Deployment(system.resolve(path), bootentries.options(entry), _overlays(entry)) for entry, path in found if path
+    )
+
+
+def left(system: ReadOnlySystem, target: Deployment) -> tuple[Deployment, ...]:
+    """Those of the commit of `target`, what boots next, that somebody has gone back from.
+
+    A deployment that is made is the first one, and has the highest serial of its commit.
+    """
+    found = deployed(system)
+    same = [each for each in found if each.os_folder == target.os_folder and each.checksum == target.checksum]
+    return tuple(each for each in same if found[0] in same and each.serial > found[0].serial)
+
+
+def _overlays(entry: bootentries.Entry) -> tuple[str, ...]:
+    names = (path.rpartition("/")[2] for path in entry.get("initrd", ()) if _OVERLAYS in path)
+    return tuple(f"/boot{_OVERLAYS}{name}" for name in names)
+
+
+def staged(system: ReadOnlySystem) -> Deployment | None:
+    """What is deployed as the machine goes down; without options of its own it gets those of the one it is merged from.
+
+    ProviderError where that cannot be told.
+    """
+    data = system.read(ostree.STAGED) if system.live else None
+    if data is None:
+        return None
+    here = ostree.deployment(system) or ""
+    try:
+        found = dictionary(data)
+        target, source = (_folder(found[name], here) for name in ("target", "merge-deployment"))
+    except (KeyError, ValueError) as error:
+        hint = "reboot, so that what is staged is deployed"
+        raise ProviderError(f"{ostree.STAGED} cannot be read", hint=hint) from error
+    arguments, overlays = found.get("kargs"), found.get("overlay-initrds")
+    inherited = (each.options for each in deployed(system) if each.folder == source)
+    return Deployment(
+        target,
+        " ".join(arguments) if isinstance(arguments, tuple) else next(inherited, ""),
+        tuple(f"{_STAGED_OVERLAYS}/{name}" for name in overlays) if isinstance(overlays, tuple) else (),
+        staged=True,
+    )
+
+
+def _folder(deployment: object, here: str) -> str:
+    """The folder of a deployment by its names; `here` is another one's."""
+    names = deployment if isinstance(deployment, Mapping) else {}
+    return f"{here.split('/deploy/')[0]}/deploy/{names['osname']}/deploy/{names['name']}"
+
+
+def admin(system: System, *words: str) -> None:
+    """ostree-admin(1); ProviderError where it fails."""
+    system.run(["ostree", "admin", *words], timeout=TIME_LIMIT).require()
