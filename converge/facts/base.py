@@ -70,11 +70,6 @@ def text_of(system: ReadOnlySystem, path: str) -> str | None:
     return None if data is None else data.decode("utf-8", "replace")
 
 
-def line_of(system: ReadOnlySystem, path: str) -> str | None:
-    """What a file of one line says; None where it is absent or empty."""
-    return (text_of(system, path) or "").strip() or None
-
-
 def pairs(text: str, separator: str) -> Mapping[str, str]:
     """The keys and values of lines such as `key: value`; of several, the first counts."""
     found: dict[str, str] = {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from converge.errors import ProviderError
 from converge.expressions import BOOLEAN, SIZE, TEXT, Found, optional, record
-from converge.facts.base import Fact, Probe, Source, line_of
+from converge.facts.base import Fact, Probe, Source
 from converge.model import Unknown
 from converge.system import disks
 
@@ -57,7 +57,7 @@ def _table(source: Source) -> Found:
 
 def _rotational(source: Source) -> Found:
     disk = _disk(source)
-    return disk if isinstance(disk, Unknown) else line_of(source.hardware, f"{disk}/queue/rotational") == "1"
+    return disk if isinstance(disk, Unknown) else source.hardware.read_line(f"{disk}/queue/rotational") == "1"
 
 
 def _transport(source: Source) -> Found:

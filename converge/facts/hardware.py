@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from converge.expressions import BOOLEAN, SIZE, TEXT, TEXTS, VERSION, Found, optional
-from converge.facts.base import Fact, Source, line_of, pairs, text_of
+from converge.facts.base import Fact, Source, pairs, text_of
 from converge.model import Unknown, Version
 
 _DMI = "/sys/class/dmi/id"
@@ -17,7 +17,7 @@ _METERED = {"u 1": True, "u 2": False, "u 3": True, "u 4": False}  # NMMetered: 
 
 
 def _arch(source: Source) -> Found:
-    said = line_of(source.hardware, "/proc/sys/kernel/arch")
+    said = source.hardware.read_line("/proc/sys/kernel/arch")
     return said or source.hardware.query(["uname", "-m"]).require().stdout.strip()
 
 
@@ -28,15 +28,15 @@ def _firmware(source: Source) -> Found:
 
 
 def _vendor(source: Source) -> Found:
-    return line_of(source.hardware, f"{_DMI}/sys_vendor")
+    return source.hardware.read_line(f"{_DMI}/sys_vendor") or None
 
 
 def _model(source: Source) -> Found:
-    return line_of(source.hardware, f"{_DMI}/product_name")
+    return source.hardware.read_line(f"{_DMI}/product_name") or None
 
 
 def _bios_version(source: Source) -> Found:
-    return line_of(source.hardware, f"{_DMI}/bios_version")
+    return source.hardware.read_line(f"{_DMI}/bios_version") or None
 
 
 def _virtualization(source: Source) -> Found:
@@ -60,7 +60,7 @@ def _memory(source: Source) -> Found:
 
 
 def _kernel_version(source: Source) -> Found:
-    said = line_of(source.hardware, "/proc/sys/kernel/osrelease")
+    said = source.hardware.read_line("/proc/sys/kernel/osrelease")
     return Version(said) if said else Unknown("the kernel does not say its version")
 
 

@@ -85,6 +85,10 @@ class ReadOnlySystem:
         """A regular file's bytes, None where it is absent; ProviderError for other kinds and above `limit` bytes."""
         return self._root.read(path, limit)
 
+    def read_line(self, path: str) -> str:
+        """What a file of one line says, without the blanks around it, as those in /sys; empty where it is absent."""
+        return (self.read(path) or b"").decode("utf-8", "replace").strip()
+
     def read_link(self, path: str) -> str | None:
         """What a symbolic link says, None where there is none."""
         return looking.read_link(self._root, path)

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\d+:\d+")
 TAGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 """What a partition can be named by (fstab(5))."""
 
-_TAG = re.compile(rf"({'|'.join(TAGS)})=(.+)")
+_TAG = re.compile(rf"({'|'.join(TAGS)})=.+")
 _CODED = re.compile(rb"\\x([0-9a-f]{2})")
 _LAYERS = 8
 """How many devices may lie on top of each other: encryption, volumes, arrays."""
@@ -101,11 +101,27 @@ def spans_devices(system: ReadOnlySystem, mount: Mount) -> bool:
     return len(system.hardware.list_folder(holding.rpartition("/")[0])) > 1 if holding else False
 
 
-def find(hardware: ReadOnlySystem, link: str, tag: str) -> str:
-    """The partition that a `tag` such as `LABEL=swap` names; `link` is where udev has it. ProviderError where none is.
+def link_of(tag: str) -> str:
+    """The link that udev keeps for the partition that a tag such as `LABEL=swap` names."""
+    name, _, value = tag.partition("=")
+    return f"/dev/disk/by-{name.lower()}/{_coded(value)}"
+
+
+def _coded(text: str) -> str:
+    """As it stands in the name of a link: what is no plain character is a number (udev_util_encode_string(3))."""
+    plain = "#+-.:=@_"
+    return "".join(
+        char if char.isalnum() or char in plain else "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
+        for char in text
+    )
+
+
+def find(hardware: ReadOnlySystem, tag: str) -> str:
+    """The partition that a tag names; ProviderError where that is not just one.
 
     Where udev does not run, or has not seen it yet, blkid(8) looks at all devices.
     """
+    link = link_of(tag)
     if hardware.stat(link):
         return hardware.resolve(link)
     asked = ["blkid", "--cache-file", "/dev/null", "--match-token", tag, "--output", "device"]
@@ -130,7 +146,6 @@ def names_of(hardware: ReadOnlySystem, link: str) -> tuple[str, ...]:
 
 
 def _tag_of(link: str) -> str:
-    """Odd characters stand as numbers in the name of a link (udev_util_encode_string(3))."""
     *_, folder, name = link.split("/")
     value = _CODED.sub(lambda found: bytes([int(found[1], 16)]), name.encode()).decode(errors="surrogateescape")
     return f"{folder.removeprefix('by-').upper()}={value}"
@@ -141,9 +156,8 @@ def device_named(hardware: ReadOnlySystem, name: str) -> str | None:
     if _NUMBER.fullmatch(name):
         found = f"/sys/dev/block/{name}"
         return hardware.resolve(found) if hardware.stat(found) else None
-    tag = _TAG.fullmatch(name)
     try:
-        node = find(hardware, f"/dev/disk/by-{tag[1].lower()}/{tag[2]}", name) if tag else name
+        node = find(hardware, name) if _TAG.fullmatch(name) else name
     except ProviderError:
         return None
     return device_at(hardware, node) if node.startswith("/dev/") else None

@@ -21,20 +21,16 @@ def _devices(system: ReadOnlySystem) -> tuple[str, ...]:
 
     A machine that does not run wakes by nothing.
     """
-    told = (_line(system, "/sys/power/resume"), _arguments(system).get("resume", ""))
+    told = (system.read_line("/sys/power/resume"), _arguments(system).get("resume", ""))
     return tuple(each for each in told if each not in ("", "0:0")) if system.live else ()
 
 
 def _is_by_file(system: ReadOnlySystem) -> bool:
     """Whether by a swap file on the device, and not by all of it: the kernel is told where on it that begins."""
-    told = (_line(system, "/sys/power/resume_offset"), _arguments(system).get("resume_offset", ""))
+    told = (system.read_line("/sys/power/resume_offset"), _arguments(system).get("resume_offset", ""))
     return any(offset not in ("", "0") for offset in told)
 
 
 def _arguments(system: ReadOnlySystem) -> dict[str, str]:
     """The last one of each name counts."""
-    return dict(word.partition("=")[::2] for word in _line(system, "/proc/cmdline").split())
-
-
-def _line(system: ReadOnlySystem, path: str) -> str:
-    return (system.read(path) or b"").decode(errors="replace").strip()
+    return dict(word.partition("=")[::2] for word in system.read_line("/proc/cmdline").split())

@@ -5,15 +5,13 @@ from attrs.converters import optional
 
 from converge.errors import ProviderError
 from converge.providers.base import DERIVED, PRESENT, Params, checked_path, size_in_bytes
-from converge.system import ReadOnlySystem
+from converge.system import ReadOnlySystem, disks
 from converge.system.base import shown
 
 UNIT, FSTAB, NEVER = "unit", "fstab", "never"
 PAGE = 4096
 SMALLEST = 1 << 20
 """Bytes; mkswap(8) wants ten pages."""
-TAGS = {"LABEL": "label", "UUID": "uuid", "PARTLABEL": "partlabel", "PARTUUID": "partuuid"}
-"""What a partition can be named by (fstab(5)), and the folder of /dev/disk that udev keeps for it."""
 
 
 def _pages(value: int | str) -> int:
@@ -43,24 +41,12 @@ class Spec:
     @property
     def node(self) -> str:
         """Its path; that of a partition is a link that udev makes."""
-        if self.path:
-            return self.path
-        tag, _, value = self.source.partition("=")
-        return f"/dev/disk/by-{TAGS[tag]}/{_as_udev_writes(value)}"
+        return self.path or disks.link_of(self.source)
 
 
 def node(system: ReadOnlySystem, spec: Spec) -> str:
     """How a unit names it. It waits for what is mounted on the way to the path, so there are to be no links on it."""
     return system.resolve(spec.path) if spec.path else spec.node
-
-
-def _as_udev_writes(text: str) -> str:
-    """A label in the name of a link: what is no plain character is a number (udev_util_encode_string(3))."""
-    plain = "#+-.:=@_"
-    return "".join(
-        char if char.isalnum() or char in plain else "".join(f"\\x{byte:02x}" for byte in char.encode())
-        for char in text
-    )
 
 
 @frozen

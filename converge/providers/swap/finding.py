@@ -104,7 +104,7 @@ def in_use(system: ReadOnlySystem, spec: Spec) -> swaps.Swap | None:
 
 def place(system: ReadOnlySystem, spec: Spec) -> str:
     """Where the file or device is; ProviderError where there is no such partition, or more than one."""
-    return node(system, spec) if spec.path else disks.find(system.hardware, spec.node, str(spec.device))
+    return node(system, spec) if spec.path else disks.find(system.hardware, spec.source)
 
 
 def filesystem(system: ReadOnlySystem, spec: Spec) -> str:

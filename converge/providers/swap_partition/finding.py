@@ -43,7 +43,7 @@ def _layout(system: ReadOnlySystem) -> Layout:
         root=root,
         begun=note,
         elsewhere=kernel.node(disk, elsewhere.number) if elsewhere else "",
-        locked=f"{node_of(disk)} can only be read" if _line(hardware, f"{disk}/ro") == "1" else "",
+        locked=f"{node_of(disk)} can only be read" if hardware.read_line(f"{disk}/ro") == "1" else "",
         stale=next(_differences(hardware, disk, table, root if note else None), ""),
         rigid=_rigid(system, mount),
         use=_use_of(system, disk, table, swap) if swap else Use(),
@@ -52,7 +52,7 @@ def _layout(system: ReadOnlySystem) -> Layout:
 
 def _number(hardware: ReadOnlySystem, device: str, table: Table) -> int:
     """The number of the root partition; its first sector is what tells it."""
-    number = int(_line(hardware, f"{device}/partition"))
+    number = int(hardware.read_line(f"{device}/partition"))
     extent = kernel.known(hardware, device.rpartition("/")[0], table)[number]
     if not table.has(number) or table.row(number).start != extent.start:
         hint = "start the machine anew, so that the kernel reads the table"
@@ -61,10 +61,6 @@ def _number(hardware: ReadOnlySystem, device: str, table: Table) -> int:
         hint = "leave this resource out by `when`: it takes a root on a partition that is in no other"
         raise ProviderError(f"/ is on {node_of(device)}, which is a logical partition", hint=hint)
     return number
-
-
-def _line(hardware: ReadOnlySystem, path: str) -> str:
-    return (hardware.read(path) or b"").decode().strip()
 
 
 def _differences(hardware: ReadOnlySystem, disk: str, table: Table, changing: int | None) -> Iterator[str]:
@@ -130,8 +126,8 @@ def _users(hardware: ReadOnlySystem, disk: str, number: int) -> Iterator[str]:
     device = f"{disk}/{node.rpartition('/')[2]}"
     for name in hardware.list_folder(f"{device}/holders"):
         yield f"{node_of(name)} is on it"
-    numbers = _line(hardware, f"{device}/dev")
+    numbers = hardware.read_line(f"{device}/dev")
     yield from (f"it is mounted at {mount.point}" for mount in disks.mounts(hardware) if mount.device == numbers)
     for path in hardware.glob("/sys/block/loop*/loop/backing_file"):
-        if _line(hardware, path) == node:
+        if hardware.read_line(path) == node:
             yield f"{node_of(path.split('/')[3])} is on it"

@@ -34,7 +34,7 @@ def other_use(system: ReadOnlySystem, spec: Spec) -> str | None:
 
 def _size(system: ReadOnlySystem, spec: Spec) -> int:
     """In bytes; 0 where it is not set up, or not there."""
-    return int(system.read(f"{_SYSFS}/{spec.device}/disksize") or 0)
+    return int(system.read_line(f"{_SYSFS}/{spec.device}/disksize") or 0)
 
 
 def algorithms(system: ReadOnlySystem, spec: Spec) -> tuple[str, ...]:
@@ -48,4 +48,4 @@ def _chosen(system: ReadOnlySystem, spec: Spec) -> str | None:
 
 def _offered(system: ReadOnlySystem, spec: Spec) -> list[str]:
     """The one in use stands in brackets (the kernel's documentation, admin-guide/blockdev/zram)."""
-    return (system.read(f"{_SYSFS}/{spec.device}/comp_algorithm") or b"").decode().split()
+    return system.read_line(f"{_SYSFS}/{spec.device}/comp_algorithm").split()
