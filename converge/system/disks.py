@@ -22,6 +22,7 @@ TAGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 """What a partition can be named by (fstab(5))."""
 
 _TAG = re.compile(rf"({'|'.join(TAGS)})=.+")
+_ODD = re.compile(r"[^A-Za-z0-9#+\-.:=@_\u0080-\ud7ff\ue000-\U0010ffff]")
 _CODED = re.compile(rb"\\x([0-9a-f]{2})")
 _LAYERS = 8
 """How many devices may lie on top of each other: encryption, volumes, arrays."""
@@ -108,12 +109,8 @@ def link_of(tag: str) -> str:
 
 
 def _coded(text: str) -> str:
-    """As it stands in the name of a link: what is no plain character is a number (udev_util_encode_string(3))."""
-    plain = "#+-.:=@_"
-    return "".join(
-        char if char.isalnum() or char in plain else "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
-        for char in text
-    )
+    """As it stands in the name of a link: odd characters are numbers there (udev_util_encode_string(3))."""
+    return _ODD.sub(lambda found: "".join(f"\\x{byte:02x}" for byte in os.fsencode(found[0])), text)
 
 
 def find(hardware: ReadOnlySystem, tag: str) -> str:

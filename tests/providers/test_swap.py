@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from converge.errors import Later, ProviderError
-from converge.model import EffectKind
+from converge.model import Change, EffectKind
 from converge.providers import swap
 from converge.providers.swap.base import Spec, State
 from converge.system import System
@@ -23,7 +23,7 @@ PATH = "/var/swap/swapfile"
 UNIT = f"{CONFIG}/var-swap-swapfile.swap"
 LINK = f"{CONFIG}/swap.target.wants/var-swap-swapfile.swap"
 
-FILE = State("present", size=2 * GIB, active=True, at_boot="unit", free=10 * GIB, total=100 * GIB)
+FILE = State("present", size=2 * GIB, mode="0600", active=True, at_boot="unit", free=10 * GIB, total=100 * GIB)
 NO_FILE = State("absent", active=False, free=10 * GIB, total=100 * GIB)
 PARTITION = State(None, active=True, at_boot="unit")
 
@@ -54,6 +54,7 @@ def wanted(spec: Spec, state: State) -> dict[str, Any]:
         ({"path": PATH, "size": "1GiB", "minimum": "1GiB"}, "are bounds of `percent`", "say `percent`"),
         ({"path": PATH, "percent": 5, "minimum": "2GiB", "maximum": "1GiB"}, "`minimum` is more", "exchange them"),
         ({"path": PATH, "size": 4096}, "4096 bytes is of no use", "1MiB at least"),
+        ({"path": PATH, "percent": 5, "maximum": "5KiB"}, "4096 bytes is of no use", "1MiB at least"),
         ({"path": PATH, "size": "much"}, "'much' is no size", "such as 8GiB"),
         ({"device": "LABEL=swap", "percent": 5}, "`percent` is for a file", "see `swap-partition`"),
         ({"path": "swapfile", "size": "1GiB"}, "'swapfile' is no absolute path", "from the root on"),
@@ -94,7 +95,8 @@ def test_a_share_is_whole_and_never_nothing() -> None:
 @pytest.mark.parametrize(
     ("spec", "state", "expected"),
     [
-        (file(), NO_FILE, {"ensure": "present", "size": 2 * GIB, "active": True, "at_boot": "unit"}),
+        (file(), NO_FILE, {"ensure": "present", "size": 2 * GIB, "mode": "0600", "active": True, "at_boot": "unit"}),
+        (file(), evolve(FILE, mode="0644"), {"mode": "0600"}),
         (file(), FILE, {}),
         (file(size="3GiB"), FILE, {"size": 3 * GIB}),
         (file(priority=5), FILE, {"priority": 5}),
@@ -339,3 +341,15 @@ def test_no_boot_waits_for_a_partition_that_is_gone_or_fails_for_a_file(tmp_path
     assert b"\nConditionPathExists=/var/swap/one\n" in (system.read(file) or b"")
     assert b"\nDefaultDependencies=no\n" in (system.read(partition) or b"")
     assert b"swap nofail,x-converge " in (system.read("/etc/fstab") or b"")
+
+
+def test_a_file_that_others_can_read_is_closed_to_them(system: System) -> None:
+    """As older scripts leave it; it is the same file then."""
+    converge(swap, system, path=PATH, size="1MiB")
+    system.set_mode(PATH, 0o644)
+    before = system.stat(PATH)
+    assert converge(swap, system, path=PATH, size="1MiB") == (Change("mode", "0644", "0600"),)
+    after = system.stat(PATH)
+    assert before is not None
+    assert after is not None
+    assert (before.inode, after.inode, after.mode) == (after.inode, before.inode, 0o600)

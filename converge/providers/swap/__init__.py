@@ -16,12 +16,14 @@ from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
 from converge.providers.base import ABSENT, PRESENT, Params, differing, domain_of_path, values
 from converge.providers.swap import boot, finding
-from converge.providers.swap.base import NEVER, SMALLEST, Spec, State, checked
+from converge.providers.swap.base import MODE, NEVER, SMALLEST, Spec, State, checked
 from converge.providers.swap.refusing import is_left, refuse
 from converge.system import ReadOnlySystem, System, swaps
 
 TYPE = "swap"
-GROUPS = (("ensure", "size"), ("at_boot", "priority", "discard"))
+OF_FILE = ("ensure", "size", "mode")
+AT_BOOT = ("at_boot", "priority", "discard")
+GROUPS = (OF_FILE, AT_BOOT)
 MADE_ANEW = ("size",)
 
 
@@ -43,15 +45,15 @@ def _wanted(spec: Spec) -> dict[str, Value]:
     if spec.ensure == ABSENT:
         return {**ensure, "at_boot": NEVER}
     size: dict[str, Value] = {} if spec.size is None else {"size": spec.size}
+    mode: dict[str, Value] = {"mode": MODE} if spec.path else {}
     settings = {"priority": spec.priority, "discard": spec.discard} if spec.at_boot != NEVER else {}
     given = {name: value for name, value in settings.items() if value is not None}
-    return {**ensure, **size, "at_boot": spec.at_boot, **given}
+    return {**ensure, **size, **mode, "at_boot": spec.at_boot, **given}
 
 
 def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
     of_file = domain_of_path(system, spec.path) if spec.path else Domain.DEPLOYMENT
-    of_boot = dict.fromkeys(("at_boot", "priority", "discard"), Domain.DEPLOYMENT)
-    return {"ensure": of_file, "size": of_file, "active": of_file, **of_boot}
+    return {**dict.fromkeys((*OF_FILE, "active"), of_file), **dict.fromkeys(AT_BOOT, Domain.DEPLOYMENT)}
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
@@ -112,10 +114,12 @@ def _change_file(system: System, spec: Spec, wanted: Mapping[str, Any]) -> None:
         system.delete(system.unfinished(spec.path))
     if spec.path and wanted.get("size"):
         system.make_swap_file(spec.path, wanted["size"], no_copy_on_write=finding.filesystem(system, spec) == "btrfs")
+    if spec.path and wanted.get("mode"):
+        system.set_mode(system.resolve(spec.path), int(wanted["mode"], 8))
 
 
 def _is_of_boot(after: Mapping[str, Any]) -> bool:
-    return not after.keys().isdisjoint(("at_boot", "priority", "discard"))
+    return not after.keys().isdisjoint(AT_BOOT)
 
 
 def _turn_on(system: System, spec: Spec) -> None:

@@ -9,6 +9,8 @@ from converge.system import ReadOnlySystem, disks
 from converge.system.base import shown
 
 UNIT, FSTAB, NEVER = "unit", "fstab", "never"
+MODE = "0600"
+"""Only root is to read what is swapped out."""
 PAGE = 4096
 SMALLEST = 1 << 20
 """Bytes; mkswap(8) wants ten pages."""
@@ -54,6 +56,7 @@ class State:
     ensure: str | None
     """None of a partition, which converge neither makes nor removes."""
     size: int | None = None
+    mode: str | None = None
     active: bool | None = None
     at_boot: str = NEVER
     priority: int | None = None
@@ -92,5 +95,6 @@ def _check_size(spec: Spec) -> None:
         raise ProviderError("`minimum` and `maximum` are bounds of `percent`", hint="say `percent`, or leave them out")
     if spec.minimum is not None and spec.maximum is not None and spec.minimum > spec.maximum:
         raise ProviderError("`minimum` is more than `maximum`", hint="exchange them")
-    if spec.size is not None and spec.size < SMALLEST:
-        raise ProviderError(f"a swap file of {spec.size} bytes is of no use", hint="give it 1MiB at least")
+    for size in (spec.size, spec.maximum):
+        if size is not None and size < SMALLEST:
+            raise ProviderError(f"a swap file of {size} bytes is of no use", hint="give it 1MiB at least")

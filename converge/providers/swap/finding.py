@@ -28,6 +28,7 @@ def _of_file(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) 
         # What a run that was killed has left is nothing to swap to, but something to remove.
         ensure=PRESENT if is_swap or (unfinished and spec.ensure == ABSENT) else ABSENT,
         size=_usable(system, spec, found) if found and is_swap else None,
+        mode=f"{found.mode:04o}" if found and is_swap else None,
         what=f"{path} is there, and is no swap file" if found and not is_swap else _unfit(system, path),
         resumes=is_swap and _resumes(system, path),
         free=space.free + sum(each.allocated for each in (found if is_swap else None, unfinished) if each),

@@ -92,6 +92,12 @@ def dangling_link(system: System, _: Workshop) -> dict[str, Any]:
     return {"path": PATH, "size": "1MiB"}
 
 
+def open_to_all(system: System, _: Workshop) -> dict[str, Any]:
+    make(system, "swap", path=PATH, size="1MiB")
+    system.set_mode(PATH, 0o644)
+    return {"path": PATH, "size": "2MiB"}
+
+
 def removed(system: System, _: Workshop) -> dict[str, Any]:
     make(system, "swap", path=PATH, size="1MiB")
     return {"path": PATH, "ensure": "absent"}
@@ -124,6 +130,7 @@ SPECIMENS = (
     masked_unit,
     new_file,
     new_file_in_fstab,
+    open_to_all,
     partition,
     partition_no_more,
     removed,
