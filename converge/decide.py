@@ -295,7 +295,7 @@ def _inspected(step: Step, system: ReadOnlySystem) -> Step:
     unmet = evolve(step, decision=Decision.NOT_APPLICABLE, reason="`only_if` is not met", work=work)
     try:
         difference = provider.diff(work.spec, state)
-    except ProviderError:
+    except (ProviderError, Later):
         if _guard_met(instance, provider, state):
             raise
         return unmet

@@ -6,6 +6,7 @@ import pytest
 
 from converge.engine import Run, carry_out
 from converge.errors import ProviderError
+from converge.model import Decision
 from converge.request import prepare
 from converge.system import System, lock
 from tests.laws.interrupted import CutOffError, Interrupted
@@ -119,3 +120,18 @@ def test_the_units_settings_of_its_owner_stay(tmp_path: Path) -> None:
     ask(machine, 1, ", priority: 6")
     assert "the user's: priority" in reasons(machine.apply())["swap"]
     assert "Priority=7" in unit.read_text()
+
+
+def test_what_only_if_leaves_out_is_not_waited_for(tmp_path: Path) -> None:
+    machine = Machine.make(tmp_path)
+    guarded = """
+        swap:
+          type: swap
+          apply: always
+          only_if: {ensure: %s}
+          with: {path: /var/swap/swapfile, size: 1MiB, keep_free: 4096TiB}
+    """
+    machine.declare(guarded % "absent")
+    assert decisions(machine.plan()) == {"swap": Decision.OWED}
+    machine.declare(guarded % "present")
+    assert decisions(machine.plan()) == {"swap": Decision.NOT_APPLICABLE}
