@@ -41,7 +41,7 @@ def read_lasting(system: ReadOnlySystem) -> tuple[Part, ...]:
 
 def require_changeable(system: ReadOnlySystem, suits: Suits) -> None:
     """Later where somebody has gone back from a deployment that has what is asked: until an update boots next."""
-    if any(suits((_arguments(each),)) for each in deployments.left(system, _next(system))):
+    if any(suits((_arguments(each),)) for each in deployments.gone_back_from(system, _next(system))):
         reason = "not set again, since somebody went back from the deployment that has it"
         raise Later(f"{reason}; the next update gets it", until="reboot")
 

@@ -69,7 +69,7 @@ def deployed(system: ReadOnlySystem) -> tuple[Deployment, ...]:
     )
 
 
-def left(system: ReadOnlySystem, target: Deployment) -> tuple[Deployment, ...]:
+def gone_back_from(system: ReadOnlySystem, target: Deployment) -> tuple[Deployment, ...]:
     """Those of the commit of `target`, what boots next, that somebody has gone back from.
 
     A deployment that is made is the first one, and has the highest serial of its commit.

@@ -1,0 +1,46 @@
+"""systemd-boot on a real FAT, which knows no owners and modes, and is left as it is where it is read-only."""
+
+import subprocess
+
+import pytest
+
+from tests.vm.deployed import Deployed
+
+pytestmark = pytest.mark.vm
+
+ESP, CONF = "/boot/efi", "/boot/efi/loader/loader.conf"
+MANIFEST = """\
+converge: 1
+product: test
+resources:
+  menu: {{type: bootloader-setting, apply: always, with: {{setting: timeout, value: {seconds}}}}}
+"""
+MOUNT = f"""\
+mkdir -p {ESP}
+mount -o loop,umask=0077 /var/esp.img {ESP}
+mkdir -p {ESP}/EFI/systemd
+echo MZ >{ESP}/EFI/systemd/systemd-bootx64.efi
+"""
+APPLY = f"""\
+python3 -m converge apply /var/{{seconds}}.yaml | grep -i 'applied\\|read-only'
+cat {CONF}
+ls {ESP}/loader
+"""
+
+
+def test_the_timeout_of_systemd_boot_on_its_partition(deployed: Deployed) -> None:
+    with deployed.disk() as sysroot:
+        image = sysroot / "ostree/deploy/os/var/esp.img"
+        image.write_bytes(bytes(8 << 20))
+        subprocess.run(["mkfs.vfat", str(image)], check=True, capture_output=True)
+    for seconds in (3, 0, 9):
+        deployed.write(f"/var/{seconds}.yaml", MANIFEST.format(seconds=seconds))
+    apply = [APPLY.format(seconds=seconds) for seconds in (3, 0, 9)]
+    said = deployed.boot(f"{MOUNT}{apply[0]}{apply[1]}mount -o remount,ro {ESP}\n{apply[2]}").splitlines()
+    assert said[0].startswith("Applied: 1 added")
+    assert said[1:3] == ["timeout 3", "loader.conf"]
+    assert said[3].startswith("Applied: 0 added, 1 changed")
+    assert said[4:6] == ["timeout 0", "loader.conf"]
+    assert "read-only" in said[6].lower()
+    assert said[-3].endswith("1 failed.")
+    assert said[-2:] == ["timeout 0", "loader.conf"]
