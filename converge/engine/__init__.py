@@ -5,12 +5,13 @@ from typing import Protocol
 from converge.engine import effects, loops
 from converge.engine.base import Run, StepResult
 from converge.engine.steps import Execution
+from converge.errors import ConvergeError
 from converge.ledger import Ledgers
 from converge.model import EffectKind, Event
 from converge.occasion import Occasion
 from converge.plan import Plan, Step
 from converge.planner import Planner
-from converge.system import System
+from converge.system import System, deployments
 
 __all__ = ["Observer", "Run", "StepResult", "carry_out"]
 
@@ -29,6 +30,7 @@ def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer |
     for ledger in ledgers:
         ledger.recover(system)
     _open(ledgers, occasion, product, system)
+    problems = _settle_staged(system)
     execution = Execution(planner, system, _followers(plan))
     execution.note_ahead(plan.steps)
     for step in plan.steps:
@@ -42,7 +44,16 @@ def carry_out(plan: Plan, planner: Planner, system: System, observer: Observer |
     loops.settle(plan.product, results, planner)
     done, errors = effects.run(ledgers, system)
     _close(ledgers, occasion, product, system)
-    return Run(plan, results, done, errors)
+    return Run(plan, results, done, (*problems, *errors))
+
+
+def _settle_staged(system: System) -> tuple[str, ...]:
+    """See how it has come out what an earlier run left for the reboot; what went wrong with that."""
+    try:
+        deployments.settle(system)
+    except ConvergeError as error:
+        return (f"unpinning older deployments: {error.message}",)
+    return ()
 
 
 def _followers(plan: Plan) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from converge.errors import ConvergeError
 from converge.ledger import Ledgers
 from converge.model import Effect, EffectKind
-from converge.system import System, deployments, systemd
+from converge.system import System, systemd
 
 _VERBS = {
     EffectKind.RESTART: "try-restart",
@@ -31,10 +31,6 @@ def run(ledgers: Ledgers, system: System) -> tuple[tuple[Effect, ...], tuple[str
             errors.append(f"{effect.kind} {effect.unit}".strip() + f": {error.message}")
             continue
         _forget(ledgers, effect, system)
-    try:
-        deployments.rollback.let_go(system)
-    except ConvergeError as error:
-        errors.append(f"let go what there is to roll back to: {error.message}")
     return tuple(done), tuple(errors)
 
 

@@ -117,12 +117,7 @@ class Execution:
         if ledger.refused:
             return
         if decision in _NOTED:
-            entry = self._noted(step, half, decision)
-            if half.intent and step.until == "reboot" and self.system.live:
-                # The run that was killed may have made the change, and have come to ask for nothing.
-                ledger.commit(self.system, entry, resource, (Effect(EffectKind.REBOOT),))
-            else:
-                self._remember(entry, ledger, resource)
+            self._remember(self._noted(step, half, decision), ledger, resource)
         elif decision is Decision.NOT_APPLICABLE and half.entry and not half.entry.status.settled:
             ledger.release(evolve(half.entry, id=step.id), resource)
         elif decision is Decision.SETTLED and half.entry:
@@ -157,10 +152,12 @@ class Execution:
             intent = Intent(step.id, own, _entry(step, half, Status.OWED, half.base), before)
             self._ledger(half.domain).intend(self.system, intent)
         effects, problem = self._attempt(work, changes)
+        is_made = problem is None
         state, problem = self._verified(step, changes, problem)
-        turned_out = _turned_out(step, problem)
-        notices = tuple(Effect(EffectKind.NOTICE, each, step.id) for each in self.followers.get(step.id, ()))
-        self._commit(turned_out, state, changes, effects if problem else (*effects, *notices))
+        turned_out = _turned_out(step, problem, is_made=is_made)
+        if is_made and turned_out.decision is not Decision.FAILED:
+            effects += tuple(Effect(EffectKind.NOTICE, each, step.id) for each in self.followers.get(step.id, ()))
+        self._commit(turned_out, state, changes, effects)
         outcome = _UNCHANGING.get(turned_out.decision, Outcome.CHANGED)
         error = turned_out.reason if outcome is Outcome.FAILED else None
         after = None if state is None else fields_of(state)
@@ -240,13 +237,14 @@ def _united(work: Work, changes: tuple[Change, ...]) -> tuple[Change, ...]:
     return (*resumed, *(change for name, change in now.items() if name not in begun))
 
 
-def _turned_out(step: Step, problem: ConvergeError | None) -> Step:
+def _turned_out(step: Step, problem: ConvergeError | None, *, is_made: bool) -> Step:
+    """What is made may still be owed: it waits, such as for a reboot, to be what was asked for."""
     if problem is None:
         return step
-    step = evolve(step, action=Action.NONE, reason=problem.explained)
     if isinstance(problem, Later):
-        return evolve(step, decision=Decision.OWED, until=problem.until)
-    return evolve(step, decision=Decision.FAILED)
+        action = step.action if is_made else Action.NONE
+        return evolve(step, action=action, decision=Decision.OWED, reason=problem.explained, until=problem.until)
+    return evolve(step, action=Action.NONE, decision=Decision.FAILED, reason=problem.explained)
 
 
 def _entry(step: Step, half: Half, status: Status, base: Mapping[str, Value]) -> Entry:

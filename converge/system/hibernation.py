@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from converge.errors import ProviderError
 from converge.system import ReadOnlySystem
 
 
@@ -14,6 +15,11 @@ def wakes_by(
     """
     names = _devices(system) if in_file is _is_by_file(system) else ()
     return any(named(system, each) == device for each in names)
+
+
+def needed(name: str) -> ProviderError:
+    hint = "first have `resume` dropped from the kernel arguments, or from the initramfs, and the machine restarted"
+    return ProviderError(f"the machine wakes from hibernation by {name}", hint=hint)
 
 
 def _devices(system: ReadOnlySystem) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What the running kernel swaps to, and telling it to begin and to end (swapon(8), proc_swaps(5))."""
 
 import os
+from signal import SIGKILL
 
 from attrs import frozen
 
@@ -9,10 +10,12 @@ from converge.system import ReadOnlySystem, System
 from converge.system.base import unescaped
 
 KIB = 1024
+_ZRAM = "/dev/zram"
 _SIGNATURE = b"SWAPSPACE2"
 _PAGES = (4096, 8192, 16384, 65536)
 _LARGEST_PAGE = _PAGES[-1]
 _NO_MEMORY = "Cannot allocate memory"
+_KILLED = (-SIGKILL, 128 + SIGKILL)
 PAGES_OUT = 600.0
 """Seconds that it may take to bring back what is swapped out, from a slow disk."""
 
@@ -53,9 +56,13 @@ def memory(system: ReadOnlySystem, kind: str = "MemTotal") -> int:
 
 
 def is_leavable(system: ReadOnlySystem, swap: Swap) -> bool:
-    """Whether memory, and what else is swapped to, would hold what is in it."""
-    others = sum(each.size - each.used for each in active(system) if each.path != swap.path)
-    return swap.used <= memory(system, "MemAvailable") + others
+    """Whether memory, and what else is swapped to, would hold what is in it. What zram holds is in memory itself."""
+    others = [each for each in active(system) if each.path != swap.path and not each.path.startswith(_ZRAM)]
+    return swap.used <= memory(system, "MemAvailable") + sum(each.size - each.used for each in others)
+
+
+def not_leavable(name: str) -> Later:
+    return Later(f"{name} cannot be left now: memory would not hold what is swapped out to it", "idle")
 
 
 def is_signed(system: ReadOnlySystem, path: str) -> bool:
@@ -77,12 +84,11 @@ def turn_off(system: System, path: str) -> None:
     swap = active_at(system, path)
     if swap is None:
         return
-    full = Later(f"{path} cannot be left now: memory would not hold what is swapped out to it", "idle")
     if not is_leavable(system, swap):
-        raise full
+        raise not_leavable(path)
     done = system.run(["swapoff", swap.path], view="machine", timeout=PAGES_OUT)
-    if _NO_MEMORY in done.stderr:
-        raise full
+    if _NO_MEMORY in done.stderr or done.returncode in _KILLED:  # as the kernel does first where memory runs out
+        raise not_leavable(path)
     done.require()
 
 

@@ -54,6 +54,11 @@ def reload(system: System) -> None:
     system.run(["systemctl", "daemon-reload"]).require()
 
 
+def start_soon(system: System, name: str) -> None:
+    """Have a unit started without waiting for it; ProviderError where it is not there."""
+    _require(system.run(["systemctl", "--no-block", "start", "--", name]), "start")
+
+
 def change(system: System, verb: str, name: str, manager: str) -> None:
     """Have a unit started, stopped or restarted by a verb of systemctl; a unit that is not there is let be.
 

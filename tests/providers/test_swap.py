@@ -242,6 +242,15 @@ def test_what_a_killed_run_has_left_goes_with_the_file(system: System) -> None:
     assert system.list_folder("/var/swap") == ()
 
 
+@pytest.mark.parametrize("place", [PATH, f"{PATH}/photos"], ids=["file", "folder"])
+def test_what_somebody_has_put_in_its_place_stays(system: System, place: str) -> None:
+    system.write(system.unfinished(PATH), bytes(MIB))
+    system.write(place, b"precious")
+    converge(swap, system, path=PATH, ensure="absent")
+    assert system.read(place) == b"precious"
+    assert system.list_folder("/var/swap") == ("swapfile",)
+
+
 def test_a_mask_is_taken_away_and_not_written_through(system: System) -> None:
     system.make_link(UNIT, "/dev/null")
     assert state_of(swap, system, path=PATH, size="1MiB")["at_boot"] == "never"

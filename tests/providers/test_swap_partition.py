@@ -66,7 +66,7 @@ def test_parameters_that_make_no_sense(params: dict[str, Any], words: str) -> No
     [
         (found(use=use(full=True)), "/dev/sda2 cannot be left now: memory would not hold", "idle"),
         (found(use=use(busy="/dev/dm-0 is on it")), "/dev/sda2 is in use: /dev/dm-0 is on it", "idle"),
-        (found(use=use(resumes=True)), "the machine hibernates to /dev/sda2", None),
+        (found(use=use(resumes=True)), "the machine wakes from hibernation by /dev/sda2", None),
         (found(use=use(content="swsuspend")), "/dev/sda2 holds swsuspend, which would be lost", None),
         (found(use=use(content="crypto_LUKS")), "/dev/sda2 holds crypto_LUKS, which would be lost", None),
         (found(rigid="the root file system is of the kind f2fs"), "of the kind f2fs", None),

@@ -6,116 +6,41 @@ those two nothing changes but the path in `ostree=`, by which ostree itself coun
 
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tests.real import ostreeboot, ostreesysroot
-from tests.real.ostreeboot import Entry, boot
+from tests.real.ostreeboot import boot
 from tests.real.ostreesysroot import Sysroot, needs_ostree
+from tests.real.threedeployments import (
+    AFTER,
+    APPLY,
+    BEFORE,
+    MANIFEST,
+    MORE,
+    REBOOT,
+    SHUT_DOWN,
+    STAGED,
+    WITH_MORE,
+    bytes_of_entries,
+    converge,
+    declare,
+    deploy,
+    deployed,
+    entries,
+    three_deployments,
+)
 
 pytestmark = needs_ostree
 needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
-
-MANIFEST = """\
-converge: 1
-product: test
-resources:
-  sensors:
-    type: kernel-args
-    apply: once
-    with: {append: [module_blacklist=hid_sensor_hub, quiet, 'dyndbg="file a.c +p"'], delete: [nomodeset]}
-"""
-MORE = """\
-  console:
-    type: kernel-args
-    apply: always
-    with: {replace: {console: [tty0, ttyS0]}}
-"""
-BEFORE = "root=LABEL=root rw nomodeset console=tty1 quiet"
-AFTER = 'root=LABEL=root rw console=tty1 quiet module_blacklist=hid_sensor_hub dyndbg="file a.c +p"'
-WITH_MORE = 'root=LABEL=root rw console=tty0 console=ttyS0 quiet module_blacklist=hid_sensor_hub dyndbg="file a.c +p"'
-APPLY = "converge apply /var/test.yaml\n"
-REBOOT = "asked for a reboot"
-STAGED = "set in the deployment that is staged, and done once that has booted"
-STAGE = "ostree admin deploy --os=os --stage main\n"
-SHUT_DOWN = "ostree admin finalize-staged\n"
 
 
 @pytest.fixture
 def sysroot(tmp_path: Path) -> Iterator[Sysroot]:
     with three_deployments(tmp_path) as sysroot:
         yield sysroot
-
-
-@contextmanager
-def three_deployments(folder: Path) -> Iterator[Sysroot]:
-    with ostreesysroot.made(folder) as sysroot:
-        ostree(sysroot, "pin", "0")
-        for arguments in ("root=LABEL=root rw before", BEFORE):
-            deploy(sysroot, "--retain", "--karg-none", *(f"--karg-append={each}" for each in arguments.split()))
-        declare(sysroot, MANIFEST)
-        yield sysroot
-
-
-def ostree(sysroot: Sysroot, verb: str, *words: str) -> None:
-    done = sysroot.ostree("admin", verb, f"--sysroot={sysroot.path}", *words)
-    assert done.returncode == 0, done.stderr
-
-
-def deploy(sysroot: Sysroot, *words: str) -> None:
-    ostree(sysroot, "deploy", "--os=os", *words, "main")
-
-
-def upgrade(sysroot: Sysroot) -> None:
-    """Commit another version of the OS."""
-    tree = sysroot.path.with_name("tree")
-    (tree / "usr/lib/os-release").write_text('ID=test\nVERSION_ID="2"\n')
-    words = ("commit", f"--repo={sysroot.path}/ostree/repo", "--branch=main", f"--tree=dir={tree}")
-    assert sysroot.ostree(*words).returncode == 0
-
-
-def declare(sysroot: Sysroot, text: str, name: str = "test.yaml") -> None:
-    """Write the product where all deployments see it."""
-    (sysroot.path / "ostree/deploy/os/var" / name).write_text(text)
-
-
-def entries(sysroot: Sysroot) -> tuple[Entry, ...]:
-    return ostreeboot.entries(sysroot)
-
-
-def deployed(sysroot: Sysroot) -> list[tuple[str, str]]:
-    """Checksum and serial, and arguments, of all deployments in their order."""
-    return [(entry.name, entry.arguments) for entry in entries(sysroot)]
-
-
-def commit(deployment: tuple[str, str]) -> str:
-    return deployment[0].partition(".")[0]
-
-
-def converge(sysroot: Sysroot, root: Path) -> "subprocess.CompletedProcess[str]":
-    manifest = sysroot.path / "ostree/deploy/os/var/test.yaml"
-    argv = [sys.executable, "-m", "converge", "apply", str(manifest), "--root", str(root), "--event", "install"]
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
-
-
-def origin(deployment: Path) -> str:
-    return Path(f"{deployment}.origin").read_text()
-
-
-def is_pinned(deployment: Path) -> bool:
-    return "pinned=true" in origin(deployment)
-
-
-def bytes_of_entries(sysroot: Sysroot) -> list[str]:
-    """The files without the path in `ostree=`, the one that boots next first."""
-    files = sorted((sysroot.path / "boot/loader/entries").iterdir(), reverse=True)
-    return [re.sub(r"\bostree=/ostree/boot\.\d", "ostree=", file.read_text()) for file in files]
 
 
 @pytest.mark.parametrize("by", ["sysroot", "deployment"])
@@ -157,39 +82,6 @@ def test_the_running_deployment_is_deployed_once_more(sysroot: Sysroot, read_onl
         assert "1 owed" in said
 
 
-def test_what_changes_in_etc_until_the_reboot_is_kept(sysroot: Sysroot) -> None:
-    """A password, for one."""
-    boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}echo changed > /etc/app.d/default\n{SHUT_DOWN}")
-    assert (entries(sysroot)[0].deployment / "etc/app.d/default").read_text() == "changed\n"
-
-
-def test_what_is_older_is_pinned_until_the_new_one_has_booted_and_no_longer(sysroot: Sysroot) -> None:
-    older, pinned_before = (entry.deployment for entry in entries(sysroot)[1:])
-    boot(sysroot, entries(sysroot)[0].deployment, APPLY + SHUT_DOWN)
-    assert is_pinned(older)
-    boot(sysroot, entries(sysroot)[0].deployment, APPLY + "test ! -e /var/lib/converge/pinned.json", read_only=True)
-    assert not is_pinned(older)
-    assert is_pinned(pinned_before)
-
-
-def test_what_is_staged_is_lost_with_the_power_and_made_again(sysroot: Sysroot) -> None:
-    before, running = deployed(sysroot), entries(sysroot)[0].deployment
-    boot(sysroot, running, APPLY)
-    assert deployed(sysroot) == before
-    assert REBOOT in boot(sysroot, running, APPLY + SHUT_DOWN)
-    assert deployed(sysroot)[0][1] == AFTER
-    assert deployed(sysroot)[1:] == before
-    boot(sysroot, entries(sysroot)[0].deployment, APPLY)
-    assert [is_pinned(entry.deployment) for entry in entries(sysroot)] == [False, False, False, True]
-
-
-def test_what_it_was_deployed_from_goes_with_it_and_that_it_is_pinned_does_not(sysroot: Sysroot) -> None:
-    ostree(sysroot, "pin", "0")
-    boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}test ! -e /run/converge/origin\n{SHUT_DOWN}")
-    assert origin(entries(sysroot)[0].deployment).split() == ["[origin]", "refspec=main"]
-    assert is_pinned(entries(sysroot)[1].deployment)
-
-
 @pytest.mark.parametrize("staged", [False, pytest.param(True, marks=pytest.mark.vm)])
 def test_what_is_laid_over_its_initial_ram_disk_goes_with_it(sysroot: Sysroot, staged: bool) -> None:
     """Microcode or settings that an administrator has there; without them the machine may not boot."""
@@ -222,59 +114,6 @@ def test_after_the_reboot_it_is_found_done_and_no_other_reboot_is_asked_for(sysr
     assert "1 in place or settled" in second
     assert REBOOT not in first + second
     assert deployed(sysroot) == after
-
-
-def test_whoever_takes_the_new_one_away_keeps_what_they_went_back_to(sysroot: Sysroot) -> None:
-    """They choose the older one in the boot loader's menu, and undo what was deployed."""
-    running = entries(sysroot)[0]
-    boot(sysroot, running.deployment, APPLY + SHUT_DOWN)
-    assert "1 in place" in boot(sysroot, running.deployment, APPLY)
-    ostree(sysroot, "undeploy", "0")
-    assert entries(sysroot)[0] == running
-    assert "1 in place or settled" in boot(sysroot, running.deployment, APPLY + SHUT_DOWN)
-    assert entries(sysroot)[0] == running
-
-
-@pytest.mark.parametrize("policy", ["once", "always"])
-def test_whoever_makes_the_older_one_the_default_keeps_it_until_an_update(sysroot: Sysroot, policy: str) -> None:
-    declare(sysroot, MANIFEST.replace("once", policy))
-    running = entries(sysroot)[0]
-    boot(sysroot, running.deployment, APPLY + SHUT_DOWN)
-    boot(sysroot, entries(sysroot)[0].deployment, APPLY)
-    go_back(sysroot)
-    before = deployed(sysroot)
-    assert before[0] == (running.name, BEFORE)
-    said = boot(sysroot, running.deployment, APPLY + SHUT_DOWN)
-    assert "owed: not set again, since somebody went back from the deployment that has it" in said
-    assert REBOOT not in said
-    assert deployed(sysroot) == before
-    upgrade(sysroot)
-    boot(sysroot, running.deployment, STAGE + APPLY + SHUT_DOWN)
-    assert deployed(sysroot)[0][1] == AFTER
-
-
-def go_back(sysroot: Sysroot) -> None:
-    """Have the second deployment be the default, as `rpm-ostree rollback` does."""
-    first, second = sorted((sysroot.path / "boot/loader/entries").iterdir(), reverse=True)[:2]
-    texts, version = [first.read_text(), second.read_text()], re.compile(r"^version (\d+)$", re.MULTILINE)
-    numbers = [found[1] for found in map(version.search, texts) if found]
-    for path, text, number in zip((first, second), texts, reversed(numbers), strict=True):
-        path.write_text(version.sub(f"version {number}", text))
-
-
-def test_an_update_that_waits_for_its_reboot(sysroot: Sysroot) -> None:
-    running = entries(sysroot)[0].deployment
-    upgrade(sysroot)
-    boot(sysroot, running, "ostree admin deploy --os=os --retain main\n")
-    before = deployed(sysroot)
-    assert before[0][1] == BEFORE
-    assert REBOOT in boot(sysroot, running, APPLY + SHUT_DOWN)
-    (new, *rest) = deployed(sysroot)
-    assert (commit(new), new[1]) == (commit(before[0]), AFTER)
-    assert rest == before[1:]
-    booted = boot(sysroot, entries(sysroot)[0].deployment, APPLY)
-    assert "already as declared" in booted or "1 in place" in booted
-    assert REBOOT not in booted
 
 
 def test_in_a_chroot_nothing_is_booted_and_the_arguments_are_set_in_place(sysroot: Sysroot) -> None:
@@ -329,45 +168,6 @@ def test_the_laws_hold_on_a_running_system(sysroot: Sysroot) -> None:
     assert first[1] == "root=LABEL=root rw=1 console=tty1 quiet debug console=ttyS0 loglevel=3 loglevel=4"
 
 
-CUT_OFF = """
-import os, subprocess
-from itertools import count
-from converge.engine import carry_out
-from converge.model import Effect, EffectKind
-from converge.request import Request, prepare
-from converge.system import System, lock, ostree
-from tests.laws.interrupted import CutOffError, Interrupted
-
-def asked(system):
-    with lock(system):
-        plan, planner = prepare(Request("/var/test.yaml", "/"), system.read_only())
-        return Effect(EffectKind.REBOOT) in carry_out(plan, planner, system).effects
-
-def cut_off(limit):
-    subprocess.run("rm -rf /etc/converge /var/lib/converge; ostree admin undeploy 0", shell=True, check=limit > 0)
-    try:
-        asked(Interrupted("/", limit))
-        return False
-    except CutOffError:
-        return True
-
-found = []
-for limit in count():
-    if not cut_off(limit):
-        break
-    staged = os.path.exists(ostree.STAGED)
-    found.append((staged, asked(System())))
-    assert not asked(System()), limit
-assert (True, True) in found
-assert sorted(found, key=lambda each: not each[1]) == found
-"""
-
-
-def test_cut_off_once_something_is_staged_the_next_run_still_asks_for_the_reboot(sysroot: Sysroot) -> None:
-    script = APPLY + CUT_OFF.join(("python3 - <<'END'\n", "END\n"))
-    boot(sysroot, entries(sysroot)[0].deployment, script)
-
-
 KILLED = """
 strace -f -qq -o /run/trace -e inject={call}:signal=KILL:when={nth} python3 -m converge apply /var/test.yaml || true
 grep -q killed /run/trace || echo nothing was killed
@@ -403,39 +203,3 @@ def test_killed_anywhere(tmp_path: Path, call: str) -> None:
         with three_deployments(folder) as sysroot:
             if not killed_and_finished(sysroot, call, nth):
                 return
-
-
-def test_an_update_that_is_staged(sysroot: Sysroot) -> None:
-    running, before = entries(sysroot)[0], deployed(sysroot)
-    upgrade(sysroot)
-    first, second, _ = boot(
-        sysroot, running.deployment, f"{STAGE}{APPLY}echo then\n{APPLY}echo then\n{SHUT_DOWN}", read_only=True
-    ).split("then\n")
-    for said in (first, second):
-        assert f"owed: {STAGED}" in said
-        assert "1 owed" in said
-    assert (REBOOT in first, REBOOT in second) == (True, False)
-    (new, *rest) = deployed(sysroot)
-    assert (commit(new) != commit(before[0]), new[1]) == (True, AFTER)
-    assert rest == [before[0], before[2]]  # as after any staged update, the one before the running one is gone
-    booted = boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}echo then\n{APPLY}").split("then\n")
-    assert ["1 in place, 0 failed" in booted[0], "1 in place or settled" in booted[1]] == [True, True]
-    assert REBOOT not in booted[0]
-
-
-def test_an_update_that_was_staged_is_lost_with_the_power(sysroot: Sysroot) -> None:
-    running, before = entries(sysroot)[0], deployed(sysroot)
-    upgrade(sysroot)
-    boot(sysroot, running.deployment, STAGE + APPLY)
-    assert deployed(sysroot) == before
-    assert REBOOT in boot(sysroot, running.deployment, APPLY + SHUT_DOWN)
-    assert deployed(sysroot)[0][1] == AFTER
-    assert deployed(sysroot)[1:] == before
-
-
-def test_an_update_that_is_staged_with_all_arguments_is_nothing_to_wait_for(sysroot: Sysroot) -> None:
-    boot(sysroot, entries(sysroot)[0].deployment, APPLY + SHUT_DOWN)
-    declare(sysroot, MANIFEST.replace("once", "always"))
-    upgrade(sysroot)
-    said = boot(sysroot, entries(sysroot)[0].deployment, STAGE + APPLY)
-    assert "0 owed, 1 in place" in said

@@ -72,6 +72,19 @@ def test_odd_names_are_found_again(source: str, written: str) -> None:
     assert dropped(text, source) == ROOT
 
 
+@pytest.mark.parametrize(
+    ("line", "changed"),
+    [
+        ("/swap\tnone\tswap\tsw\t0 0 # for the big compile", "/swap\tnone\tswap\tsw,noauto\t0 0 # for the big compile"),
+        ("  /swap  swap swap   sw", "  /swap  swap swap   sw,noauto"),
+        ("/swap none swap", "/swap none swap sw,noauto"),
+        ("/swap none swap ", "/swap none swap sw,noauto"),
+    ],
+)
+def test_a_line_of_somebodys_changes_in_its_options_alone(line: str, changed: str) -> None:
+    assert put(f"{line}\n", "/swap", "sw", "noauto") == f"{changed}\n"
+
+
 def test_a_tag_may_stand_in_quotes() -> None:
     assert parse('LABEL="swap" none swap sw 0 0\n').find(("LABEL=swap",)) is not None
 

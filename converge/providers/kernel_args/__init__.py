@@ -2,7 +2,7 @@
 
 On an ostree system that is the deployment which boots next (`converge/system/bootargs/ostree.py` says which, and how);
 elsewhere /etc/kernel/cmdline, or GRUB's defaults. What the running kernel was not given yet needs a reboot, which is
-asked for once, with the change.
+asked for with the change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,12 @@ from converge.system.bootargs import Part
 __all__ = ["TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
 
 TYPE = "kernel-args"
+
+LOST = 2
+"""How many times in a row what was staged may be lost, as with the power, before that is an error."""
+
+_LEFT = "not set again, since somebody went back from the deployment that has it"
+_LOST = "set in the deployment that is staged, as before in others that were not deployed as the machine went down"
 
 SOME = "some"
 """The claim of whoever appends an argument, on its key: that it is not deleted or replaced."""
@@ -58,8 +64,12 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     state = _state(spec, parts)
     if diff(spec, state):
         _refuse_other_root(spec, parts)
-        place.require_changeable(system, lambda other: not diff(spec, _state(spec, other)))
+        if any(not diff(spec, _state(spec, [left])) for left in place.history(system).left):
+            raise Later(f"{_LEFT}; the next update gets it", until="reboot")
+        place.require_changeable(system)
     elif diff(spec, _state(spec, place.read_lasting(system))):
+        if place.history(system).lost >= LOST:
+            raise ProviderError(_LOST, hint="`journalctl --unit ostree-finalize-staged` may say why")
         raise Later("set in the deployment that is staged, and done once that has booted", until="reboot")
     return state
 
@@ -97,7 +107,7 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
     place.write(system, wanted, undone)
     running = bootargs.running(system)
     needs_reboot = system.live and _edited(system, spec, running, changes) != running
-    return (Effect(EffectKind.REBOOT),) if needs_reboot else ()
+    return (Effect(EffectKind.REBOOT),) if needs_reboot and place.history(system).lost < LOST else ()
 
 
 def _edited(system: ReadOnlySystem, spec: Spec, parts: Sequence[Part], changes: Sequence[Change]) -> tuple[Part, ...]:

@@ -110,7 +110,8 @@ def _change(system: System, spec: Spec, changes: tuple[Change, ...]) -> None:
 
 def _change_file(system: System, spec: Spec, wanted: Mapping[str, Any]) -> None:
     if spec.path and (wanted.get("ensure") == ABSENT or "size" in wanted):
-        system.delete(system.resolve(spec.path))
+        if finding.is_swap_file(system, spec.path):  # anything else there is somebody's
+            system.delete(system.resolve(spec.path))
         system.delete(system.unfinished(spec.path))
     if spec.path and wanted.get("size"):
         system.make_swap_file(spec.path, wanted["size"], no_copy_on_write=finding.filesystem(system, spec) == "btrfs")

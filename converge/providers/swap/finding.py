@@ -22,7 +22,7 @@ def state(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> 
 def _of_file(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:
     path = str(spec.path)
     found, unfinished = system.stat(path), system.stat(system.unfinished(path), follow=False)
-    is_swap = found is not None and found.kind == "file" and swaps.is_signed(system, path)
+    is_swap = is_swap_file(system, path)
     space = disks.space(system, path)
     return State(
         # What a run that was killed has left is nothing to swap to, but something to remove.
@@ -36,6 +36,11 @@ def _of_file(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) 
         **_activity(system, spec),
         **configured,
     )
+
+
+def is_swap_file(system: ReadOnlySystem, path: str) -> bool:
+    found = system.stat(path)
+    return found is not None and found.kind == "file" and swaps.is_signed(system, path)
 
 
 def _usable(system: ReadOnlySystem, spec: Spec, found: FileStat) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from converge.errors import Later, ProviderError
 from converge.providers.base import ABSENT, PRESENT
 from converge.providers.swap.base import SMALLEST, Spec, State
+from converge.system import hibernation, swaps
 from converge.values import UNITS, size_words
 
 REMEDY = "name another place by `path` or `device`"
@@ -16,10 +17,9 @@ def refuse(spec: Spec, state: State, after: Mapping[str, Any]) -> None:
     if after and spec.ensure == PRESENT and state.what:
         raise ProviderError(state.what, hint=REMEDY)
     if state.resumes and _is_lost(after):
-        hint = "first have `resume` dropped from the kernel arguments, or from the initramfs, and the machine restarted"
-        raise ProviderError(f"the machine wakes from hibernation by {spec.source}", hint=hint)
+        raise hibernation.needed(spec.source)
     if state.full and state.active and is_left(after):
-        raise Later(f"{spec.source} cannot be left now: memory would not hold what is swapped out to it", "idle")
+        raise swaps.not_leavable(spec.source)
     size = after.get("size") or 0
     if size > (state.size or 0) and size + (spec.keep_free or 0) > state.free:
         kept = f" and leave {size_words(spec.keep_free)} free" if spec.keep_free else ""

@@ -5,6 +5,7 @@ from attrs.converters import optional
 
 from converge.errors import Later, ProviderError
 from converge.providers.base import ABSENT, DERIVED, PRESENT, SEEN, Params, size_in_bytes
+from converge.system import hibernation, swaps
 from converge.system.partitions.base import Row, Table, free_behind, gap_end, swap_behind
 from converge.system.partitions.begun import Begun
 
@@ -132,8 +133,8 @@ def require_removable(use: Use) -> None:
         hint = "the table says that it is for swap: change its type, or remove it by hand"
         raise ProviderError(f"{use.node} holds {use.content}, which would be lost", hint=hint)
     if use.resumes:
-        raise ProviderError(f"the machine hibernates to {use.node}", hint="drop the kernel argument `resume` first")
+        raise hibernation.needed(use.node)
     if use.busy:
         raise Later(f"{use.node} is in use: {use.busy}", "idle")
     if use.full:
-        raise Later(f"{use.node} cannot be left now: memory would not hold what is swapped out to it", "idle")
+        raise swaps.not_leavable(use.node)

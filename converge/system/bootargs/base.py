@@ -22,9 +22,6 @@ _BLANK = re.compile(r"[ \t\n\v\f\r]")
 Part = tuple[str, ...]
 """Arguments as they are written, quotes included, in their order."""
 
-Suits = Callable[[Sequence[Part]], bool]
-"""Whether the parts of a command line are as they are asked to be."""
-
 
 @frozen
 class Argument:
@@ -81,6 +78,14 @@ def boot_entries(system: ReadOnlySystem) -> tuple[str, ...]:
     return tuple(path for paths in found for path in paths if not path.rpartition("/")[2].startswith("ostree-"))
 
 
+@frozen
+class History:
+    left: tuple[Part, ...] = ()
+    """Command lines that were set here, and that somebody has gone back from."""
+    lost: int = 0
+    """How many times in a row what was to be there at the next boot was not."""
+
+
 class Place(Protocol):
     """Where a kind of system has the arguments of its next boot."""
 
@@ -93,8 +98,11 @@ class Place(Protocol):
     def read_lasting(self, system: ReadOnlySystem) -> tuple[Part, ...]:
         """The same as it would be if the machine lost its power now."""
 
-    def require_changeable(self, system: ReadOnlySystem, suits: Suits) -> None:
-        """Later where they are not to be changed yet, to what `suits`."""
+    def require_changeable(self, system: ReadOnlySystem) -> None:
+        """Later where they cannot be changed yet."""
+
+    def history(self, system: ReadOnlySystem) -> History:
+        """What has become of changes before."""
 
     def write(self, system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:
         """Have the next boot use parts that `read` gave and `edited` has changed; where that fails, leave the others.

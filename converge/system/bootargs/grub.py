@@ -13,7 +13,7 @@ from attrs import frozen
 
 from converge.errors import ProviderError
 from converge.system import ReadOnlySystem, System, grub
-from converge.system.bootargs.base import Part, Suits, boot_entries, split
+from converge.system.bootargs.base import History, Part, boot_entries, split
 from converge.system.text.envfile import Envfile
 
 PATH = grub.PATH
@@ -48,9 +48,13 @@ def read(system: ReadOnlySystem) -> tuple[Part, ...]:
 read_lasting = read
 
 
+def history(system: ReadOnlySystem) -> History:  # noqa: ARG001  (the protocol's)
+    return History()
+
+
 def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:
     _refuse_scripts(set().union(*parts) - set().union(*read(system)))
-    _require_ruling(system)
+    require_changeable(system)
     before = {each.path: system.read(each.path) for each, _ in _changed(system, parts)}
     _put(system, parts)
     try:
@@ -80,11 +84,7 @@ def _changed(system: ReadOnlySystem, parts: Sequence[Part]) -> list[tuple[_Assig
     return changed
 
 
-def require_changeable(system: ReadOnlySystem, suits: Suits) -> None:  # noqa: ARG001  (the protocol's)
-    _require_ruling(system)
-
-
-def _require_ruling(system: ReadOnlySystem) -> None:
+def require_changeable(system: ReadOnlySystem) -> None:
     entries = boot_entries(system)
     if entries and grub.configuration(system):
         hint = "write the arguments into /etc/kernel/cmdline, out of which kernel-install makes them"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from converge.errors import ProviderError
 from converge.system import ReadOnlySystem, System
-from converge.system.bootargs.base import Part, Suits, boot_entries, split
+from converge.system.bootargs.base import History, Part, boot_entries, split
 
 PATH = "/etc/kernel/cmdline"
 TIME_LIMIT = 900.0
@@ -32,8 +32,12 @@ def read(system: ReadOnlySystem) -> tuple[Part, ...]:
 read_lasting = read
 
 
-def require_changeable(system: ReadOnlySystem, suits: Suits) -> None:
+def require_changeable(system: ReadOnlySystem) -> None:
     """They can be at any time."""
+
+
+def history(system: ReadOnlySystem) -> History:  # noqa: ARG001  (the protocol's)
+    return History()
 
 
 def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:

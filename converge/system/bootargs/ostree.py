@@ -1,28 +1,25 @@
 """The kernel arguments in the boot loader entries of an ostree system, one per deployment, which only ostree writes.
 
-What counts is what boots next: a staged deployment, else the first one of the entries. On the running system that may
-be an update that waits for its reboot; new deployments take their arguments from the running one as they are made, so
-what was changed in that afterwards would not reach it. Other deployments are left alone, above all the one to roll back
-to: whoever goes back to that gets what it had, and a `once` is not done again behind their back.
+What counts is what boots next: a staged deployment, else the first one of the entries. New deployments take their
+arguments from the running one as they are made, so what was changed in that afterwards would not reach an update that
+waits for its reboot. The arguments of other deployments are left alone, above all those of the one to roll back to.
 
-- Nothing runs: the arguments of the first deployment are set in place (`instutil set-kargs`; `kargs edit-in-place`
-  would edit all deployments).
-- The system runs: the commit of what boots next is staged with the other arguments, and deployed as the machine goes
-  down, with /etc as it is by then. What is older than the running deployment outlasts that (`deployments.rollback`),
-  unless an update was staged, which would have dropped it as well.
-- What is staged is lost where the machine loses its power before it goes down, so it does not count as done.
+- What boots next does not run: its arguments are set in place (`instutil set-kargs`; `kargs edit-in-place` would edit
+  all deployments). On a running system it may be an update that waits, or what its user works with and has gone back
+  from for once: it has an /etc of its own.
+- It runs, or is staged: its commit is staged with the other arguments, and deployed as the machine goes down, with /etc
+  as it is by then. Where the machine loses its power before that, it is lost, so it does not count as done.
+- Somebody made an older deployment the one that boots next: what they have gone back from is not set again before
+  another commit is to boot, and a `once` is not done again behind their back.
 """
 
 from collections.abc import Sequence
 
 from converge.errors import Later, ProviderError
 from converge.system import ReadOnlySystem, System, deployments, ostree
-from converge.system.bootargs.base import Part, Suits, split
+from converge.system.bootargs.base import History, Part, split
 from converge.system.bootentries import FOLDER
 from converge.system.deployments import Deployment
-
-ORIGIN = "/run/converge/origin"
-"""What a deployment is told of where it comes from, while it is made."""
 
 _OURS = "ostree="
 
@@ -32,18 +29,22 @@ def rules(system: ReadOnlySystem) -> bool:
 
 
 def read(system: ReadOnlySystem) -> tuple[Part, ...]:
-    return (_arguments(_next(system)),)
+    return (_arguments(_next(system).options),)
 
 
 def read_lasting(system: ReadOnlySystem) -> tuple[Part, ...]:
-    return (_arguments(_first(system)),)
+    return (_arguments(_first(system).options),)
 
 
-def require_changeable(system: ReadOnlySystem, suits: Suits) -> None:
-    """Later where somebody has gone back from a deployment that has what is asked: until an update boots next."""
-    if any(suits((_arguments(each),)) for each in deployments.gone_back_from(system, _next(system))):
-        reason = "not set again, since somebody went back from the deployment that has it"
-        raise Later(f"{reason}; the next update gets it", until="reboot")
+def require_changeable(system: ReadOnlySystem) -> None:
+    target = _next(system)
+    if deployments.is_booted(system) and _is_running(system, target) and target.has_hotfix(system):
+        raise Later("the running deployment has a hotfix in /usr, which one that is made now would lack", "reboot")
+
+
+def history(system: ReadOnlySystem) -> History:
+    note, commit = deployments.note_of(system), _next(system).checksum
+    return History(tuple(_arguments(options) for checksum, options in note.left if checksum == commit), note.lost)
 
 
 def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> None:  # noqa: ARG001  (the protocol's)
@@ -56,18 +57,23 @@ def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> N
             raise
 
 
-def _arguments(deployment: Deployment) -> Part:
+def _arguments(options: str) -> Part:
     """Without the one that ostree itself sets, which leads to the deployment."""
-    return tuple(written for written in split(deployment.options) if not written.startswith(_OURS))
+    return tuple(written for written in split(options) if not written.startswith(_OURS))
 
 
 def _set(system: System, target: Deployment, arguments: Part) -> None:
+    in_place = ("instutil", "set-kargs", *(f"--append={written}" for written in arguments))
     if not deployments.is_booted(system):
-        deployments.admin(system, "instutil", "set-kargs", *(f"--append={written}" for written in arguments))
-        return
-    if not target.staged:
-        deployments.rollback.keep(system)
-    _stage(system, target, arguments)
+        deployments.admin(system, *in_place)
+    elif target.staged or _is_running(system, target):
+        deployments.stage(system, target, arguments)
+    else:
+        system.run_on_root_disk(["ostree", "admin", *in_place])
+
+
+def _is_running(system: ReadOnlySystem, target: Deployment) -> bool:
+    return target.folder == ostree.deployment(system)
 
 
 def _next(system: ReadOnlySystem) -> Deployment:
@@ -87,17 +93,3 @@ def _first(system: ReadOnlySystem) -> Deployment:
     if not found:
         raise ProviderError(f"there is no entry of ostree in {FOLDER}", hint="let `ostree admin deploy` make one")
     return found[0]
-
-
-def _stage(system: System, target: Deployment, arguments: Part) -> None:
-    """Have the commit of a deployment deployed with other arguments, in its place, as the machine goes down."""
-    origin = target.origin(system)
-    origin.remove_group(deployments.TRANSIENT)
-    system.write(ORIGIN, origin.dump(), keep=False)
-    appended = [f"--karg-append={written}" for written in arguments]
-    overlays = [f"--overlay-initrd={path}" for path in target.overlays]
-    words = (f"--os={target.os}", f"--origin-file={ORIGIN}", *overlays, "--karg-none", *appended, target.checksum)
-    try:
-        deployments.admin(system, "deploy", "--stage", *words)
-    finally:
-        system.remove(ORIGIN, keep=False)

@@ -1,6 +1,6 @@
-"""The deployments of an ostree system, and which of them outlast the next one."""
+"""The deployments of an ostree system: what there is, and staging another one."""
 
-from converge.system.deployments import rollback
-from converge.system.deployments.base import TRANSIENT, Deployment, admin, deployed, gone_back_from, is_booted, staged
+from converge.system.deployments.base import Deployment, admin, deployed, is_booted, staged
+from converge.system.deployments.staging import note_of, settle, stage
 
-__all__ = ["TRANSIENT", "Deployment", "admin", "deployed", "gone_back_from", "is_booted", "rollback", "staged"]
+__all__ = ["Deployment", "admin", "deployed", "is_booted", "note_of", "settle", "stage", "staged"]

@@ -11,7 +11,7 @@ from converge.system.gvariant import dictionary
 TRANSIENT = "libostree-transient"
 """The group of an origin that holds for one deployment only, such as that it is pinned."""
 TIME_LIMIT = 900.0
-"""Seconds: everything that was written is synchronized to the disk, and /etc is copied."""
+"""Seconds: everything that was written is synchronized to the disk."""
 
 _OVERLAYS, _STAGED_OVERLAYS = "/ostree/initramfs-overlays/", "/run/ostree/staged-initrds"
 
@@ -50,6 +50,10 @@ class Deployment:
         path = f"{self.folder}.origin"
         return Keyfile.parse(system.read(path) or b"", path)
 
+    def has_hotfix(self, system: ReadOnlySystem) -> bool:
+        """Whether its /usr was made writable and kept so (`ostree admin unlock --hotfix`)."""
+        return self.origin(system).get("origin", "unlocked") == "hotfix"
+
     def is_pinned(self, system: ReadOnlySystem) -> bool:
         return self.origin(system).get(TRANSIENT, "pinned") == "true"
 
@@ -69,16 +73,6 @@ def deployed(system: ReadOnlySystem) -> tuple[Deployment, ...]:
     )
 
 
-def gone_back_from(system: ReadOnlySystem, target: Deployment) -> tuple[Deployment, ...]:
-    """Those of the commit of `target`, what boots next, that somebody has gone back from.
-
-    A deployment that is made is the first one, and has the highest serial of its commit.
-    """
-    found = deployed(system)
-    same = [each for each in found if each.os_folder == target.os_folder and each.checksum == target.checksum]
-    return tuple(each for each in same if found[0] in same and each.serial > found[0].serial)
-
-
 def _overlays(entry: bootentries.Entry) -> tuple[str, ...]:
     names = (path.rpartition("/")[2] for path in entry.get("initrd", ()) if _OVERLAYS in path)
     return tuple(f"/boot{_OVERLAYS}{name}" for name in names)
@@ -87,7 +81,7 @@ def _overlays(entry: bootentries.Entry) -> tuple[str, ...]:
 def staged(system: ReadOnlySystem) -> Deployment | None:
     """What is deployed as the machine goes down; without options of its own it gets those of the one it is merged from.
 
-    ProviderError where that cannot be told.
+    ProviderError where the file that says so cannot be read.
     """
     data = system.read(ostree.STAGED) if system.live else None
     if data is None:
@@ -95,7 +89,8 @@ def staged(system: ReadOnlySystem) -> Deployment | None:
     here = ostree.deployment(system) or ""
     try:
         found = dictionary(data)
-        target, source = (_folder(found[name], here) for name in ("target", "merge-deployment"))
+        target = _folder(found["target"], here)
+        source = _folder(found["merge-deployment"], here) if "merge-deployment" in found else None
     except (KeyError, ValueError) as error:
         hint = "reboot, so that what is staged is deployed"
         raise ProviderError(f"{ostree.STAGED} cannot be read", hint=hint) from error

@@ -22,7 +22,8 @@ PROTECTIVE = "ee"
 """The type of the one MBR partition over all of a disk whose table is a GPT."""
 
 _PRIMARY = 4
-_LARGEST_MBR = (1 << 32) - 1
+LARGEST_MBR = (1 << 32) - 1
+"""The last sector that an MBR can have a partition on."""
 
 _WORDS = {
     "0FC63DAF-8483-4772-8E79-3D69D8477DE4": "Linux",

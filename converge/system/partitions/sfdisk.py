@@ -14,7 +14,7 @@ from attrs import evolve
 from converge.errors import ProviderError
 from converge.system import ReadOnlySystem, System
 from converge.system.disks import SECTOR, node_of, size_of
-from converge.system.partitions.base import GPT, MBR, MIB, PROTECTIVE, Row, Table
+from converge.system.partitions.base import GPT, LARGEST_MBR, MBR, MIB, PROTECTIVE, Row, Table
 
 _EDIT = ("sfdisk", "--quiet", "--lock", "--no-reread", "--no-tell-kernel", "--wipe=never", "--wipe-partitions=never")
 _GPT_SLOTS, _GPT_ENTRY, _MBR_SLOTS = 128, 128, 4
@@ -90,7 +90,7 @@ def _table(hardware: ReadOnlySystem, disk: str, found: dict[str, Any], *, moved:
         id=found["id"],
         sector=sector,
         first=int(found.get("firstlba", MIB // sector)),
-        last=min(end, (1 << 32) - 1) if found["label"] == MBR else end,
+        last=min(end, LARGEST_MBR) if found["label"] == MBR else end,
         slots=slots,
         grain=_grain(hardware, disk) // sector,
         rows=tuple(_row(each) for each in found.get("partitions", ())),

@@ -5,6 +5,8 @@ import os
 SYSROOT = "/sysroot"
 """Where a deployment has the file system that it is on."""
 
+BOOT = "/boot"
+
 BIND, REMOUNT, RECURSIVE = 0x1000, 0x20, 0x4000
 PRIVATE, SLAVE = 0x40000, 0x80000
 """mount(2)."""

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from converge.errors import ConvergeError, ProviderError
 from converge.system.base import Root
-from converge.system.sysroot.base import BIND, PRIVATE, RECURSIVE, REMOUNT, SYSROOT, leave, mount
+from converge.system.sysroot.base import BIND, BOOT, PRIVATE, RECURSIVE, REMOUNT, SYSROOT, leave, mount
 
 
 def is_read_only(root: Root, path: str, *, follow: bool = True) -> bool:
@@ -65,11 +65,16 @@ def _tell(writing: int, message: str, hint: str | None) -> None:
 
 
 def _make_writable() -> None:
-    """Give this process mounts of its own, cut /sysroot off from the others' and remount it; not its file system."""
+    """Give this process mounts of its own, cut /sysroot off from the others' and remount it; not its file system.
+
+    So it is with /boot, where boot loader entries are.
+    """
     try:
         leave()
         for flags in (RECURSIVE | PRIVATE, REMOUNT | BIND):
             mount(None, SYSROOT, flags)
+            with suppress(OSError):  # it may be no mount
+                mount(None, BOOT, flags)
     except OSError as error:
         raise ProviderError(
             f"{SYSROOT} is mounted read-only and cannot be made writable: {error.strerror}",

@@ -12,6 +12,8 @@ OURS = "x-converge"
 """A comment among the options: whatever begins with `x-` is for others than the kernel (mount(8))."""
 
 _ODD = " \t\n\\#"
+_OPTIONS = re.compile(r"([ \t]*(?:[^ \t]+[ \t]+){2}[^ \t]+)(?:([ \t]+)[^ \t]*)?(.*)", re.DOTALL)
+"""The first three fields, the blanks before the options, and what is behind those."""
 _QUOTED = re.compile(r'^([A-Z]+=)"(.*)"$')
 
 
@@ -27,7 +29,7 @@ class SwapLine:
 
 @define
 class Fstab:
-    """An fstab in memory; lines that are not about swap stay to the letter."""
+    """An fstab in memory; all but the options of lines about swap stays to the letter."""
 
     lines: Lines
 
@@ -46,9 +48,11 @@ class Fstab:
         """Set the options of the line; if need be one is made with the first name. A foreign one stays foreign."""
         found = self.find(names)
         if found is None:
-            self.lines.insert(len(self.lines.texts), _text(_escaped(names[0]), [*options, OURS]))
+            source, words = _escaped(names[0]), ",".join([*options, OURS])
+            self.lines.insert(len(self.lines.texts), f"{source} none swap {words} 0 0")
         else:
-            self.lines.replace(found.number, _text(found.source, [*options, OURS] if found.ours else options))
+            words = ",".join([*options, OURS] if found.ours else options) or "defaults"
+            self.lines.replace(found.number, _with_options(self.lines.texts[found.number], words))
 
     def drop(self, names: tuple[str, ...]) -> None:
         """Remove what converge has written about it; foreign lines stay."""
@@ -69,8 +73,9 @@ def _swap_line(number: int, text: str) -> SwapLine | None:
     return SwapLine(number, source, tuple(word for word in words if word != OURS), OURS in words)
 
 
-def _text(source: str, options: Iterable[str]) -> str:
-    return f"{source} none swap {','.join(options) or 'defaults'} 0 0"
+def _with_options(text: str, words: str) -> str:
+    """The line with other options; all else in it stays to the letter."""
+    return _OPTIONS.sub(lambda found: f"{found[1]}{found[2] or ' '}{words}{found[3]}", text, count=1)
 
 
 def _plain(source: str) -> str:
