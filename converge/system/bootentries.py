@@ -21,7 +21,7 @@ def is_of_ostree(name: str) -> bool:
 def parsed(data: bytes) -> Entry:
     found: dict[str, list[str]] = {}
     for line in data.decode("utf-8", "surrogateescape").splitlines():
-        key, _, value = line.strip().partition(" ")
+        key, value, *_ = (*line.split(maxsplit=1), "", "")
         found.setdefault(key, []).append(value.strip())
     return found
 

@@ -54,6 +54,10 @@ def reload(system: System) -> None:
     system.run(["systemctl", "daemon-reload"]).require()
 
 
+def is_active(system: ReadOnlySystem, name: str) -> bool:
+    return system.query(["systemctl", "is-active", "--quiet", "--", name]).ok
+
+
 def start_soon(system: System, name: str) -> None:
     """Have a unit started without waiting for it; ProviderError where it is not there."""
     _require(system.run(["systemctl", "--no-block", "start", "--", name]), "start")

@@ -19,8 +19,10 @@ from converge.providers import swap
 from converge.system import System
 from converge.system.unitfiles import escaped
 from tests.laws.interrupted import CutOffError, Interrupted
+from tests.real import zramdevices
 from tests.real.livebox import Livebox, livebox, needs_livebox
 from tests.real.loops import MIB, call, image, loop, make_file_system, mounted, needs_loops
+from tests.real.zramdevices import needs_zram
 
 pytestmark = [needs_livebox, needs_loops]
 
@@ -385,6 +387,7 @@ def test_a_file_system_that_takes_none(tmp_path: Path) -> None:
         assert not made.there("/run/swapfile")
 
 
+@needs_zram
 def test_a_swap_that_memory_would_not_hold_is_not_left(tmp_path: Path) -> None:
     """What is swapped out is so for real; that little memory is left is told by a file in place of /proc/meminfo."""
     group = Path(f"/sys/fs/cgroup/memory/converge-test-{os.getpid()}")
@@ -399,10 +402,12 @@ def test_a_swap_that_memory_would_not_hold_is_not_left(tmp_path: Path) -> None:
         fed = undo.enter_context(hungry(group))
         (made.box.root / "run/meminfo").write_text("MemTotal: 100000 kB\nMemAvailable: 1024 kB\n")
         assert made.box.run(["mount", "--bind", "/run/meminfo", "/proc/meminfo"]).returncode == 0
-        for wanted in (f"path: {FILE}, size: 32MiB", f"path: {FILE}, ensure: absent"):
-            assert "memory would not hold what is swapped out" in made.converge("apply", wanted)
-            assert made.swaps() == {FILE: (95, made.swaps()[FILE][1])}
-            assert made.size() == 96
+        with zramdevices.added() as zram:
+            zramdevices.swap_to(zram, "1G", priority=0)  # is in memory as well, and no help
+            for wanted in (f"path: {FILE}, size: 32MiB", f"path: {FILE}, ensure: absent"):
+                assert "memory would not hold what is swapped out" in made.converge("apply", wanted)
+                assert made.swaps() == {FILE: (95, made.swaps()[FILE][1])}
+                assert made.size() == 96
         assert made.box.run(["umount", "/proc/meminfo"]).returncode == 0
         assert "memory would not hold" in made.converge("apply", f"path: {FILE}, size: 32MiB")  # says the kernel itself
         assert made.size() == 96

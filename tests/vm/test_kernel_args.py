@@ -66,3 +66,38 @@ def test_an_update_that_is_staged(deployed: Deployed) -> None:
     deployed.write("/var/test.yaml", MANIFEST)
     assert "1 owed" in deployed.boot(f"{STAGE}{APPLY}")
     assert OURS in deployed.boot("cat /proc/cmdline\n")
+
+
+EARLY = """\
+[Unit]
+DefaultDependencies=no
+RequiresMountsFor=/var /sysroot
+After=local-fs.target systemd-tmpfiles-setup.service
+Before=sysinit.target shutdown.target
+Conflicts=shutdown.target
+ConditionPathExists=/var/test.yaml
+
+[Service]
+Type=oneshot
+Environment=PYTHONPATH=/var/opt/converge LC_ALL=C.UTF-8
+ExecStart=/bin/sh -c '\\
+    python3 -m converge apply /var/test.yaml >>/var/errand/output 2>&1; \\
+    if grep -q "asked for a reboot" /var/errand/output; then systemctl --no-block reboot; fi'
+
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+def test_a_run_in_the_early_boot_that_is_followed_by_a_reboot_at_once(deployed: Deployed) -> None:
+    """The usual services, of which the one that deploys what is staged is one, are not even started by then."""
+    deployed.write("/var/early.service", EARLY)
+    deployed.boot("cp /var/early.service /etc/systemd/system/; systemctl enable early.service; echo done\n")
+    deployed.write("/var/test.yaml", MANIFEST)
+    first = deployed.boot("echo the errand is run\n")
+    assert REBOOT in first
+    assert "the errand" not in first
+    assert len(deployed.entries()) == 2
+    second = deployed.boot("cat /proc/cmdline\n")
+    assert OURS in second
+    assert REBOOT not in second

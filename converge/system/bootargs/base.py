@@ -11,6 +11,7 @@ from typing import Protocol
 from attrs import frozen
 
 from converge.system import ReadOnlySystem, System
+from converge.system.bootentries import is_of_ostree
 
 FOR_INIT = "--"
 
@@ -75,7 +76,7 @@ def boot_entries(system: ReadOnlySystem) -> tuple[str, ...]:
     """The boot loader entries, and images that are their own entry, but those that ostree keeps."""
     patterns = ("loader/entries/*.conf", "EFI/Linux/*.efi")
     found = (system.glob(f"{folder}/{pattern}") for folder in _FOLDERS for pattern in patterns)
-    return tuple(path for paths in found for path in paths if not path.rpartition("/")[2].startswith("ostree-"))
+    return tuple(path for paths in found for path in paths if not is_of_ostree(path.rpartition("/")[2]))
 
 
 @frozen

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from converge.errors import ProviderError
-from converge.system import ReadOnlySystem, System
+from converge.system import ReadOnlySystem, System, bootentries
 from converge.system.bootargs.base import History, Part, boot_entries, split
 
 PATH = "/etc/kernel/cmdline"
@@ -86,8 +86,7 @@ def _require_made(system: ReadOnlySystem, before: Part, after: Part) -> None:
 
 def _options(system: ReadOnlySystem, path: str) -> Part:
     """The arguments in a boot loader entry; they may stand in several lines."""
-    lines = [line.split(maxsplit=1) for line in _text(system.read(path) or b"").splitlines()]
-    return split(" ".join(line[1] for line in lines if len(line) > 1 and line[0] == "options"))
+    return split(bootentries.options(bootentries.parsed(system.read(path) or b"")))
 
 
 def _entries_of(system: ReadOnlySystem, version: str) -> tuple[str, ...]:

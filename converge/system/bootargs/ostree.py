@@ -67,6 +67,7 @@ def _set(system: System, target: Deployment, arguments: Part) -> None:
     if not deployments.is_booted(system):
         deployments.admin(system, *in_place)
     elif target.staged or _is_running(system, target):
+        deployments.arrange_finalizing(system)
         deployments.stage(system, target, arguments)
     else:
         system.run_on_root_disk(["ostree", "admin", *in_place])

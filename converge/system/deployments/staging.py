@@ -10,15 +10,12 @@ from collections.abc import Sequence
 
 from attrs import asdict, evolve, frozen
 
-from converge.system import ReadOnlySystem, System, systemd
+from converge.system import ReadOnlySystem, System
 from converge.system.deployments.base import TRANSIENT, Deployment, admin, deployed, is_booted, staged
 
 NOTE = "/var/lib/converge/staged.json"
 ORIGIN = "/run/converge/origin"
 """What a deployment is told of where it comes from, while it is made."""
-
-_FINALIZER = "ostree-finalize-staged.service"
-"""What deploys as it is stopped. ostree has it started with the usual services: too late for a reboot before those."""
 
 
 @frozen
@@ -43,8 +40,6 @@ def stage(system: System, target: Deployment, arguments: Sequence[str]) -> None:
     _write(system, evolve(note, staged=target.checksum, pinned=(*note.pinned, *(each.folder for each in older))))
     for each in older:
         admin(system, "pin", str(found.index(each)))
-    if systemd.manages(system):
-        systemd.start_soon(system, _FINALIZER)
     _deploy(system, target, arguments)
     _write(system, note_of(system))
 
