@@ -50,6 +50,28 @@ def test_a_swap_file_from_boot_to_boot(deployed: Deployed) -> None:
     assert last[2:] == ["/etc/systemd/system/swap.target.wants:", "", "/var/swap:"]
 
 
+BY_TYPE = """\
+converge: 1
+product: test
+resources:
+  swap: {type: swap, apply: always, with: {device: PARTLABEL=swap, ensure: absent}}
+"""
+LEAVE = "python3 -m converge apply /var/absent.yaml\ngrep vda2 /proc/swaps\n"
+
+
+def test_a_partition_that_systemd_swaps_to_for_its_type(deployed: Deployed) -> None:
+    deployed.write("/var/absent.yaml", BY_TYPE)
+    deployed.boot("mkswap -L swap /dev/vda2\n")
+    second = deployed.boot(f"grep vda2 /proc/swaps; echo then\n{LEAVE}")
+    assert second.startswith("/dev/vda2")
+    assert "at_boot:" in second
+    assert "/dev/vda2" not in second.split("then\n")[1]
+    third = deployed.boot(f"grep vda2 /proc/swaps\n{LEAVE}cat /etc/fstab\n")
+    assert "/dev/vda2" not in third
+    assert "Applied: 0 added, 0 changed, 0 removed; 0 kept, 0 owed, 1 in place" in third
+    assert "PARTLABEL=swap none swap noauto,x-converge 0 0" in third
+
+
 FILE, PARTITION = r"var-swap-gone.swap", r"dev-disk-by\x2dlabel-gone.swap"
 LOOK = f"""\
 systemctl show --property=ActiveState --value '{FILE}'

@@ -16,7 +16,7 @@ from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
 from converge.providers.base import ABSENT, PRESENT, Params, differing, domain_of_path, values
 from converge.providers.swap import boot, finding
-from converge.providers.swap.base import MODE, NEVER, SMALLEST, Spec, State, checked
+from converge.providers.swap.base import AUTO, MODE, NEVER, SMALLEST, Spec, State, checked
 from converge.providers.swap.refusing import is_left, refuse
 from converge.system import ReadOnlySystem, System, swaps
 
@@ -127,5 +127,5 @@ def _turn_on(system: System, spec: Spec) -> None:
     """With the settings of the boot, or, where that is to leave it alone, those that are asked for."""
     if finding.in_use(system, spec) is None:
         found = State(None, **boot.found(system, spec))
-        given = spec if found.at_boot == NEVER else found
+        given = spec if found.at_boot in (NEVER, AUTO) else found
         swaps.turn_on(system, finding.place(system, spec), priority=given.priority, discard=given.discard)

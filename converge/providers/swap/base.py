@@ -9,6 +9,8 @@ from converge.system import ReadOnlySystem, disks
 from converge.system.base import shown
 
 UNIT, FSTAB, NEVER = "unit", "fstab", "never"
+AUTO = "auto"
+"""systemd-gpt-auto-generator(8) has a partition swapped to by its type, where fstab says nothing of any swap."""
 MODE = "0600"
 """Only root is to read what is swapped out."""
 PAGE = 4096

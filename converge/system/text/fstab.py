@@ -40,6 +40,11 @@ class Fstab:
     def dump(self) -> bytes:
         return self.lines.dump()
 
+    @property
+    def has_any(self) -> bool:
+        """Whether it has any line about swap."""
+        return any(_swap_line(number, text) for number, text in enumerate(self.lines.texts))
+
     def find(self, names: tuple[str, ...]) -> SwapLine | None:
         """The line about a file or device, by any of the names that it has; of several lines the first counts."""
         return next((line for line in self._about(names)), None)

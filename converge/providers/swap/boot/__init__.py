@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from converge.providers.swap.base import FSTAB, NEVER, UNIT, Spec, node
+from converge.providers.swap.base import AUTO, FSTAB, NEVER, UNIT, Spec, node
 from converge.providers.swap.boot.unit import SwapUnit
 from converge.system import ReadOnlySystem, System, disks, unitfiles
 from converge.system.text.fstab import Fstab
 
 FILE = "/etc/fstab"
+GENERATED = "/run/systemd/generator.late"
 LINKS = f"{unitfiles.CONFIG}/swap.target.wants"
 DISCARD_BOTH = "both"
 BY_HAND = "noauto"
@@ -36,7 +37,15 @@ def found(system: ReadOnlySystem, spec: Spec) -> dict[str, Any]:
     line = _fstab(system).find(_names(system, spec))
     if line is not None and BY_HAND not in line.options:
         return {"at_boot": FSTAB, **_settings(line.options)}
-    return {"at_boot": NEVER, **_settings(())}
+    return {"at_boot": AUTO if _is_automatic(system, spec) else NEVER, **_settings(())}
+
+
+def _is_automatic(system: ReadOnlySystem, spec: Spec) -> bool:
+    """Whether the partition is swapped to for its type, in this boot and in the next."""
+    if spec.path or not system.live or _fstab(system).has_any:
+        return False
+    unit = f"{unitfiles.escaped(system.resolve(spec.node))}.swap"
+    return system.stat(f"{GENERATED}/{unit}") is not None
 
 
 def _names(system: ReadOnlySystem, spec: Spec) -> tuple[str, ...]:
@@ -79,7 +88,7 @@ def change(system: System, spec: Spec, after: dict[str, Any]) -> None:
         for path in (*_links(system, spec), unit):
             system.remove(path)
     if wanted["at_boot"] != FSTAB:
-        _drop_line(system, spec)
+        _drop_line(system, spec, by_hand=wanted["at_boot"] != NEVER)
 
 
 def _put_unit(system: System, path: str, spec: Spec, wanted: dict[str, Any]) -> None:
@@ -104,15 +113,19 @@ def _put_line(system: System, spec: Spec, wanted: dict[str, Any]) -> None:
         file.put(names, _with_settings(line.options if line else new, wanted))
     elif line and not line.ours and BY_HAND not in line.options:
         file.put(names, (*line.options, BY_HAND))
+    elif wanted["at_boot"] == NEVER and _is_automatic(system, spec):
+        file.put(names, (BY_HAND,))
     else:
         return
     system.write(FILE, file.dump())
 
 
-def _drop_line(system: System, spec: Spec) -> None:
-    """Remove the line if it is ours."""
-    file = _fstab(system)
-    file.drop(_names(system, spec))
+def _drop_line(system: System, spec: Spec, *, by_hand: bool) -> None:
+    """Remove the line if it is ours; `by_hand`: also one that the boot passes over."""
+    file, names = _fstab(system), _names(system, spec)
+    line = file.find(names)
+    if by_hand or line is None or BY_HAND not in line.options:
+        file.drop(names)
     if system.stat(FILE):
         system.write(FILE, file.dump())
 
