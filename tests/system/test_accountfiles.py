@@ -68,7 +68,7 @@ def others(lines: list[str], touched: set[str]) -> list[str]:
     return [line for line in lines if line and line.partition(":")[0] not in touched]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 @given(roots, declared)
 def test_a_declared_account_comes_to_be_and_no_other_line_changes(
     texts: tuple[Any, ...], declared: tuple[str, dict[str, Any]]

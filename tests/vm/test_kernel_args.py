@@ -58,6 +58,7 @@ def test_a_life_with_reboots(deployed: Deployed) -> None:
     assert "2 in place or settled" in third
     assert "0 owed, 1 in place" in third
     assert REBOOT not in third
+    assert "failed" not in third.replace("0 failed", "")
     assert "Pinned" not in third
     assert len(deployed.entries()) == 3
 

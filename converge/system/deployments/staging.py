@@ -34,8 +34,8 @@ class Note:
 
 def stage(system: System, target: Deployment, arguments: Sequence[str]) -> None:
     """Have the commit of the running deployment, or of what is staged, deployed with just these kernel arguments."""
-    found, older = deployed(system), _to_pin(system, target)
-    note = _read(system)
+    found, note = deployed(system), _read(system)
+    older = _to_pin(system, target, found)
     # First: where a run is killed from here on, the next one knows what is ours.
     _write(system, evolve(note, staged=target.checksum, pinned=(*note.pinned, *(each.folder for each in older))))
     for each in older:
@@ -44,11 +44,10 @@ def stage(system: System, target: Deployment, arguments: Sequence[str]) -> None:
     _write(system, note_of(system))
 
 
-def _to_pin(system: ReadOnlySystem, target: Deployment) -> list[Deployment]:
+def _to_pin(system: ReadOnlySystem, target: Deployment, found: Sequence[Deployment]) -> list[Deployment]:
     """What is older than the running deployment; where an update is staged, that would drop it anyway."""
     if target.staged:
         return []
-    found = deployed(system)
     older = found[found.index(target) + 1 :]
     return [each for each in older if each.os == target.os and not each.is_pinned(system)]
 
