@@ -76,3 +76,8 @@ def bug(error: Exception) -> str:
     place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
     reason = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
     return f"{type(error).__name__}{place}{reason}"
+
+
+def shown(path: str) -> str:
+    """A path as it may stand in a message: control characters and bytes that are no UTF-8 are escaped."""
+    return path if path.isprintable() else path.encode("unicode_escape").decode("ascii")

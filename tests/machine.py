@@ -7,11 +7,12 @@ from typing import Any
 
 from attrs import define, field
 
-from converge.engine import Run, carry_out
+from converge.engine.request import Request, prepare
+from converge.engine.result import Run
+from converge.engine.run import carry_out
+from converge.engine.status import Status, status
+from converge.engine.step import Plan
 from converge.model import Decision, Event, Phase, Value
-from converge.plan import Plan
-from converge.request import Request, prepare
-from converge.status import Status, status
 from converge.system import ReadOnlySystem, System, lock
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\nscanner:x:117:117::/var/lib/scanner:\n"

@@ -6,9 +6,9 @@ from textwrap import dedent
 
 from attrs import define, field
 
-from converge import product
-from converge.check import validate
+from converge.checks import validate
 from converge.diagnostics import Diagnostic, Mark, Report
+from converge.language import product
 from converge.model import Product
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from converge.check import validate
+from converge.checks import validate
 from converge.diagnostics import Report
 from converge.model import Event, Phase
 from tests.machine import Machine, decisions, outcomes

@@ -1,50 +1,34 @@
-"""The house: a module imports only what stands above it, and siblings in a folder do not know each other."""
+"""The house: who may import whom. Each test lists all offenders at once."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from converge.language import schema
 
 HOUSE = Path(__file__).parent.parent / "converge"
 
-ORDER = (
+LAYERS = (
     "errors",
     "diagnostics",
     "model",
     "values",
-    "document",
-    "schema",
-    "product",
-    "expressions",
+    "formats",
+    "language",
     "system",
     "facts",
     "providers",
-    "check",
-    "expand",
-    "policy",
-    "ledger",
-    "occasion",
-    "plan",
-    "decide",
-    "planner",
-    "request",
-    "saved",
+    "checks",
     "engine",
-    "status",
     "render",
+    "testing",
     "cli",
     "__main__",
 )
-"""From the top down. A folder stands for all of its modules."""
+"""From the bottom up: a module imports only from its own layer and those before it. A folder is one layer."""
 
-SHARED = "base"
-"""The module of a folder that its siblings may import."""
-
-ENTRIES = {"converge.cli.app": "the command line imports its verbs"}
-"""Modules, besides a folder's own `__init__`, that import their folder."""
-
-MODULES = sorted(path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py")
+HEAVY = {"jinja2", "jsonschema", "rich", "difflib"}
+"""Slow to import, and a run with nothing to do does not need them."""
 
 
 def dotted(path: Path) -> str:
@@ -52,51 +36,98 @@ def dotted(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Every module of converge that a module imports, wherever in it the import stands."""
-    known = {dotted(module) for module in MODULES}
-    for node in ast.walk(ast.parse(path.read_text())):
+MODULES = {dotted(path): path for path in HOUSE.rglob("*.py") if path != HOUSE / "__init__.py"}
+
+
+def imported(module: str, *, at_start: bool = False) -> Iterator[str]:
+    """Every module of converge that a module imports; `at_start`: only those that it imports when it is loaded."""
+    tree = ast.parse(MODULES[module].read_text())
+    for node in tree.body if at_start else ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name in known)
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
-                yield from [name] if name in known else [node.module] if node.module in known else []
+                yield from [name] if name in MODULES else [node.module] if node.module in MODULES else []
 
 
 def layer(module: str) -> str:
     return module.split(".")[1]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=dotted)
-def test_every_module_has_a_place_in_the_house(path: Path) -> None:
-    assert layer(dotted(path)) in ORDER
+def type_of(module: str) -> str | None:
+    """The module of the resource type that a module belongs to; None where it belongs to none."""
+    name = ".".join(module.split(".")[:4])
+    return name if name in TYPES else None
 
 
-@pytest.mark.parametrize("path", MODULES, ids=dotted)
-def test_imports_go_downhill(path: Path) -> None:
-    importer = dotted(path)
-    uphill = [name for name in imported(path) if ORDER.index(layer(name)) > ORDER.index(layer(importer))]
-    assert not uphill
+def topic_of(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[2] if parts[1] == "providers" and (HOUSE / "providers" / parts[2]).is_dir() else None
 
 
-@pytest.mark.parametrize("path", MODULES, ids=dotted)
-def test_siblings_do_not_import_each_other(path: Path) -> None:
-    importer = dotted(path)
-    if path.name == "__init__.py" or importer in ENTRIES:
-        return
-    folder = importer.rpartition(".")[0]
-    siblings = [name for name in imported(path) if folder != "converge" and name.startswith(f"{folder}.")]
-    assert [name for name in siblings if name != f"{folder}.{SHARED}"] == []
+TYPES = {
+    module
+    for module, path in MODULES.items()
+    if module.count(".") == 3 and layer(module) == "providers" and "\ndef inspect(" in path.read_text()
+}
 
 
-def test_a_no_op_run_has_no_use_for_heavy_libraries() -> None:
+def test_every_module_has_a_layer() -> None:
+    assert [module for module in MODULES if layer(module) not in LAYERS] == []
+
+
+def test_every_type_is_found() -> None:
+    assert len(TYPES) == len(schema.types())
+
+
+def test_imports_go_down() -> None:
+    up = [
+        (module, name)
+        for module in MODULES
+        for name in imported(module)
+        if LAYERS.index(layer(name)) > LAYERS.index(layer(module))
+    ]
+    assert up == []
+
+
+def test_imports_at_start_have_no_circle() -> None:
+    """Modules are taken away as long as one imports none of those that are left."""
+    left = {module: set(imported(module, at_start=True)) - {module} for module in MODULES}
+    while free := [module for module, names in left.items() if not names & left.keys()]:
+        for module in free:
+            del left[module]
+    assert left == {}
+
+
+def test_topics_do_not_import_each_other() -> None:
+    others = [
+        (module, name)
+        for module in MODULES
+        for name in imported(module)
+        if None not in (topic_of(module), topic_of(name)) and topic_of(module) != topic_of(name)
+    ]
+    assert others == []
+
+
+def test_types_do_not_import_each_other() -> None:
+    others = [
+        (module, name)
+        for module in MODULES
+        for name in imported(module)
+        if layer(module) == "providers" and type_of(name) not in (None, type_of(module))
+    ]
+    assert others == []
+
+
+def test_no_heavy_library_is_loaded_at_start() -> None:
     """Nothing that a device runs at each boot may import these when it is itself imported."""
-    heavy = {"jinja2", "jsonschema", "rich", "difflib"}
-    for path in MODULES:
-        if layer(dotted(path)) in ("render", "cli"):
+    offenders = []
+    for module, path in MODULES.items():
+        if layer(module) in ("render", "testing", "cli"):
             continue
-        top = ast.parse(path.read_text()).body
-        names = {alias.name.split(".")[0] for node in top if isinstance(node, ast.Import) for alias in node.names}
-        names |= {node.module.split(".")[0] for node in top if isinstance(node, ast.ImportFrom) and node.module}
-        assert not names & heavy, dotted(path)
+        for node in ast.parse(path.read_text()).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            offenders += [(module, name) for name in names if name.split(".")[0] in HEAVY]
+    assert offenders == []

@@ -14,10 +14,10 @@ from converge.errors import ExitCode, UsageError
 from converge.render.base import safe, shorten
 
 if TYPE_CHECKING:
-    from converge.engine import Run, StepResult
-    from converge.plan import Step
-    from converge.request import Request
-    from converge.saved import SavedPlan
+    from converge.engine.request import Request
+    from converge.engine.result import Run, StepResult
+    from converge.engine.saved import SavedPlan
+    from converge.engine.step import Step
     from converge.system import System
 
 SLOW = 1.0
@@ -50,7 +50,7 @@ def apply(
     """Make the machine what the product declares, and remember what was done."""
     output = base.Output(color, format_, json_into)
     with output.result():
-        from converge import saved
+        from converge.engine import saved
         from converge.render import json, text
 
         asked = base.request(product, root, products, event, phase, settings, facts, this_hardware=this_hardware)
@@ -64,7 +64,7 @@ def _same_request(asked: "Request", plan: "SavedPlan") -> "Request":
     """The request of a saved plan; a command line that asks for anything else contradicts it."""
     from attrs import evolve
 
-    from converge.request import Request
+    from converge.engine.request import Request
 
     rest = evolve(asked, product=None).absolute()
     if rest not in (Request(), Request(root=plan.request.root)):
@@ -76,10 +76,10 @@ def _same_request(asked: "Request", plan: "SavedPlan") -> "Request":
 
 
 def _run(request: "Request", plan: "SavedPlan | None") -> "Run":
-    from converge import saved
-    from converge.engine import carry_out
+    from converge.engine import saved
+    from converge.engine.request import prepare
+    from converge.engine.run import carry_out
     from converge.render import json
-    from converge.request import prepare
     from converge.system import lock
     from converge.system.sysroot import composed
 

@@ -13,8 +13,8 @@ import typer
 from converge.errors import ConvergeError, UsageError
 
 if TYPE_CHECKING:  # the verbs that need them import them; `--version` does not
+    from converge.engine.request import Request
     from converge.render.base import Line
-    from converge.request import Request
 
 Document: TypeAlias = Mapping[str, Any]
 
@@ -111,8 +111,8 @@ def request(
     this_hardware: bool,
 ) -> "Request":
     """The common options as one value."""
+    from converge.engine.request import Request
     from converge.model import Event, Phase
-    from converge.request import Request
 
     return Request(
         product=product,
@@ -128,8 +128,8 @@ def request(
 
 def given_facts(path: str) -> dict[str, Any]:
     """The facts of a file; JSON is read as the YAML that it is."""
-    from converge import document
     from converge.diagnostics import Report
+    from converge.language import document
 
     report = Report()
     found = document.load(path, report)

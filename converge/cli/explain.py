@@ -67,7 +67,7 @@ def _explained(topic: str | None) -> "tuple[Mapping[str, Any], Iterable[Line]]":
 
 
 def _overview() -> "tuple[Mapping[str, Any], Iterable[Line]]":
-    from converge import schema
+    from converge.language import schema
     from converge.render import manual
 
     types = {type_: str(schema.load(type_)["description"]) for type_ in schema.types()}
@@ -84,7 +84,7 @@ def _overview() -> "tuple[Mapping[str, Any], Iterable[Line]]":
 
 def _described(type_: str) -> str:
     """What a third party's type is, or why that cannot be said: the others are listed all the same."""
-    from converge import schema
+    from converge.language import schema
 
     try:
         return str(schema.load(type_)["description"])
@@ -93,8 +93,8 @@ def _described(type_: str) -> str:
 
 
 def _type(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[Line]]":
-    from converge import schema
     from converge.diagnostics import did_you_mean
+    from converge.language import schema
     from converge.render import manual
 
     found = schema.find(name)
@@ -111,7 +111,7 @@ def _type(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[Line
 
 
 def _envelope(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[Line]]":
-    from converge import schema
+    from converge.language import schema
     from converge.render import manual
 
     property_, required = manual.find(schema.named(ENVELOPES[name]), path, name)
@@ -119,8 +119,8 @@ def _envelope(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[
 
 
 def _expressions() -> "tuple[Mapping[str, Any], Iterable[Line]]":
-    from converge.expressions import CONSTANTS, FUNCTIONS
     from converge.facts import FACTS, PROBES
+    from converge.language.expressions import CONSTANTS, FUNCTIONS
     from converge.render import manual
 
     tables = {

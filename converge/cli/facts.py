@@ -25,8 +25,8 @@ def facts(
     """Show facts: their values, or why they are unknown."""
     output = base.Output(color, format_, json_into)
     with output.result():
+        from converge.engine.request import gather_facts
         from converge.render import facts as render
-        from converge.request import gather_facts
         from converge.system import ReadOnlySystem
         from converge.system.sysroot import composed
 

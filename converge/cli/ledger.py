@@ -22,7 +22,7 @@ def show(
     """Show both ledgers."""
     output = base.Output(color, format_, json_into)
     with output.result():
-        from converge.ledger import Ledgers
+        from converge.engine.ledger import Ledgers
         from converge.render import memory
         from converge.system import ReadOnlySystem
         from converge.system.sysroot import composed
@@ -44,8 +44,8 @@ def baseline(
     this_hardware: base.HardwareOption = False,
 ) -> ExitCode:
     """Remember a resource as done, without doing it."""
-    from converge.engine import mend
-    from converge.request import prepare
+    from converge.engine import ledger_edit as mend
+    from converge.engine.request import prepare
     from converge.system import System, lock
     from converge.system.sysroot import composed
 
@@ -61,8 +61,8 @@ def baseline(
 @app.command("forget")
 def forget(id_: Id, root: base.RootOption = "/") -> ExitCode:
     """Forget a resource, so that the next run meets it as new."""
-    from converge.engine import mend
-    from converge.ledger import Ledgers
+    from converge.engine import ledger_edit as mend
+    from converge.engine.ledger import Ledgers
     from converge.system import System, lock
     from converge.system.sysroot import composed
 

@@ -29,9 +29,9 @@ def plan(
     """Show what would be done, and why; changes nothing."""
     output = base.Output(color, format_, json_into)
     with output.result():
-        from converge import saved
+        from converge.engine import saved
+        from converge.engine.request import prepare
         from converge.render import json, text
-        from converge.request import prepare
         from converge.system import ReadOnlySystem
         from converge.system.sysroot import composed
 

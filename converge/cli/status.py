@@ -19,9 +19,9 @@ def status(
     """Show what is settled, owed, failed, drifted and orphaned; exits with 3 if anything has drifted."""
     output = base.Output(color, format_, json_into)
     with output.result():
-        from converge import status
+        from converge.engine import status
+        from converge.engine.request import prepare
         from converge.render import memory
-        from converge.request import prepare
         from converge.system import ReadOnlySystem
         from converge.system.sysroot import composed
 

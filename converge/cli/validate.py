@@ -43,10 +43,10 @@ def validate(
     """Check manifests, without a machine, and report all that is wrong with them."""
     output = base.Output(color, format_, json_into)
     with output.result():
-        from converge.check import validate
+        from converge.checks import validate
         from converge.diagnostics import Report
+        from converge.engine.request import search_path
         from converge.render import json
-        from converge.request import search_path
 
         search = search_path("/", tuple(products or ()))
         found = Report()

@@ -1,7 +1,7 @@
 """What has to follow the changes of a run: once each, at its end, and remembered until it is done."""
 
+from converge.engine.ledger import Ledgers
 from converge.errors import ConvergeError
-from converge.ledger import Ledgers
 from converge.model import Effect, EffectKind
 from converge.system import System, systemd
 

@@ -6,13 +6,13 @@ A `once` over what a probe finds is settled as a whole once all that was found i
 from collections import defaultdict
 from collections.abc import Iterable
 
-from converge.engine.base import StepResult
+from converge.engine.expand import loop_condition, over_probe
+from converge.engine.ledger import Ledger
+from converge.engine.plan import Planner
+from converge.engine.policy import due
+from converge.engine.result import StepResult
 from converge.errors import ConvergeError
-from converge.expand import loop_condition, over_probe
-from converge.ledger import Ledger
 from converge.model import Decision, Entry, Policy, Product, Resource, Status
-from converge.planner import Planner
-from converge.policy import due
 
 
 def settle(product: Product, results: Iterable[StepResult], planner: Planner) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import Factory, evolve, field, frozen
 
 from converge.errors import ConvergeError
-from converge.expressions import CONSTANTS, FUNCTIONS, SIZE, Found, Scope, evaluate, parse_expression
 from converge.facts import disks, hardware, software
 from converge.facts.base import Fact, Origin, Probe, Source
 from converge.facts.given import Given, read_given
+from converge.language.expressions import CONSTANTS, FUNCTIONS, SIZE, Found, Scope, evaluate, parse_expression
 from converge.model import Secret, Unknown, Value, Version
 from converge.system import ReadOnlySystem
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from attrs import field, frozen
 
-from converge.expressions import Found, Function, Type, takes
+from converge.language.expressions import Found, Function, Type, takes
 from converge.model import Event, Version
 from converge.system import ReadOnlySystem
 

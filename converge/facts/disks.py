@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 
 from converge.errors import ProviderError
-from converge.expressions import BOOLEAN, SIZE, TEXT, Found, optional, record
 from converge.facts.base import Fact, Probe, Source
+from converge.language.expressions import BOOLEAN, SIZE, TEXT, Found, optional, record
 from converge.model import Unknown
 from converge.system import disks
 

@@ -10,8 +10,8 @@ from attrs import field, frozen
 
 from converge.diagnostics import did_you_mean
 from converge.errors import UsageError
-from converge.expressions import ExpressionError, Found, Type, parse_call
 from converge.facts.base import Fact, Probe
+from converge.language.expressions import ExpressionError, Found, Type, parse_call
 from converge.model import Value, Version
 from converge.values import parse_size
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from converge.expressions import BOOLEAN, SIZE, TEXT, TEXTS, VERSION, Found, optional
 from converge.facts.base import Fact, Source, pairs, text_of
+from converge.language.expressions import BOOLEAN, SIZE, TEXT, TEXTS, VERSION, Found, optional
 from converge.model import Unknown, Version
 
 _DMI = "/sys/class/dmi/id"

@@ -4,8 +4,8 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 
-from converge.expressions import BOOLEAN, TEXT, TEXTS, VERSION, Found, optional, record
 from converge.facts.base import Fact, Probe, Source, text_of
+from converge.language.expressions import BOOLEAN, TEXT, TEXTS, VERSION, Found, optional, record
 from converge.model import Unknown, Version
 from converge.system import ReadOnlySystem, flatpak, ostree
 

@@ -9,8 +9,8 @@ from typing import Any, TextIO, TypeAlias
 from attrs import define, field
 
 from converge.diagnostics import Mark
+from converge.language.schema import sizes
 from converge.model import Change
-from converge.schema import sizes
 from converge.system.secrets import LEFT_OUT, is_digest
 from converge.values import size_words
 

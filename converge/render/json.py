@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from converge.diagnostics import Diagnostic, InvalidManifest, Mark, Report, Severity
+from converge.engine.step import Plan, Step, summary
 from converge.errors import ConvergeError
 from converge.model import Change, Effect
-from converge.plan import Plan, Step, summary
 from converge.render.base import shown
 
 if TYPE_CHECKING:  # the engine is heavy, and errors are told by verbs without it
-    from converge.engine import Run, StepResult
+    from converge.engine.result import Run, StepResult
 
 FORMAT_VERSION = "1.0"
 

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from converge.ledger import Ledger, Ledgers, Memory
+from converge.engine.ledger import Ledger, Ledgers, Memory
+from converge.engine.status import Remembered, Status
+from converge.engine.step import Step
 from converge.model import Entry
 from converge.model import Status as EntryStatus
-from converge.plan import Step
 from converge.render.base import Line, before_and_after, pad, part_by_part, plural, safe, shown, width
-from converge.status import Remembered, Status
 
 STYLES = {EntryStatus.FAILED: "bold red", EntryStatus.BLOCKED: "bold red", EntryStatus.OWED: "yellow"}
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from converge.diagnostics import Diagnostic, InvalidManifest, Mark, Report, Severity
+from converge.engine.step import Plan, Step, summary
 from converge.errors import ConvergeError
+from converge.language.schema import rows
 from converge.model import Action, Change, Decision, Domain, Effect, EffectKind
-from converge.plan import Plan, Step, summary
 from converge.render.base import (
     VALUE_WIDTH,
     Line,
@@ -24,10 +25,9 @@ from converge.render.base import (
     width,
     wrapped,
 )
-from converge.schema import rows
 
 if TYPE_CHECKING:  # the engine is heavy, and errors are told by verbs without it
-    from converge.engine import Run, StepResult
+    from converge.engine.result import Run, StepResult
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
 GUTTER = "blue"

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import evolve
 
 from converge.errors import ProviderError
+from converge.formats.keyfile import Keyfile
 from converge.model import Secret
-from converge.system import accounts, files, kernel, locking, looking, moving, secrets, store, sysroot, trees
-from converge.system.base import (
+from converge.system import access as looking
+from converge.system import accounts, files, kernel, locking, moving, secrets, store, sysroot, trees
+from converge.system.root import (
     READ_LIMIT,
     CommandMissing,
     CommandResult,
@@ -24,7 +26,6 @@ from converge.system.base import (
     OtherFileSystem,
     Root,
 )
-from converge.system.keyfile import Keyfile
 from converge.system.secrets import Secrets
 from converge.system.trees import Found
 

@@ -4,8 +4,8 @@ from typing import Literal, TypeAlias
 
 from attrs import define, field
 
-from converge.errors import ProviderError
-from converge.system.base import FileStat, Root, shown
+from converge.errors import ProviderError, shown
+from converge.system.root import FileStat, Root
 
 Database: TypeAlias = Literal["passwd", "group"]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from converge.errors import Later, ProviderError
+from converge.formats.fstab import unescaped
 from converge.system import ReadOnlySystem
-from converge.system.base import unescaped
 
 SECTOR = 512
 """Bytes; sysfs counts in these, whatever the disk's own sectors are."""

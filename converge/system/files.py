@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 
 from attrs import frozen
 
-from converge.errors import ProviderError
-from converge.system.base import (
+from converge.errors import ProviderError, shown
+from converge.system.root import (
     READ_LIMIT,
     Place,
     Root,
@@ -20,7 +20,6 @@ from converge.system.base import (
     pinned,
     read_all,
     set_attributes,
-    shown,
     sync_folder,
 )
 

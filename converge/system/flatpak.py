@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from converge.errors import Later, ProviderError
-from converge.system import CommandResult, CommandTimeout, Keyfile, ReadOnlySystem, System
+from converge.formats.keyfile import Keyfile
+from converge.system import CommandResult, CommandTimeout, ReadOnlySystem, System
 
 INSTALLATION = "/var/lib/flatpak"
 REPO = f"{INSTALLATION}/repo"

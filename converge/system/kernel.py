@@ -2,8 +2,8 @@
 
 import os
 
-from converge.errors import ProviderError
-from converge.system.base import Root, problem, shown
+from converge.errors import ProviderError, shown
+from converge.system.root import Root, problem
 
 PARAMETERS = "/proc/sys"
 

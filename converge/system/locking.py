@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from converge.errors import Later, Locked
-from converge.system.base import Root
+from converge.system.root import Root
 
 LOCK = "/run/converge.lock"
 ACCOUNTS = "/etc/.pwd.lock"

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 
 from attrs import define, field, frozen
 
-from converge.errors import ProviderError
-from converge.system.base import OtherFileSystem, Place, Root, mounts_within, shown, sync_folder
+from converge.errors import ProviderError, shown
+from converge.system.root import OtherFileSystem, Place, Root, mounts_within, sync_folder
 
 NEW_FOLDER = 0o755
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

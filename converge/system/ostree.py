@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 
 from converge.errors import ProviderError
-from converge.system import Keyfile, ReadOnlySystem
+from converge.formats.keyfile import Keyfile
+from converge.system import ReadOnlySystem
 
 REPO = "/ostree/repo"
 CONFIG = f"{REPO}/config"

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from attrs import define, field
 
 from converge.model import Secret
-from converge.system.base import Root
+from converge.system.root import Root
 
 KEY = "/var/lib/converge/secret.key"
 KEY_SIZE = 32  # bytes

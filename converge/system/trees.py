@@ -9,8 +9,8 @@ from fnmatch import translate
 
 from attrs import field, frozen
 
-from converge.errors import ProviderError
-from converge.system.base import Kind, Root, kind_of, mounts_within, pinned, problem, set_attributes, shown
+from converge.errors import ProviderError, shown
+from converge.system.root import Kind, Root, kind_of, mounts_within, pinned, problem, set_attributes
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from converge.cli import app
 from converge.diagnostics import Report
-from converge.document import load
+from converge.language.document import load
 from converge.system import System
 from tests.cases.web import Web, installed_apps, keys_of_remotes
 from tests.machine import Machine

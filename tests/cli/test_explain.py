@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from converge import schema
 from converge.cli import app
 from converge.errors import ExitCode
+from converge.language import schema
 
 
 @pytest.mark.parametrize("type_", schema.types())

@@ -5,8 +5,8 @@ import pytest
 
 from converge.cli import app
 from converge.errors import ExitCode
-from converge.expressions import CONSTANTS
 from converge.facts import FACTS
+from converge.language.expressions import CONSTANTS
 from tests.cli.conftest import Converge
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from converge.errors import ConvergeError, UsageError
-from converge.expressions import check, evaluate, parse_expression
 from converge.facts import FACTS, PROBES, Facts, Origin, deployment_identity, scope
+from converge.language.expressions import check, evaluate, parse_expression
 from converge.model import LOWEST_VERSION, Event, Unknown, Value, Version
 from converge.system import ReadOnlySystem
 from tests.facts.root import put

@@ -1,9 +1,9 @@
 """What specimens are made with: for every resource type, machines to converge.
 
 A specimen is a function that puts a root into a state and returns the parameters of the resource that is wanted there.
-A type joins the laws by a module of its own in `specimens/`, called like the type with `_` for `-`, which names its
-specimens in SPECIMENS; `test_laws.py` refuses a type without. One that needs more than a folder for a root is a whole
-`Specimen` there.
+A type joins the laws by a module of its own in `specimens/`, at the place that its provider has in `providers/`, which
+names its specimens in SPECIMENS; `test_laws.py` refuses a type without. One that needs more than a folder for a root is
+a whole `Specimen` there.
 """
 
 from collections.abc import Callable
@@ -15,10 +15,13 @@ from typing import Any
 from attrs import frozen
 
 from converge.model import Asset
-from converge.providers import load
-from converge.providers.base import fields_of
+from converge.providers.protocol import fields_of
+from converge.providers.registry import BUILTIN, load
 from converge.system import System
 from tests.real.flatpakrepo import Key
+
+ELSEWHERE = {"ansible": "takes seconds for each time that it is asked what it would do: tests/real/test_ansible.py"}
+"""The types that are held to the laws in tests of their own, and why."""
 
 HELLO, OTHER = "org.example.Hello", "org.example.Other"
 
@@ -69,8 +72,11 @@ def make(system: System, type_: str, **params: Any) -> None:
 
 def specimens() -> tuple[Specimen, ...]:
     """Those of every module in `specimens/`."""
-    names = sorted(path.stem for path in (Path(__file__).parent / "specimens").glob("*.py"))
-    modules = {name.replace("_", "-"): import_module(f"tests.laws.specimens.{name}") for name in names}
+    modules = {
+        type_: import_module(path.replace("converge.providers", "tests.laws.specimens"))
+        for type_, path in BUILTIN.items()
+        if type_ not in ELSEWHERE
+    }
     return tuple(
         each if isinstance(each, Specimen) else Specimen(type_, each)
         for type_, module in modules.items()

@@ -4,7 +4,7 @@ from types import ModuleType
 from typing import Any
 
 from converge.model import Change
-from converge.providers.base import as_module, fields_of
+from converge.providers.protocol import as_module, fields_of
 from converge.system import System
 
 

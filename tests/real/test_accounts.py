@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from converge.providers import group, user
+from converge.providers.accounts import group, user
 from converge.system import System
 from tests.real.converging import converge
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from converge.engine import Run
+from converge.engine.result import Run
+from converge.engine.step import Plan
 from converge.model import Decision, Event
-from converge.plan import Plan
-from converge.providers.ansible import playbook
+from converge.providers.run.ansible import playbook
 from tests.machine import Machine, decisions, outcomes, reasons
 from tests.programs import put_programs, put_python
 from tests.real.livebox import Livebox, livebox, needs_livebox

@@ -7,8 +7,10 @@ import pytest
 
 from converge.errors import ProviderError
 from converge.model import Asset, Domain
-from converge.providers import collection_id, flatpak_app, flatpak_remote
-from converge.providers.base import as_module
+from converge.providers.flatpak import app as flatpak_app
+from converge.providers.flatpak import remote as flatpak_remote
+from converge.providers.ostree import collection_id
+from converge.providers.protocol import as_module
 from converge.system import System, flatpak
 from tests.real import flatpakrepo
 from tests.real.converging import changes_of, converge, state_of, take_back

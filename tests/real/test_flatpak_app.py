@@ -7,8 +7,9 @@ import pytest
 
 from converge.errors import Later, ProviderError
 from converge.model import Asset
-from converge.providers import flatpak_app, flatpak_remote
-from converge.providers.base import as_module
+from converge.providers.flatpak import app as flatpak_app
+from converge.providers.flatpak import remote as flatpak_remote
+from converge.providers.protocol import as_module
 from converge.system import System, flatpak
 from tests.real import flatpakrepo
 from tests.real.converging import changes_of, converge, state_of, take_back

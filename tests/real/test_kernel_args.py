@@ -125,8 +125,9 @@ def test_in_a_chroot_nothing_is_booted_and_the_arguments_are_set_in_place(sysroo
 LAWS = """
 from itertools import count
 from types import ModuleType
-from converge.providers import kernel_args as provider
-from converge.system import System, bootargs
+from converge.providers.boot import kernel_args as provider
+from converge.providers.boot import bootargs
+from converge.system import System
 from tests.laws.interrupted import CutOffError, Interrupted
 from tests.real.converging import changes_of, converge, state_of, take_back
 

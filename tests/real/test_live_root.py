@@ -10,8 +10,8 @@ import pytest
 
 from converge.errors import ProviderError
 from converge.model import Change, Effect, EffectKind
-from converge.providers import hostname, locale, sysctl, timezone
-from converge.providers.base import as_module
+from converge.providers.identity import hostname, locale, sysctl, timezone
+from converge.providers.protocol import as_module
 from converge.system import System
 from tests.real.converging import converge
 from tests.real.livebox import Livebox, livebox, needs_livebox

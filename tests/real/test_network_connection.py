@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from converge.errors import ProviderError
+from converge.formats.keyfile import Keyfile
 from converge.model import Secret
-from converge.providers import network_connection
-from converge.providers.base import fields_of
-from converge.system import Keyfile, System
+from converge.providers.network import connection as network_connection
+from converge.providers.protocol import fields_of
+from converge.system import System
 from tests.real import networkmanager
 
 pytestmark = pytest.mark.skipif(

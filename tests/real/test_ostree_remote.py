@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from converge.errors import ProviderError
-from converge.providers import ostree_remote
-from converge.providers.base import as_module
+from converge.providers.ostree import remote as ostree_remote
+from converge.providers.protocol import as_module
 from converge.system import System, ostree
 from tests.laws.interrupted import CutOffError, Interrupted
 from tests.real import flatpakrepo, ostreerepo

@@ -7,12 +7,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from converge.errors import ProviderError
+from converge.providers.swap.partition_table import sfdisk
+from converge.providers.swap.partition_table.base import (
+    GPT,
+    Row,
+    Table,
+    gap_end,
+    grown,
+    swap_behind,
+    with_swap,
+    without,
+)
 from converge.system import ReadOnlySystem, System, disks
-from converge.system.partitions import sfdisk
-from converge.system.partitions.base import GPT, Row, Table, gap_end, grown, swap_behind, with_swap, without
+from tests.providers.swap.tables import ID, MIB, tables
 from tests.real.loops import image, loop
 from tests.real.partitioned import needs_disks, run
-from tests.system.tables import ID, MIB, tables
 
 pytestmark = [needs_disks, pytest.mark.vm]
 

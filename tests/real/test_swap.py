@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from converge.providers import swap
+from converge.providers.swap import swap
 from converge.system import System
 from converge.system.unitfiles import escaped
 from tests.laws.interrupted import CutOffError, Interrupted

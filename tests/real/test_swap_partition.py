@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from converge.errors import ConvergeError, Later, ProviderError
 from converge.model import Change, Decision, Event
-from converge.providers import swap_partition
+from converge.providers.swap import partition as swap_partition
 from converge.system import System
 from tests.machine import GROUP, PASSWD, Machine, decisions, outcomes
 from tests.real.converging import changes_of, converge, state_of

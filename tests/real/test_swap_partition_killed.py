@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from converge.providers import swap_partition
+from converge.providers.swap import partition as swap_partition
 from converge.system import System, commands
 from tests.real.converging import changes_of, converge, state_of
 from tests.real.partitioned import GPT_ID, LINUX, RECOVERY, SWAP, Blueprint, Disk, attached, image, needs_disks

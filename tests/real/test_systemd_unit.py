@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from converge.providers import systemd_unit
+from converge.providers.services import systemd_unit
 from converge.system import System
 from tests.machine import snapshot
 from tests.real.converging import converge, state_of
@@ -133,7 +133,7 @@ PRESETS = {
 }
 
 
-@pytest.mark.parametrize("name", ["kiosk@yard.service", *(UNITS.keys() - {"kiosk@.service", "also.service"})])
+@pytest.mark.parametrize("name", ["kiosk@yard.service", *sorted(UNITS.keys() - {"kiosk@.service", "also.service"})])
 @pytest.mark.parametrize("before", ["as shipped", "enabled"])
 @pytest.mark.parametrize("has_presets", [True, False])
 def test_a_preset_decides_as_systemctl_preset_does(name: str, before: str, has_presets: bool, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from converge.providers import zram
-from converge.providers.zram import generator
+from converge.providers.swap import zram
+from converge.providers.swap.zram import generator
 from converge.system import System
 from tests.real.converging import converge
 from tests.real.livebox import livebox, needs_livebox

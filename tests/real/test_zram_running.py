@@ -16,7 +16,7 @@ import pytest
 from attrs import frozen
 
 from converge.cli import app
-from converge.providers.zram.generator import PROGRAMS
+from converge.providers.swap.zram.generator import PROGRAMS
 from tests.real.livebox import Livebox, livebox, needs_livebox
 from tests.real.loops import call
 from tests.real.zramdevices import added, needs_zram, of, swap, swap_to

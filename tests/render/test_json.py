@@ -1,9 +1,9 @@
 import json as standard
 
 from converge.diagnostics import InvalidManifest, Mark, Report
+from converge.engine.step import Plan, Step
 from converge.errors import ConvergeError
 from converge.model import Action, Change, Decision, Domain, Event, Phase, Policy, Product
-from converge.plan import Plan, Step
 from converge.render import json
 
 MARK = Mark("products/school.yaml", 14, 3, 14, 10)

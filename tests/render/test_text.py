@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from converge.diagnostics import Diagnostic, Mark, Report, Severity
+from converge.engine.step import Plan, Step
 from converge.errors import ConvergeError
 from converge.model import Action, Change, Decision, Domain, Event, Phase, Policy, Product
-from converge.plan import Plan, Step
 from converge.render import text
 from converge.render.base import Line, Sources, plain, width
 

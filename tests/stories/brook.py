@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import frozen
 
-from converge.engine import Run
+from converge.engine.result import Run
 from converge.model import Event, Value
 from tests.machine import GROUP, PASSWD, Machine, outcomes, snapshot
 from tests.real.partitioned import MIB, RECOVERY, SWAP, Blueprint, Disk, attached, image, run

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from converge.system import Keyfile, ReadOnlySystem, System, flatpak
+from converge.formats.keyfile import Keyfile
+from converge.system import ReadOnlySystem, System, flatpak
 
 HERE = Path(__file__).parent
 PRODUCTS = {"3.7.4": HERE / "products-3.7", "3.8.0": HERE.parent.parent / "products"}

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from converge import providers, schema
 from converge.diagnostics import InvalidManifest
-from converge.engine import StepResult
-from converge.engine.steps import Execution
-from converge.ledger import Ledgers
+from converge.engine.execution import Execution
+from converge.engine.ledger import Ledgers
+from converge.engine.result import StepResult
+from converge.engine.step import Step
+from converge.language import schema
 from converge.model import Decision, EffectKind, Event
-from converge.plan import Step
+from converge.providers import registry as providers
 from converge.system import ReadOnlySystem
 from tests.machine import Machine, decisions, outcomes, reasons
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from converge.engine import Run
+from converge.engine.result import Run
+from converge.engine.step import Plan
 from converge.model import Decision, Event
-from converge.plan import Plan
 from converge.system import CommandResult, System
 from tests.machine import Machine, decisions, outcomes, reasons
 from tests.programs import put_programs

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from converge.engine import carry_out
-from converge.ledger import Ledgers
+from converge.engine.ledger import Ledgers
+from converge.engine.request import prepare
+from converge.engine.run import carry_out
 from converge.model import Decision, Effect, EffectKind, Entry, Event, Status
-from converge.request import prepare
 from converge.system import ReadOnlySystem, System
 from tests.laws.interrupted import CutOffError, Interrupted
 from tests.machine import Machine, decisions, outcomes

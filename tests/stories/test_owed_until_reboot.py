@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from converge import providers, schema
+from converge.language import schema
 from converge.model import Decision
+from converge.providers import registry as providers
 from tests.machine import Machine, decisions, outcomes, reasons
 
 ENTRY_POINTS = "[converge.providers]\noven = tests.stories.third_party.oven\n"

@@ -16,12 +16,13 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from converge.diagnostics import InvalidManifest
-from converge.engine import Run, carry_out
+from converge.engine.request import prepare
+from converge.engine.result import Run
+from converge.engine.run import carry_out
+from converge.engine.step import Plan
 from converge.model import Decision, Event, Outcome
-from converge.plan import Plan
-from converge.providers import BUILTIN
+from converge.providers.registry import BUILTIN
 from converge.render import json
-from converge.request import prepare
 from converge.system import System, lock
 from converge.system.secrets import KEY, KEY_SIZE
 from tests.cases.roots import contents

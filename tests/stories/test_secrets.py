@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from converge import providers, schema
 from converge.cli import app
 from converge.cli import apply as apply_verb
+from converge.engine.plan import Planner
 from converge.errors import ExitCode
-from converge.planner import Planner
+from converge.language import schema
+from converge.providers import registry as providers
 from tests.machine import Machine
 from tests.programs import put_programs
 from tests.stories import killing

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from converge.engine import Run, carry_out
+from converge.engine.request import prepare
+from converge.engine.result import Run
+from converge.engine.run import carry_out
 from converge.errors import ProviderError
 from converge.model import Decision
-from converge.request import prepare
 from converge.system import System, lock
 from tests.laws.interrupted import CutOffError, Interrupted
 from tests.machine import Machine, decisions, reasons

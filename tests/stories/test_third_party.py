@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from converge import providers, schema
 from converge.diagnostics import InvalidManifest
-from converge.ledger import Ledgers
+from converge.engine.ledger import Ledgers
+from converge.language import schema
 from converge.model import Decision, Domain, Event, Phase, Status
+from converge.providers import registry as providers
 from converge.system import ReadOnlySystem
 from tests.machine import Machine, decisions, outcomes, reasons
 

@@ -8,7 +8,7 @@ import pytest
 from converge.errors import ProviderError
 from converge.model import Secret
 from converge.system import CommandTimeout, ReadOnlySystem, System
-from converge.system.base import Root
+from converge.system.root import Root
 from converge.system.secrets import KEY, Secrets, is_digest
 
 DIGEST = """

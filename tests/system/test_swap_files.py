@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from converge.errors import ProviderError
-from converge.system import System, disks, swaps
+from converge.providers.swap import swaps
+from converge.system import System, disks
 
 MIB = 1 << 20
 

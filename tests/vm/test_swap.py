@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from converge.providers import swap
+from converge.providers.swap import swap
 from converge.system import System
 from tests.real.converging import converge
 from tests.vm.deployed import Deployed

@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 
 from attrs import define, field, frozen
 
-from converge.errors import ProviderError
-from converge.system.base import MIB, CommandMissing, CommandResult, CommandTimeout, Root, shown
+from converge.errors import ProviderError, shown
 from converge.system.commands.sandbox import BESIDE, HOME, View, sandbox
+from converge.system.root import MIB, CommandMissing, CommandResult, CommandTimeout, Root
 
 OUTPUT_LIMIT = 4 * MIB
 GRACE = 5.0

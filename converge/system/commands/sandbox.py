@@ -23,7 +23,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
-from converge.system.base import Root
+from converge.system.root import Root
 
 View: TypeAlias = Literal["data", "beside", "inside", "entered", "machine"]
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from converge.errors import ProviderError
-from converge.system import Keyfile, ReadOnlySystem, System, bootentries, ostree
-from converge.system.gvariant import dictionary
+from converge.formats.gvariant import dictionary
+from converge.formats.keyfile import Keyfile
+from converge.system import ReadOnlySystem, System, bootentries, ostree
 
 TRANSIENT = "libostree-transient"
 """The group of an origin that holds for one deployment only, such as that it is pinned."""

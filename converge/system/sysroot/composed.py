@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from converge.errors import ConvergeError
+from converge.errors import ConvergeError, shown
 from converge.system import bootentries
-from converge.system.base import Root, mounts_within, shown
+from converge.system.root import Root, mounts_within
 from converge.system.sysroot.base import BIND, RECURSIVE, SLAVE, SYSROOT, leave, mount, unmount
 
 _DEPLOYMENT = re.compile(r"(?P<sysroot>.*)(?P<os>/ostree/deploy/[^/]+)/deploy/[0-9a-f]+\.\d+")

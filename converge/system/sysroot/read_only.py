@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from converge.errors import ConvergeError, ProviderError
-from converge.system.base import Root
+from converge.system.root import Root
 from converge.system.sysroot.base import BIND, BOOT, PRIVATE, RECURSIVE, REMOUNT, SYSROOT, leave, mount
 
 

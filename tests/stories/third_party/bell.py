@@ -6,7 +6,7 @@ from attrs import evolve, field, frozen
 
 from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect
-from converge.providers.base import DERIVED, Params
+from converge.providers.protocol import DERIVED, Params
 from converge.system import ReadOnlySystem, System
 
 TYPE = "bell"

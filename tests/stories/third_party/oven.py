@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from converge.errors import Later
 from converge.model import Change, Claim, Domain, Effect
-from converge.providers.base import DERIVED, Params, compare, every_field, values
+from converge.providers.protocol import DERIVED, Params, compare, every_field, values
 from converge.system import ReadOnlySystem, System
 
 TYPE = "oven"

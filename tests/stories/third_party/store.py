@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from converge.model import Change, Claim, Domain, Effect, EffectKind, Phase
-from converge.providers.base import ABSENT, PRESENT, Params, compare, values
+from converge.providers.protocol import ABSENT, PRESENT, Params, compare, values
 from converge.system import ReadOnlySystem, System
 
 TYPE = "store"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from converge.model import Change, Claim, Domain, Effect, Secret
-from converge.providers.base import DERIVED, Params, compare
+from converge.providers.protocol import DERIVED, Params, compare
 from converge.system import ReadOnlySystem, System
 
 TYPE = "whisper"

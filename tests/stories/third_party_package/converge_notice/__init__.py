@@ -6,7 +6,7 @@ from attrs import frozen
 
 from converge.errors import ProviderError
 from converge.model import Change, Claim, Domain, Effect, Value
-from converge.providers.base import ABSENT, PRESENT, Params, compare, every_field, values
+from converge.providers.protocol import ABSENT, PRESENT, Params, compare, every_field, values
 from converge.system import ReadOnlySystem, System
 
 TYPE = "notice"

@@ -1,0 +1,1 @@
+"""File formats as pure text: parse, edit, write. No machine."""

@@ -1,0 +1,1 @@
+"""System users and groups."""

@@ -1,0 +1,1 @@
+"""Files, folders, links, and parts of files."""

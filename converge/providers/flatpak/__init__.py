@@ -1,0 +1,1 @@
+"""Flatpak remotes and apps."""

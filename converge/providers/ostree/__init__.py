@@ -1,0 +1,1 @@
+"""The remotes of the system's ostree repository."""

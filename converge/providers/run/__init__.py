@@ -1,0 +1,1 @@
+"""Programs and playbooks that the manifest brings: for what no other type can say."""
