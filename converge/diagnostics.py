@@ -1,4 +1,4 @@
-"""What is wrong with a manifest and where: collected, never printed here."""
+"""Findings in manifests and their places: collected, never printed here."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 from converge.errors import ConvergeError, ExitCode
 
 Path: TypeAlias = tuple[str | int, ...]
-"""Where a value stands in a document or a resource: ("with", "url")."""
+"""The place of a value in a document or a resource: ("with", "url")."""
 
 
 @frozen(order=True)
@@ -37,7 +37,7 @@ class Severity(StrEnum):
 
 @frozen
 class Related:
-    """A second place that a diagnostic speaks of, such as where an id was declared first."""
+    """A second place of a diagnostic, such as the first declaration of an id."""
 
     message: str
     mark: Mark
@@ -61,13 +61,13 @@ class Report:
 
     diagnostics: list[Diagnostic] = field(factory=list)
     hidden: list[Mark] = field(factory=list)
-    """Stretches that no excerpt may show: secrets stand there."""
+    """Stretches that no excerpt may show, because they contain secrets."""
 
     def hide(self, mark: Mark) -> None:
         self.hidden.append(mark)
 
     def hide_file(self, filename: str) -> None:
-        """Show nothing of a file: where it cannot be read, nobody knows where in it the secrets are."""
+        """Show nothing of a file: in one that cannot be parsed, the places of secrets are unknown."""
         self.hide(_whole(filename))
 
     def hides_file(self, filename: str) -> bool:
@@ -120,14 +120,14 @@ class InvalidManifest(ConvergeError):
 
 
 def nearest(name: str, known: "tuple[str, ...] | list[str]") -> str | None:
-    """The known word nearest to `name`, or None where none is near."""
-    import difflib  # a no-op run has no use for it
+    """The known word nearest to `name`, or None if none is near."""
+    import difflib  # slow to import, and a run without errors does not need it
 
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return near[0] if near else None
 
 
 def did_you_mean(name: str, known: "tuple[str, ...] | list[str]") -> str | None:
-    """A hint that names the known word nearest to `name`, or None where none is near."""
+    """A hint with the known word nearest to `name`, or None if none is near."""
     near = nearest(name, known)
     return f"did you mean '{near}'?" if near else None

@@ -1,4 +1,4 @@
-"""What can go wrong, in the words that the user reads, and the exit code that says so."""
+"""Errors with the messages that users read, and the exit codes."""
 
 from enum import IntEnum
 from typing import ClassVar, Literal
@@ -34,7 +34,7 @@ class ConvergeError(Exception):
 
 
 class UsageError(ConvergeError):
-    """The command line asks for something that cannot be asked."""
+    """The command line is wrong."""
 
     exit_code = ExitCode.USAGE
 
@@ -50,7 +50,7 @@ class LedgerError(ConvergeError):
 
 
 class StalePlan(ConvergeError):
-    """A saved plan that the machine no longer fits."""
+    """A saved plan that is out of date."""
 
 
 class ProviderError(ConvergeError):
@@ -68,8 +68,8 @@ class Later(ConvergeError):
         self.until: Until = until
 
 
-def bug(error: Exception) -> str:
-    """An exception that nobody expected, by its kind and place: its message may quote anything, a secret as well."""
+def bug(error: BaseException) -> str:
+    """An unexpected exception, by its type and place. Not its message: that may contain a secret."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -79,5 +79,5 @@ def bug(error: Exception) -> str:
 
 
 def shown(path: str) -> str:
-    """A path as it may stand in a message: control characters and bytes that are no UTF-8 are escaped."""
+    """A path for a message: control characters and bytes that are not UTF-8 are escaped."""
     return path if path.isprintable() else path.encode("unicode_escape").decode("ascii")

@@ -1,7 +1,7 @@
-"""The vocabulary of converge as frozen values; no behaviour beyond looking things up."""
+"""The vocabulary of converge as frozen values, without behaviour except look-ups."""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import cached_property
 from typing import TypeAlias
 
@@ -11,7 +11,7 @@ from converge.diagnostics import Mark, Path
 from converge.errors import ProviderError
 
 Value: TypeAlias = "str | int | bool | Sequence[Value] | Mapping[str, Value] | None"
-"""What YAML and JSON can hold and converge accepts (there are no floats)."""
+"""The values of YAML and JSON that converge accepts (floats are not among them)."""
 
 
 class Policy(StrEnum):
@@ -66,7 +66,7 @@ class WhenFalse(StrEnum):
 
 
 class Decision(StrEnum):
-    """What policy says, met with the difference."""
+    """The answer of policy combined with the difference."""
 
     APPLY = "apply"
     SETTLED = "settled"
@@ -95,7 +95,7 @@ class Outcome(StrEnum):
 
 
 class Status(StrEnum):
-    """What the ledger says of a resource."""
+    """The status of a resource in the ledger."""
 
     DONE = "done"
     BASELINED = "baselined"
@@ -130,12 +130,12 @@ class Version:
 
 @frozen(repr=False)
 class Secret:
-    """A text that appears in no plan, ledger, store, log or error: what would show it shows that it is one."""
+    """A text that must not appear in a plan, ledger, store, log or error; its repr is `(secret)`."""
 
     _text: str
 
     def reveal(self) -> str:
-        """The text itself, for the one place that has to have it."""
+        """The text itself, for the one place that needs it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -159,7 +159,7 @@ class Asset:
 
 @frozen
 class Parameter:
-    """A declared parameter of a product and the value it has (site.yaml and --set have been heard)."""
+    """A declared parameter of a product and the value it has (after site.yaml and --set)."""
 
     name: str
     type: str
@@ -186,14 +186,14 @@ class Resource:
     on_adopt: OnAdopt = OnAdopt.APPLY
     needs: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
-    """The ids, given in `with`, after whose changes this resource does something."""
+    """The ids, given in `with`, whose changes this resource reacts to."""
     for_each: Value = None
     renamed_from: str | None = None
     why: str | None = None
     marks: Mapping[Path, Mark] = field(factory=dict)
 
     def mark_of(self, *path: str | int) -> Mark:
-        """Where the value at `path` was written, or what holds it, where that value has no place of its own."""
+        """The place of the value at `path`; that of its container if it has none of its own."""
         while path:
             if found := self.marks.get(path):
                 return found
@@ -203,7 +203,7 @@ class Resource:
 
 @frozen
 class Product:
-    """What a manifest amounts to once inheritance, the site and --set are resolved. Resources keep their order."""
+    """A manifest after inheritance, the site and --set are resolved. Resources keep their order."""
 
     name: str
     title: str
@@ -215,26 +215,57 @@ class Product:
     dropped: frozenset[str] = frozenset()
     """Elements (`id[key]` in `without`) that the product drops."""
     from_site: tuple[str, ...] = ()
-    """What the administrator's site.yaml changed, in words such as `override of 'wallpaper'`."""
+    """The changes by the administrator's site.yaml, in words such as `override of 'wallpaper'`."""
     files: tuple[str, ...] = ()
-    """The manifests that went into it, the most basic one first, and site.yaml last."""
+    """The files of the product: the most basic manifest first, site.yaml last."""
+
+
+class Depends(Enum):
+    """Replaces a declared value that only the machine can supply."""
+
+    ON_MACHINE = "depends on the machine"
+
+
+@frozen
+class Thing:
+    """The thing that a resource manages: in words for people, and as it is claimed.
+
+    `noun` and `name` are for people: "flatpak remote", "flathub". `kind` and `key` identify it, and
+    are its spelling in ledgers: ("flatpak-remote", "system:flathub"), ("path", "/etc/app.conf") or, for all below a
+    path, ("tree", "/var/lib/saned"). `part` is a part of it, such as "[net] timeout" of a file.
+    """
+
+    noun: str
+    name: str
+    kind: str
+    key: str
+    part: str | None = None
+    stored_in: str = ""
+    """The path whose place decides the domain, if `key` is not that path."""
+    follow: bool = True
+    """Whether a link at that path is followed."""
+
+    @property
+    def words(self) -> str:
+        return f"{self.noun} {self.name}".strip()
+
+    @property
+    def path(self) -> str:
+        return self.stored_in or self.key
+
+    @property
+    def recorded(self) -> str:
+        """The thing as ledgers spell it."""
+        return f"{self.kind}:{self.key}" + (f" ({self.part})" if self.part is not None else "")
 
 
 @frozen
 class Claim:
-    """What a resource owns, one field of one thing, and the value it wants there (None: it depends on the machine).
+    """One field of one thing that a resource owns, and its declared value."""
 
-    A thing that is a part of what is at a path is the path, and in parentheses the part: `/etc/hosts (127.0.0.1)`.
-    """
-
-    kind: str
-    thing: str
+    thing: Thing
     field: str
-    value: Value = None
-
-    @property
-    def owned(self) -> tuple[str, str]:
-        return (self.kind, self.thing)
+    value: "Value | Depends" = None
 
 
 @frozen
@@ -250,9 +281,9 @@ class Change:
 
 
 class EffectKind(StrEnum):
-    """What may have to follow a change, once, at the end of a run; in the order they run.
+    """The kinds of effects, which follow changes once at the end of a run; in the order they run.
 
-    A notice is no such thing: it waits for the step of the resource that follows the change.
+    A notice is different: it waits for the step of the resource that follows the change.
     """
 
     NOTICE = "notice"
@@ -261,14 +292,14 @@ class EffectKind(StrEnum):
     RELOAD = "reload"
     START = "start"
     BOOT_START = "boot-start"
-    """Starting what the boot would have started, had it been enabled before."""
+    """Start a unit that the boot would have started if it had been enabled before."""
     STOP = "stop"
     REBOOT = "reboot"
 
 
 @frozen
 class Effect:
-    """A deferred effect; `unit` is what to start, stop or restart, or the resource told of a change of `cause`."""
+    """A deferred effect; `unit` is what to start, stop or restart; in a notice the resource that follows `cause`."""
 
     kind: EffectKind
     unit: str = ""
@@ -277,7 +308,7 @@ class Effect:
 
 @frozen
 class Entry:
-    """What a ledger remembers of one resource in one domain."""
+    """The record of one resource in one ledger."""
 
     id: str
     type: str
@@ -285,25 +316,27 @@ class Entry:
     things: tuple[str, ...] = ()
     """The claimed things, as sorted `kind:thing`; an entry counts only for the same ones."""
     revision: int = 1
-    """The highest one that was settled here, also where work is open again for a higher one; 0 where none was."""
+    """The highest one that was settled here, also if work for a higher one is open; 0 if none was."""
     event: Event = Event.REFRESH
     """The event under which the work arose."""
     adopting: bool = False
     reason: str = ""
     base: Mapping[str, Value] = field(factory=dict)
-    """Per field: what we last applied or found in place."""
+    """Per field: the value that we last applied or found in place."""
     definition: str = ""
-    """A digest of `with` as written when it settled, only to say that it has changed since."""
+    """A digest of `with` as written when it settled, only to report a later edit."""
     alias: str | None = None
     """The id that this one was renamed to."""
 
-    @property
-    def has_strayed(self) -> bool:
-        """Its things, and with them its domain, were not known when it was written."""
-        return not self.things
-
+    run: Mapping[str, str] = field(factory=dict)
+    """The run that wrote it: its time, event, OS version and product; empty in an entry of an older converge."""
     unknown: Mapping[str, Value] = field(factory=dict)
     """Keys that a newer converge wrote; kept."""
+
+    @property
+    def is_misplaced(self) -> bool:
+        """Its things, and so its domain, were not known when it was written."""
+        return not self.things
 
 
 LOWEST_VERSION = Version(None)

@@ -1,4 +1,4 @@
-"""What texts mean as sizes and as versions."""
+"""Texts as sizes and as versions."""
 
 import re
 from functools import cache
@@ -10,7 +10,7 @@ UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 """The units of sizes, in bytes; expressions know them as constants."""
 
 LARGEST = 2**63 - 1
-"""The largest integer of an expression, and with it the largest size: what the kernel can count."""
+"""The largest integer of an expression, and so the largest size: the limit of the kernel."""
 
 _SIZE = re.compile(r"(?P<number>[0-9]{1,19}) *(?P<unit>B|KiB|MiB|GiB|TiB)?")
 
@@ -24,7 +24,7 @@ _PART = re.compile(
 
 
 def parse_size(text: str) -> int:
-    """A size in bytes from text such as `8GiB`; ValueError where it is none."""
+    """A size in bytes from text such as `8GiB`; ValueError if it is not one."""
     match = _SIZE.fullmatch(text.strip())
     size = int(match["number"]) * UNITS.get(match["unit"] or "B", 1) if match else LARGEST + 1
     if size > LARGEST:
@@ -33,14 +33,14 @@ def parse_size(text: str) -> int:
 
 
 def size_words(size: int) -> str:
-    """A size in the largest unit that divides it, such as `4 GiB`: exact, so that two that differ are told apart."""
+    """A size in the largest unit that divides it, such as `4 GiB`: exact, so that different sizes look different."""
     unit = next((name for name, bytes_ in reversed(UNITS.items()) if size and size % bytes_ == 0), "B")
     return f"{size // UNITS.get(unit, 1)} {unit}"
 
 
 @cache
 def version_key(version: Version) -> VersionKey:
-    """What versions compare by, in the order of the UAPI version format (specification UAPI.10).
+    """The key by which versions are compared, in the order of the UAPI version format (specification UAPI.10).
 
     Every round of the specification's comparison takes one part off each of the two texts, and a part is the same
     whatever the other text is. So the rounds can be run on one text alone, and a round's questions become a tuple:

@@ -1,10 +1,10 @@
-"""Which examples the tests of properties draw: the same ones each time, or new ones where they are being looked for."""
+"""The examples of property tests: the same ones each time, or new ones with CONVERGE_EXAMPLES."""
 
 import os
 
 from hypothesis import settings
 
-# A change is to fail for what it did, and not for an example that nobody had drawn before: `make soak` looks for those.
+# A change must fail because of its own fault, and not because of a new example: `make soak` searches for those.
 settings.register_profile("known", derandomize=True)
 settings.register_profile("new", max_examples=int(os.environ.get("CONVERGE_EXAMPLES", "100")))
 settings.load_profile("new" if "CONVERGE_EXAMPLES" in os.environ else "known")

@@ -7,12 +7,13 @@ from typing import Any
 
 from attrs import define, field
 
+from converge.engine.ledger import Ledgers
+from converge.engine.plan import Plan
 from converge.engine.request import Request, prepare
 from converge.engine.result import Run
 from converge.engine.run import carry_out
 from converge.engine.status import Status, status
-from converge.engine.step import Plan
-from converge.model import Decision, Event, Phase, Value
+from converge.model import Decision, Entry, Event, Phase, Value
 from converge.system import ReadOnlySystem, System, lock
 
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\nscanner:x:117:117::/var/lib/scanner:\n"
@@ -67,13 +68,19 @@ class Machine:
     def path(self, path: str) -> Path:
         return self.root / path.lstrip("/")
 
+    def entries(self) -> list[Entry]:
+        """The entries of both ledgers, without aliases."""
+        ledgers = Ledgers.load(ReadOnlySystem(str(self.root)))
+        return [entry for ledger in ledgers for entry in ledger.memory.entries.values() if entry.alias is None]
+
     def status(self) -> Status:
-        plan, planner = prepare(self.request(Event.REFRESH), ReadOnlySystem(str(self.root)))
-        return status(plan, planner.ledgers)
+        system = ReadOnlySystem(str(self.root))
+        plan, planner = prepare(self.request(Event.REFRESH), system)
+        return status(plan, planner.ledgers, system)
 
 
 def decisions(plan: Plan | Run) -> dict[str, Decision]:
-    """What was decided, per id."""
+    """The decision of each id."""
     steps = plan.steps if isinstance(plan, Plan) else [result.step for result in plan.results]
     return {step.id: step.decision for step in steps}
 
@@ -88,7 +95,7 @@ def reasons(plan: Plan | Run) -> dict[str, str]:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
-    """Everything below a folder: kind, mode, owner, and content or target; what is of no account (times) left out."""
+    """Everything below a folder: kind, mode, owner, and content or target; times are left out."""
     found: dict[str, tuple[object, ...]] = {}
     for path in sorted(folder.rglob("*")):
         stat = path.lstat()

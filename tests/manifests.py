@@ -1,4 +1,4 @@
-"""Folders of manifests, written for one test: a shelf to load products from, a desk to validate them on."""
+"""Folders of manifests for one test: `Shelf` loads products from them, `Desk` validates them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ class Shelf:
         return product.load(name, [str(self.folder)], site=site, settings=settings or {}, report=self.report)
 
     def product(self, name: str, settings: Mapping[str, str] | None = None) -> Product:
-        """Load a product that must be free of errors."""
+        """Load a product without errors."""
         found = self.load(name, settings)
         assert found is not None, self.findings()
         return found
@@ -66,7 +66,7 @@ def place(mark: Mark | None) -> str:
 
 
 def stretch(found: Diagnostic) -> str:
-    """The text that a finding underlines."""
+    """The text that a finding marks."""
     if found.mark is None or found.mark.line != found.mark.end_line:
         return ""
     line = Path(found.mark.filename).read_text().splitlines()[found.mark.line - 1]

@@ -35,10 +35,10 @@ _OWN_PATHS = "import os, sys; print(os.path.realpath(sys.executable), os.path.di
 
 
 def put_python(root: str | Path) -> None:
-    """Give a root the host's Python: the program, the standard library and what these are linked with (40 MB)."""
+    """Give a root the host's Python: the program, its standard library and linked libraries (40 MB)."""
     if not os.path.exists(PYTHON):
         pytest.skip(f"needs {PYTHON}")
-    program, library = _said(PYTHON, "-I", "-c", _OWN_PATHS).split()
+    program, library = _output(PYTHON, "-I", "-c", _OWN_PATHS).split()
     for path in (program, *_linked(program, *map(str, Path(library, "lib-dynload").glob("*.so")))):
         _under(root, path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, _under(root, path))
@@ -53,8 +53,8 @@ def _under(root: str | Path, path: str) -> Path:
 
 def _linked(*paths: str) -> set[str]:
     """The libraries that programs are linked with, and the one that loads them."""
-    return set(re.findall(r"(?:=> |\t)(/\S+) \(0x", _said("ldd", *paths)))
+    return set(re.findall(r"(?:=> |\t)(/\S+) \(0x", _output("ldd", *paths)))
 
 
-def _said(*argv: str) -> str:
+def _output(*argv: str) -> str:
     return subprocess.run(argv, capture_output=True, check=True, text=True).stdout

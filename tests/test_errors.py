@@ -13,18 +13,18 @@ def caught(error: Exception) -> str:
     return bug(raised.value)
 
 
-def test_a_bug_is_told_by_its_place_and_not_by_what_it_quotes() -> None:
-    told = caught(KeyError("hunter2"))
-    assert told.startswith("KeyError at ")
-    assert told.partition(".py:")[0].endswith("test_errors")
-    assert "hunter2" not in told
+def test_bug_contains_its_place_and_not_its_message() -> None:
+    printed = caught(KeyError("hunter2"))
+    assert printed.startswith("KeyError at ")
+    assert printed.partition(".py:")[0].endswith("test_errors")
+    assert "hunter2" not in printed
 
 
-def test_why_the_system_refused_is_told() -> None:
-    told = caught(OSError(28, "No space left on device", "hunter2"))
-    assert told.endswith("(No space left on device)")
-    assert "hunter2" not in told
+def test_bug_contains_the_systems_error() -> None:
+    printed = caught(OSError(28, "No space left on device", "hunter2"))
+    assert printed.endswith("(No space left on device)")
+    assert "hunter2" not in printed
 
 
-def test_what_was_never_raised_has_no_place() -> None:
+def test_bug_that_was_never_raised_has_no_place() -> None:
     assert bug(ValueError("x")) == "ValueError"

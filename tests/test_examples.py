@@ -140,7 +140,7 @@ def test_an_example_is_applied_once(name: str, machine: Machine) -> None:
     assert "changed" not in outcomes(machine.apply(Event.INSTALL)).values()
 
 
-def test_the_site_decides_what_its_example_says(machine: Machine) -> None:
+def test_example_of_site_is_decided_as_its_comment_says(machine: Machine) -> None:
     machine.manifest = manifests("examples")["parameters"]
     site = machine.path("/etc/converge/site.yaml")
     site.parent.mkdir()
@@ -151,7 +151,7 @@ def test_the_site_decides_what_its_example_says(machine: Machine) -> None:
     assert issue.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_site_of_a_school_is_set_up_as_its_administrator_says(machine: Machine) -> None:
+def test_school_site_gets_its_administrators_values(machine: Machine) -> None:
     """As early in the boot: what needs a network waits for one."""
     machine.manifest = manifests("products")["site"]
     site = machine.path("/etc/converge/site.yaml")
@@ -190,7 +190,7 @@ def test_readme_has_a_manifest() -> None:
 
 
 @pytest.mark.parametrize("text", README)
-def test_a_manifest_in_readme_does_what_is_said(text: str, machine: Machine) -> None:
+def test_readme_manifest_is_valid_and_applied_once(text: str, machine: Machine) -> None:
     (name,) = re.findall(r"^product: (.*)$", text, re.MULTILINE)
     machine.manifest = machine.manifest.with_name(f"{name}.yaml")
     machine.manifest.write_text(text)

@@ -27,7 +27,7 @@ def test_sizes_are_bytes(text: str, size: int) -> None:
     ("size", "words"),
     [(0, "0 B"), (1, "1 B"), (1025, "1025 B"), (1 << 10, "1 KiB"), (1173 << 20, "1173 MiB"), (4 << 30, "4 GiB")],
 )
-def test_a_size_is_told_exactly(size: int, words: str) -> None:
+def test_size_words_are_exact(size: int, words: str) -> None:
     assert size_words(size) == words
     assert parse_size(words) == size
 
@@ -35,7 +35,7 @@ def test_a_size_is_told_exactly(size: int, words: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "GiB", "8GB", "8G", "8gib", "-1", "1.5GiB", "8 GiB 2", "9223372036854775808", "9" * 50]
 )
-def test_what_is_no_size_is_refused(text: str) -> None:
+def test_text_that_is_not_a_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a size is"):
         parse_size(text)
 
@@ -101,5 +101,5 @@ def test_the_chain_of_the_specification() -> None:
         (None, "==", None),
     ],
 )
-def test_what_the_examples_leave_out(left: str | None, expected: str, right: str | None) -> None:
+def test_version_order_beyond_the_examples(left: str | None, expected: str, right: str | None) -> None:
     assert sign(left, right) == expected

@@ -1,9 +1,9 @@
-"""Everything that can be known of a product without a machine: what `converge validate` says."""
+"""Everything that can be checked in a product without a machine: the findings of `converge validate`."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from converge.checks import literals, words
+from converge.checks import expressions, literals
 from converge.diagnostics import Diagnostic, Mark, Report
 from converge.language.product import Library, is_site, read_site, resolve
 from converge.model import Product
@@ -11,17 +11,22 @@ from converge.model import Product
 SUFFIX = ".yaml"
 
 
-def check(product: Product, report: Report) -> None:
-    """Report what is wrong with a composed product: expressions, what providers refuse, files, claims."""
-    _check(product, report)
+def check(product: Product, report: Report) -> set[Mark]:
+    """Report the faults of a composed product in expressions, parameters, files and claims.
+
+    Returns the marks of the parameters that are used.
+    """
+    names = expressions.check(product, report)
+    literals.check(product, report)
+    return {parameter.mark for name, parameter in product.parameters.items() if name in names}
 
 
 def validate(paths: Sequence[str], search: Sequence[str], report: Report) -> list[Product]:
-    """Compose and check the products of files and folders, all errors in one run, none of them twice.
+    """Compose and check the products of files and folders; report all errors in one run, none of them twice.
 
-    A folder stands for the manifests right in it. `search` are the layers in which products to extend are looked up,
-    besides each manifest's own folder. A file called site.yaml is an administrator's, and held against the
-    schema for those, unless it is the manifest of a product `site`.
+    A folder means the manifests directly in it. Products to extend are looked up in the layers of `search`, and in
+    each manifest's own folder. A file with the name site.yaml is an administrator's and is checked against the schema
+    of these files, unless it is the manifest of a product `site`.
     """
     library = Library(search, report)
     products: list[Product] = []
@@ -31,19 +36,12 @@ def validate(paths: Sequence[str], search: Sequence[str], report: Report) -> lis
             read_site(path, report)
         elif (product := resolve(path, library)) is not None:
             products.append(product)
-            used |= _check(product, report)
+            used |= check(product, report)
     if not report.errors:
         _report_unused(products, used, report)
         _report_misnamed(products, report)
     report.diagnostics[:] = sorted(dict.fromkeys(report.diagnostics), key=_place)
     return products
-
-
-def _check(product: Product, report: Report) -> set[Mark]:
-    """Returns the places of the parameters that are used."""
-    names = words.check(product, report)
-    literals.check(product, report)
-    return {parameter.mark for name, parameter in product.parameters.items() if name in names}
 
 
 def _place(diagnostic: Diagnostic) -> tuple[str, int, int]:
@@ -55,17 +53,17 @@ def _report_unused(products: Iterable[Product], used: set[Mark], report: Report)
     for product in products:
         for parameter in product.parameters.values():
             if parameter.mark not in used:
-                message = f"nothing uses the parameter '{parameter.name}'"
+                message = f"the parameter '{parameter.name}' is not used"
                 report.warning("unused-parameter", message, parameter.mark, hint="remove it")
 
 
 def _report_misnamed(products: Iterable[Product], report: Report) -> None:
-    """A machine remembers its product by name, and finds it again by the name of its file."""
+    """A machine remembers its product by name, and finds it by the name of its file."""
     for product in products:
         file = os.path.basename(product.mark.filename)
         if file != product.name + SUFFIX:
-            message = f"the product '{product.name}' is in a file called {file}, where its name does not find it"
-            report.warning("misnamed-product", message, product.mark, hint=f"call the file {product.name}{SUFFIX}")
+            message = f"the product '{product.name}' is in {file}: a machine cannot find it by its name"
+            report.warning("misnamed-product", message, product.mark, hint=f"rename {file} to {product.name}{SUFFIX}")
 
 
 def _manifests(paths: Iterable[str], report: Report) -> Iterator[str]:
@@ -76,4 +74,4 @@ def _manifests(paths: Iterable[str], report: Report) -> Iterator[str]:
         names = sorted(name for name in os.listdir(path) if name.endswith(SUFFIX))
         yield from (os.path.normpath(os.path.join(path, name)) for name in names)
         if not names:
-            report.error("unreadable", f"there is no manifest in {path}", hint=f"manifests end in {SUFFIX}")
+            report.error("unreadable", f"{path} contains no manifest", hint=f"name a folder with {SUFFIX} files")

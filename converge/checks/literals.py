@@ -1,4 +1,4 @@
-"""What can be evaluated without a machine is, and the providers are asked what they make of it."""
+"""Resources that are known without a machine are evaluated, and checked by their providers and for conflicts."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,13 +7,14 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from converge.checks.base import variants
+from converge.checks.variants import variants
 from converge.diagnostics import Related, Report
 from converge.errors import ConvergeError
 from converge.language.expressions import ExpressionError, evaluate_within, parameter_value, unknown_within
 from converge.model import (
     Asset,
     Claim,
+    Depends,
     OnUserChange,
     Parameter,
     Policy,
@@ -24,8 +25,8 @@ from converge.model import (
     Value,
     Version,
 )
-from converge.providers import registry as providers
-from converge.providers.protocol import ABSENT, AnyProvider, optional, parts_of
+from converge.providers import registry
+from converge.providers.protocol import ABSENT, Provider, parts_of
 
 _ON_THE_MACHINE = Unknown("it depends on the machine")
 _STAND_IN = Secret("stand-in")
@@ -33,7 +34,7 @@ _STAND_IN = Secret("stand-in")
 
 @frozen
 class _Known:
-    """The environment of an evaluation that knows parameters and `item`, and nothing of a machine."""
+    """An environment with parameters and `item`, in which every fact of a machine is unknown."""
 
     values: Mapping[str, "Value | Secret | Version"]
 
@@ -52,11 +53,11 @@ class _Known:
 
 @frozen
 class _Literal:
-    """A resource, or an element of one, whose parameters are all known, as its provider understands them."""
+    """A resource, or an element of one, with parameters that are all known, and its provider's view of them."""
 
     id: str
     resource: Resource
-    provider: AnyProvider
+    provider: Provider
     spec: Any
     claims: tuple[Claim, ...]
 
@@ -71,19 +72,19 @@ def check(product: Product, report: Report) -> None:
 
 
 def _value(parameter: Parameter) -> "Value | Secret | Version":
-    """Of a secret that awaits its value a stand-in: that there is one may count, what it is may not."""
+    """The value of a parameter; a stand-in for a secret without one, because only its presence matters here."""
     return _STAND_IN if parameter.type == "secret" and parameter.value is None else parameter_value(parameter)
 
 
 def _instances(product: Product, known: _Known, report: Report) -> Iterator[tuple[str, Resource, _Known]]:
-    """The resources, and elements of resources, in which no fault was found: providers would only say it again."""
+    """The resources and elements without a fault so far: a provider would report a known fault again."""
     faults = {(error.mark.filename, error.mark.line) for error in report.errors if error.mark is not None}
     for resource in product.resources.values():
         for key, item in _elements(resource, known, report) if _is_sound(resource, faults) else ():
             id_ = resource.id if key is None else f"{resource.id}[{key}]"
-            chosen = product.overridden.get(resource.id, {}).get(key or "", resource)
-            if id_ not in product.dropped and _is_sound(chosen, faults):
-                yield id_, chosen, known if key is None else known.with_item(item)
+            variant = product.overridden.get(resource.id, {}).get(key or "", resource)
+            if id_ not in product.dropped and _is_sound(variant, faults):
+                yield id_, variant, known if key is None else known.with_item(item)
 
 
 def _is_sound(resource: Resource, faults: AbstractSet[tuple[str, int]]) -> bool:
@@ -91,9 +92,9 @@ def _is_sound(resource: Resource, faults: AbstractSet[tuple[str, int]]) -> bool:
 
 
 def _literal(id_: str, resource: Resource, known: _Known, report: Report) -> _Literal | None:
-    """The resource as its provider understands it; None where a machine must say what it wants, or it is at fault."""
+    """The resource with its provider's view of it; None if a value depends on the machine or is wrong."""
     try:
-        provider = providers.load(resource.type)
+        provider = registry.load(resource.type)
         values = {name: evaluate_within(value, known) for name, value in resource.with_.items()}
         missing = _check_files(resource, values, provider, report)
         if missing or unknown_within(values) is not None:
@@ -106,7 +107,7 @@ def _literal(id_: str, resource: Resource, known: _Known, report: Report) -> _Li
 
 
 def _elements(resource: Resource, known: _Known, report: Report) -> list[tuple[str | None, Value]]:
-    """The keys and items of `for_each`, none where a machine must say; a pair without a key where there is none."""
+    """The keys and items of `for_each`: empty if they depend on the machine; one pair of None without `for_each`."""
     if resource.for_each is None:
         return [(None, None)]
     try:
@@ -119,10 +120,10 @@ def _elements(resource: Resource, known: _Known, report: Report) -> list[tuple[s
     return [(item, item) for item in found] if isinstance(found, tuple) else []
 
 
-def _check_files(resource: Resource, values: dict[str, Any], provider: AnyProvider, report: Report) -> bool:
-    """Turn paths beside the manifest into assets; returns whether a file or a folder is missing."""
+def _check_files(resource: Resource, values: dict[str, Any], provider: Provider, report: Report) -> bool:
+    """Replace paths beside the manifest by assets; returns whether a file or folder is missing."""
     missing = False
-    files, folders = (optional(provider, name, ()) for name in ("FILES", "FOLDERS"))
+    files, folders = provider.traits.files, provider.traits.folders
     for name in (*files, *folders):
         path = values.get(name)
         if not isinstance(path, str) or os.path.isabs(path):
@@ -134,37 +135,38 @@ def _check_files(resource: Resource, values: dict[str, Any], provider: AnyProvid
             missing = True
             kind, other = ("folder", "file") if name in folders else ("file", "folder")
             message = f"'{path}' is a {other}" if os.path.exists(asset.path) else f"there is no {kind} '{path}'"
-            hint = f"files are looked for beside {os.path.basename(mark.filename)}; a machine's path begins with '/'"
+            beside = os.path.basename(mark.filename)
+            hint = f"put the {kind} beside {beside}, or begin a path on the machine with '/'"
             report.error("missing-file", message, mark, hint=hint)
     return missing
 
 
 def _check_absence(resource: Resource, report: Report) -> None:
-    """What a user has installed counts as the user's, so that `keep`, the default of some types, never removes it."""
+    """Warn that `keep`, the default of some types, never removes a thing that a user installed."""
     if resource.with_.get("ensure") != ABSENT or resource.on_user_change is not OnUserChange.KEEP:
         return
     if ("on_user_change",) not in resource.marks:
-        message = f"'{resource.id}' removes only what converge itself put there: {resource.type} keeps what users have"
+        message = f"'{resource.id}' removes only what converge installed: {resource.type} keeps users' changes"
         mark = resource.mark_of("with", "ensure")
-        hint = "say `on_user_change: overwrite` to remove it everywhere, or `keep` if this is meant"
+        hint = "set `on_user_change: overwrite` to remove it everywhere, or `on_user_change: keep` to confirm"
         report.warning("kept-absence", message, mark, hint=hint)
 
 
 def _check_claims(literals: Sequence[_Literal], report: Report) -> None:
-    """Report pairs of resources that always apply, whatever the machine, and want different values for one field."""
-    owners: dict[tuple[str, str, str], tuple[_Literal, Claim]] = {}
+    """Report pairs of resources that apply on every machine and set different values for one field."""
+    owners: dict[tuple[str, str], tuple[_Literal, Claim]] = {}
     for literal in filter(_is_unconditional, literals):
         for claim in _parts(literal.claims):
-            owner, owned = owners.setdefault((claim.kind, claim.thing, claim.field), (literal, claim))
+            owner, owned = owners.setdefault((claim.thing.recorded, claim.field), (literal, claim))
             meet = not owner.resource.events.isdisjoint(literal.resource.events)
             if meet and claim.value != owned.value:
                 _report_conflict(literal, claim, owner, report)
 
 
 def _parts(claims: Sequence[Claim]) -> Iterator[Claim]:
-    """The claims whose values are known, of maps each part; a part that is None is to be unset."""
+    """The claims with a known value, split into the parts of a map; None as the value of a part means unset."""
     for claim in claims:
-        if claim.value is None:
+        if claim.value is None or isinstance(claim.value, Depends):
             continue
         yield from (evolve(claim, field=part, value=value) for part, value in parts_of(claim.field, claim.value))
 
@@ -173,16 +175,15 @@ def _is_unconditional(literal: _Literal) -> bool:
     resource = literal.resource
     if resource.apply is not Policy.ALWAYS or resource.only_if or resource.when not in (None, "true"):
         return False
-    implied = optional(literal.provider, "implied_only_if", None)
-    return not (implied and implied(literal.spec))
+    return not literal.provider.implied_only_if(literal.spec)
 
 
 def _report_conflict(literal: _Literal, claim: Claim, owner: _Literal, report: Report) -> None:
-    field = claim.field.partition("[")[0]
+    field, what = claim.field.partition("[")[0], f"{claim.field} of {claim.thing.words}"
     report.error(
         "claim-conflict",
-        f"'{literal.id}' and '{owner.id}' want different values for {claim.field} of {claim.kind} {claim.thing}",
+        f"'{literal.id}' and '{owner.id}' always apply, and set different values for {what}",
         literal.resource.mark_of("with", field),
-        hint="both always apply: leave the field to one of them, or give them conditions that exclude each other",
-        related=(Related(f"'{owner.id}' is here", owner.resource.mark_of("with", field)),),
+        hint="set it in one of them only, or give them `when` conditions that exclude each other",
+        related=(Related(f"'{owner.id}' sets it here", owner.resource.mark_of("with", field)),),
     )

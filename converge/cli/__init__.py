@@ -1,1 +1,1 @@
-"""The command line: app.py puts the verbs together, each of which has a file of its own."""
+"""The command line: one file per verb; app.py puts them together."""

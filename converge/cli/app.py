@@ -1,4 +1,4 @@
-"""The `converge` command: its verbs, and what becomes of an error."""
+"""The `converge` command: its verbs, and the exit code and message of an error."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from converge.cli.base import ColorChoice, Output, columns
 from converge.errors import ConvergeError, ExitCode, bug
 
 INTERRUPTED = 130
-"""128 and the number of SIGINT, as shells have it."""
+"""128 plus the number of SIGINT, as shells return it."""
 
 app = typer.Typer(
     name="converge",
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _stream(given: TextIO | None) -> TextIO:
-    """The stream, which escapes what it cannot encode; one that the caller has closed counts as one nobody reads."""
+    """The stream, which escapes what it cannot encode; /dev/null if the caller has closed the stream."""
     stream = given or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (it stays open to the end)
     stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]  # both are text files here
     return stream
@@ -47,13 +47,13 @@ def run(arguments: list[str]) -> int:
     try:
         code: ExitCode | int | None = app(arguments, prog_name="converge", standalone_mode=False)
     except ConvergeError as error:
-        return _tell(error)
+        return _report(error)
     except typer.TyperException as error:
-        return _tell_usage(error)
+        return _report_usage(error)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  (a traceback shown to a user is a bug)
-        return _tell_bug(error)
+        return _report_bug(error)
     return code or ExitCode.OK
 
 
@@ -70,26 +70,26 @@ def _converge(
         raise typer.Exit(ExitCode.USAGE)
 
 
-def _tell(error: ConvergeError) -> int:
-    from converge.render import text
+def _report(error: ConvergeError) -> int:
+    from converge.render import diagnostics
 
-    Output(ColorChoice.AUTO).lines(text.failure(error, columns=columns(sys.stderr)), sys.stderr)
+    Output(ColorChoice.AUTO).lines(diagnostics.failure(error, columns=columns(sys.stderr)), sys.stderr)
     return error.exit_code
 
 
-def _tell_usage(error: typer.TyperException) -> int:
+def _report_usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "converge"
-    message = error.format_message().replace("Value error, ", "")  # the words of a library, of no use to a user
-    if message:  # none comes with the help that a bare `converge ledger` shows
+    message = error.format_message().replace("Value error, ", "")  # a prefix of the library, which does not help a user
+    if message:  # empty if `converge ledger` alone has shown its help
         typer.echo(f"error: {message[:1].lower()}{message[1:].rstrip('.')}", err=True)
         typer.echo(f"hint: see {command} --help", err=True)
     return ExitCode.USAGE
 
 
-def _tell_bug(error: Exception) -> int:
+def _report_bug(error: Exception) -> int:
     if os.environ.get("CONVERGE_DEBUG"):
         raise error
     typer.echo(f"error: this is a bug in converge, please report it: {bug(error)}", err=True)
-    typer.echo("hint: CONVERGE_DEBUG=1 shows how it came about, and may show secrets", err=True)
+    typer.echo("hint: set CONVERGE_DEBUG=1 to see the traceback; it may contain secrets", err=True)
     return ExitCode.ERROR

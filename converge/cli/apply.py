@@ -1,4 +1,4 @@
-"""`converge apply`: make the machine what its product declares."""
+"""`converge apply`: bring the machine to the state that its product declares."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from converge.system import System
 
 SLOW = 1.0
-TELL_AGAIN = 10.0
+REPEAT = 10.0
 
 Target = Annotated[
     str | None,
     typer.Argument(
         metavar="PRODUCT|PLAN",
-        help="A product's name, the path of its manifest, or a plan that `plan --out` saved.",
+        help="A product's name, the path of its manifest, or a plan saved with `plan --out`.",
         show_default=False,
     ),
 ]
@@ -47,30 +47,34 @@ def apply(
     color: base.ColorOption = base.ColorChoice.AUTO,
     verbose: base.VerboseOption = False,
 ) -> ExitCode:
-    """Make the machine what the product declares, and remember what was done."""
+    """Bring the machine to the state that the product declares, and record the changes.
+
+    Exits with 4 if a resource failed, with 75 if one waits for the network.
+    """
     output = base.Output(color, format_, json_into)
     with output.result():
         from converge.engine import saved
-        from converge.render import json, text
+        from converge.render import json
+        from converge.render import plan as text
 
-        asked = base.request(product, root, products, event, phase, settings, facts, this_hardware=this_hardware)
+        given = base.request(product, root, products, event, phase, settings, facts, this_hardware=this_hardware)
         plan = saved.load(product) if product else None
-        run = _run(_same_request(asked, plan) if plan else asked, plan)
+        run = _run(_same_request(given, plan) if plan else given, plan)
         output.write(lambda: json.run(run), lambda: text.run(run, columns=output.columns, verbose=verbose))
     return run.exit_code
 
 
-def _same_request(asked: "Request", plan: "SavedPlan") -> "Request":
-    """The request of a saved plan; a command line that asks for anything else contradicts it."""
+def _same_request(given: "Request", plan: "SavedPlan") -> "Request":
+    """The request of a saved plan. UsageError if the command line gives other options."""
     from attrs import evolve
 
     from converge.engine.request import Request
 
-    rest = evolve(asked, product=None).absolute()
+    rest = evolve(given, product=None).absolute()
     if rest not in (Request(), Request(root=plan.request.root)):
         raise UsageError(
-            f"{plan.path} is a saved plan, which has its options in it",
-            hint="leave the other options out, or apply the product itself",
+            f"{plan.path} is a saved plan, which contains its options",
+            hint="leave out the other options, or apply the product: converge apply PRODUCT",
         )
     return plan.request
 
@@ -84,7 +88,7 @@ def _run(request: "Request", plan: "SavedPlan | None") -> "Run":
     from converge.system.sysroot import composed
 
     progress = _Progress()
-    with composed(request.root) as root, lock(system := _watched_system(root, request, progress.heard)):
+    with composed(request.root) as root, lock(system := _watched_system(root, request, progress.printed)):
         made, planner = prepare(request, system.read_only())
         if plan:
             saved.require_fit(plan, json.plan(made))
@@ -95,8 +99,8 @@ def _run(request: "Request", plan: "SavedPlan | None") -> "Run":
             progress.clear()
 
 
-def _watched_system(root: str, request: "Request", heard: Callable[[str], None]) -> "System":
-    """A system that tells `heard` what the commands say that it runs."""
+def _watched_system(root: str, request: "Request", printed: Callable[[str], None]) -> "System":
+    """A system that calls `printed` with each line that its commands print."""
     from converge.system import CommandResult, System
 
     class WatchedSystem(System):
@@ -107,19 +111,19 @@ def _watched_system(root: str, request: "Request", heard: Callable[[str], None])
             on_output: Callable[[str], None] | None = None,
             **options: Any,  # noqa: ANN401  (those of the method itself)
         ) -> CommandResult:
-            return super().run(argv, on_output=on_output or heard, **options)
+            return super().run(argv, on_output=on_output or printed, **options)
 
     return WatchedSystem(root, this_hardware=request.this_hardware)
 
 
 class _Progress:
-    """What is going on, on stderr: one line that changes on a terminal; elsewhere a line for what takes long."""
+    """Progress on stderr: one changing line on a terminal; otherwise one line per changed, failed or owed resource."""
 
     def __init__(self) -> None:
         self.terminal = sys.stderr.isatty()
         self.count = self.total = 0
         self.name = ""
-        self.said = self.since = monotonic()
+        self.shown = self.since = monotonic()
 
     def expect(self, steps: "Sequence[Step]") -> None:
         self.total = sum(_acts(step) for step in steps)
@@ -128,22 +132,26 @@ class _Progress:
         if not _acts(step):
             return
         self.count += 1
-        self.name, self.said, self.since = step.id, monotonic(), monotonic()
+        self.name, self.shown, self.since = step.id, monotonic(), monotonic()
         if self.terminal:
             self._show("")
 
-    def heard(self, line: str) -> None:
-        """A command said something; off a terminal that is told at most every TELL_AGAIN seconds."""
+    def printed(self, line: str) -> None:
+        """Show a line that a command printed; without a terminal at most one every REPEAT seconds."""
         now = monotonic()
         if self.terminal:
             self._show(line.strip())
-        elif now - self.said >= (SLOW if self.said == self.since else TELL_AGAIN):
-            self.said = now
+        elif now - self.shown >= (SLOW if self.shown == self.since else REPEAT):
+            self.shown = now
             self._write(f"{self._place()}: {safe(line.strip())}\n")
 
     def finished(self, result: "StepResult") -> None:
-        if not self.terminal and _acts(result.step) and result.seconds >= SLOW:
-            self._write(f"{self._place()}: {result.outcome} after {result.seconds:.1f} s\n")
+        if not self.terminal and result.outcome != "unchanged":
+            from converge.render.plan import sentence
+
+            reason = "" if result.outcome == "changed" else f" ({safe(result.step.reason)})"
+            seconds = f" in {result.seconds:.1f} s" if result.seconds >= SLOW else ""
+            self._write(f"{safe(result.step.id)}: {sentence(result.step, done=True)}{reason}{seconds}\n")
 
     def clear(self) -> None:
         if self.terminal and self.total:
@@ -158,7 +166,7 @@ class _Progress:
         self._write(f"\r\x1b[K{shorten(text, cells)}")
 
     def _write(self, text: str) -> None:
-        with suppress(OSError):  # progress that nobody can see must not end a run
+        with suppress(OSError):  # a closed stderr must not end a run
             sys.stderr.write(text)
             sys.stderr.flush()
 

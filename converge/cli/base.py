@@ -1,4 +1,4 @@
-"""What the verbs share: their common options, and where their results go."""
+"""Shared by the verbs: the common options, and the output of results."""
 
 import os
 import shutil
@@ -48,44 +48,53 @@ ProductArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="PRODUCT",
-        help="A product's name or the path of its manifest; left out, what site.yaml or the ledger says.",
+        help="A product's name or the path of its manifest. Default: the product of site.yaml or of the last run.",
         show_default=False,
     ),
 ]
 RootOption = Annotated[
-    str, typer.Option("--root", metavar="DIR", help="The system to work on.", rich_help_panel=MACHINE)
+    str,
+    typer.Option("--root", metavar="DIR", help="The root folder of the system to work on.", rich_help_panel=MACHINE),
 ]
 ProductsOption = Annotated[
     list[str] | None,
-    typer.Option("--products", metavar="DIR", help="A folder of manifests instead of the usual ones; repeatable."),
+    typer.Option(
+        "--products", metavar="DIR", help="A folder of manifests to use in place of the installed ones; repeatable."
+    ),
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="The value of a parameter; repeatable.")
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; repeatable.")
 ]
 EventOption = Annotated[
-    EventChoice, typer.Option("--event", help="Why this runs; auto asks the ledger.", rich_help_panel=MACHINE)
+    EventChoice,
+    typer.Option("--event", help="Why converge runs; auto reads it from the ledger.", rich_help_panel=MACHINE),
 ]
 PhaseOption = Annotated[
-    PhaseChoice, typer.Option("--phase", help="How far to go; boot has no network.", rich_help_panel=MACHINE)
+    PhaseChoice,
+    typer.Option("--phase", help="The last phase to run; boot is without network.", rich_help_panel=MACHINE),
 ]
 FactsOption = Annotated[
     str | None,
-    typer.Option("--facts", metavar="FILE", help="Facts to take as given (YAML or JSON).", rich_help_panel=MACHINE),
+    typer.Option("--facts", metavar="FILE", help="Use the facts in FILE (YAML or JSON).", rich_help_panel=MACHINE),
 ]
 HardwareOption = Annotated[
     bool,
-    typer.Option("--this-hardware", help="The system under --root will run on this machine.", rich_help_panel=MACHINE),
+    typer.Option("--this-hardware", help="The system under --root will run on this hardware.", rich_help_panel=MACHINE),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="The form of the result.", rich_help_panel=OUTPUT)]
+FormatOption = Annotated[Format, typer.Option("--format", help="The format of the result.", rich_help_panel=OUTPUT)]
 JsonIntoOption = Annotated[
     str | None,
-    typer.Option("--json-into", metavar="FILE", help="Write the result as JSON as well.", rich_help_panel=OUTPUT),
+    typer.Option("--json-into", metavar="FILE", help="Also write the result to FILE as JSON.", rich_help_panel=OUTPUT),
 ]
 ColorOption = Annotated[
-    ColorChoice, typer.Option("--color", help="Whether text has colour; NO_COLOR is heard.", rich_help_panel=OUTPUT)
+    ColorChoice,
+    typer.Option(
+        "--color", help="Colour the text; auto: on a terminal, unless NO_COLOR is set.", rich_help_panel=OUTPUT
+    ),
 ]
 VerboseOption = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Show what is in place or settled as well.", rich_help_panel=OUTPUT)
+    bool,
+    typer.Option("--verbose", "-v", help="Also show resources that are in place or settled.", rich_help_panel=OUTPUT),
 ]
 
 
@@ -93,7 +102,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
     """The values of `--set NAME=VALUE`; the last one of a name counts."""
     pairs = [setting.partition("=") for setting in settings]
     for number, (name, equals, _) in enumerate(pairs, 1):
-        if not name or not equals:  # what stands there alone may be a secret
+        if not name or not equals:  # not quoted: it may be a secret
             lacking = "value" if name else "name"
             raise UsageError(f"--set number {number} has no {lacking}", hint="write --set NAME=VALUE")
     return {name: value for name, _, value in pairs}
@@ -127,7 +136,7 @@ def request(
 
 
 def given_facts(path: str) -> dict[str, Any]:
-    """The facts of a file; JSON is read as the YAML that it is."""
+    """The facts in a file. JSON is read as YAML, which includes it."""
     from converge.diagnostics import Report
     from converge.language import document
 
@@ -136,12 +145,14 @@ def given_facts(path: str) -> dict[str, Any]:
     report.raise_errors()
     data = found.data if found else None
     if data is not None and not isinstance(data, Mapping):
-        raise UsageError(f"{path} holds no facts", hint="write `name: value` on each line, such as `disk.size: 64GiB`")
+        raise UsageError(
+            f"{path} is not a map of facts", hint="write `name: value` on each line, such as `disk.size: 64GiB`"
+        )
     return dict(data or {})
 
 
 class Output:
-    """Where a verb's result goes: to stdout in the form asked for, and as JSON into a file where one is named."""
+    """Writes a verb's result: to stdout in the requested format, and as JSON into a file if one is given."""
 
     def __init__(self, color: ColorChoice, format_: StrEnum = Format.TEXT, json_into: str | None = None) -> None:
         self.color = color
@@ -150,12 +161,12 @@ class Output:
 
     @property
     def columns(self) -> int | None:
-        """How wide the terminal is; None where there is none."""
+        """The width of the terminal; None if stdout is not a terminal."""
         return columns(sys.stdout)
 
     @contextmanager
     def result(self) -> Iterator[None]:
-        """In it an error leaves its JSON where the result would have been; it is told in words on stderr as well."""
+        """Write an error inside as JSON in place of the result, if JSON is requested; stderr always gets its text."""
         try:
             yield
         except ConvergeError as error:
@@ -166,7 +177,7 @@ class Output:
             raise
 
     def write(self, document: Callable[[], Document], lines: Callable[[], "Iterable[Line]"]) -> None:
-        """Write the result; what is not asked for is not made."""
+        """Write the result; a format that is not requested is not made."""
         if not self.json:
             self.lines(lines())
         if self.json or self.json_into:
@@ -195,12 +206,12 @@ class Output:
 
 
 def columns(stream: TextIO) -> int | None:
-    """How wide a stream's terminal is; None where it is none."""
+    """The width of a stream's terminal; None if the stream is not a terminal."""
     return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def colored(color: ColorChoice, stream: TextIO) -> bool:
-    """Whether to colour: where it is left open, on a terminal that can, unless NO_COLOR is set and not empty."""
+    """Whether to colour; auto: on a terminal that can, unless NO_COLOR is set and not empty."""
     if color is not ColorChoice.AUTO:
         return color is ColorChoice.ALWAYS
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -216,7 +227,7 @@ def _save(path: str, text: str) -> None:
 
 @contextmanager
 def _may_break(stream: TextIO) -> Iterator[None]:
-    """A reader that has gone (`converge plan | head`) ends the output, and nothing else."""
+    """A reader that has gone (`converge plan | head`) ends the output, but not the verb."""
     try:
         yield
         stream.flush()
@@ -228,6 +239,6 @@ def _may_break(stream: TextIO) -> Iterator[None]:
 
 
 def _abandon(stream: TextIO) -> None:
-    """Let what is left in the buffer go nowhere, lest the interpreter tries again at its end."""
+    """Send the rest of the buffer to /dev/null, or the interpreter would write it again at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,4 +1,4 @@
-"""`converge explain`: the manual, out of the schemas and the tables of expressions."""
+"""`converge explain`: the manual, made from the schemas and the tables of expressions."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +24,7 @@ TOPICS = {
     "manifest": "The keys of a manifest.",
     "parameter": "The keys of a parameter of a manifest: its type and default.",
     "site": "The keys of /etc/converge/site.yaml.",
-    "expressions": "What `when` and {{ }} may say: facts, probes, functions, filters and constants.",
+    "expressions": "What `when` and {{ }} may contain: facts, probes, functions, filters and constants.",
 }
 ENVELOPES = {
     "resource": "manifest.json#/definitions/resource",
@@ -33,11 +33,11 @@ ENVELOPES = {
     "site": "site.json",
 }
 OPERATORS = {
-    "and or not": "Three-valued: an unknown value makes the result unknown, unless the other one decides it.",
-    "== != < <= > >= in": "Comparisons; a text that is compared with a version is a version.",
+    "and or not": "Three-valued: an unknown value makes the result unknown, unless the other side decides it.",
+    "== != < <= > >= in": "Comparisons; a text compared with a version is read as a version.",
     "+ - * // %": "Arithmetic with integers and sizes.",
-    "~": "Joins texts.",
-    "a if b else c": "A choice.",
+    "~": "Join texts.",
+    "a if b else c": "One of two values, by a condition.",
 }
 
 
@@ -47,7 +47,7 @@ def explain(
     json_into: base.JsonIntoOption = None,
     color: base.ColorOption = base.ColorChoice.AUTO,
 ) -> ExitCode:
-    """Explain a resource type or one of its parameters; alone, list the types."""
+    """Explain a resource type or one of its parameters; without an argument, list the types."""
     output = base.Output(color, format_, json_into)
     with output.result():
         document, lines = _explained(topic)
@@ -72,7 +72,7 @@ def _overview() -> "tuple[Mapping[str, Any], Iterable[Line]]":
 
     types = {type_: str(schema.load(type_)["description"]) for type_ in schema.types()}
     others = {type_: _described(type_) for type_ in schema.third_party_types()}
-    tables = {"Resource types": types, "Resource types of other packages": others, "And": TOPICS}
+    tables = {"Resource types": types, "Resource types of other packages": others, "Other topics": TOPICS}
     lines = [
         line
         for title, table in tables.items()
@@ -83,7 +83,7 @@ def _overview() -> "tuple[Mapping[str, Any], Iterable[Line]]":
 
 
 def _described(type_: str) -> str:
-    """What a third party's type is, or why that cannot be said: the others are listed all the same."""
+    """The description of a third party's type, or the error in its schema: the other types are listed in any case."""
     from converge.language import schema
 
     try:
@@ -100,8 +100,8 @@ def _type(name: str, path: list[str]) -> "tuple[Mapping[str, Any], Iterable[Line
     found = schema.find(name)
     if found is None:
         known = [*schema.types(), *schema.third_party_types(), *TOPICS]
-        hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
-        raise ConvergeError(f"there is nothing to explain under '{name}'", hint=hint)
+        hint = did_you_mean(name, known) or f"use one of: {', '.join(known)}"
+        raise ConvergeError(f"'{name}' is not a resource type or a topic", hint=hint)
     if not path:
         return {"schema": found}, manual.resource_type(found)
     if path == ["only_if"]:

@@ -1,4 +1,4 @@
-"""`converge facts`: what expressions see here."""
+"""`converge facts`: the facts that expressions can use here."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from converge.errors import ExitCode
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME…", help="Facts, such as os.version; all of them if left out.", show_default=False),
+    typer.Argument(metavar="NAME…", help="Facts, such as os.version. Default: all facts.", show_default=False),
 ]
 
 
@@ -22,7 +22,7 @@ def facts(
     json_into: base.JsonIntoOption = None,
     color: base.ColorOption = base.ColorChoice.AUTO,
 ) -> ExitCode:
-    """Show facts: their values, or why they are unknown."""
+    """Show facts: their values, or the reasons why they are unknown."""
     output = base.Output(color, format_, json_into)
     with output.result():
         from converge.engine.request import gather_facts

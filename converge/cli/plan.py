@@ -1,4 +1,4 @@
-"""`converge plan`: decisions and differences; changes nothing."""
+"""`converge plan`: show decisions and differences; change nothing."""
 
 from typing import Annotated
 
@@ -12,9 +12,11 @@ def plan(
     product: base.ProductArgument = None,
     products: base.ProductsOption = None,
     settings: base.SetOption = None,
-    out: Annotated[str | None, typer.Option("--out", metavar="FILE", help="Save the plan for `apply`.")] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Save the plan to FILE, for `converge apply FILE`.")
+    ] = None,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes to make.")
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there are changes to make.")
     ] = False,
     root: base.RootOption = "/",
     event: base.EventOption = base.EventChoice.AUTO,
@@ -26,12 +28,13 @@ def plan(
     color: base.ColorOption = base.ColorChoice.AUTO,
     verbose: base.VerboseOption = False,
 ) -> ExitCode:
-    """Show what would be done, and why; changes nothing."""
+    """Show what `converge apply` would do, and why; change nothing. Exits with 4 if a resource cannot be applied."""
     output = base.Output(color, format_, json_into)
     with output.result():
         from converge.engine import saved
         from converge.engine.request import prepare
-        from converge.render import json, text
+        from converge.render import json
+        from converge.render import plan as text
         from converge.system import ReadOnlySystem
         from converge.system.sysroot import composed
 
@@ -43,4 +46,6 @@ def plan(
         if out:
             saved.save(out, request, made.product, json.plan(made))
         output.write(lambda: json.plan(made), lambda: text.plan(made, columns=output.columns, verbose=verbose))
+    if made.has_failed:
+        return ExitCode.FAILED
     return ExitCode.CHANGES if detailed_exitcode and made.has_changes else ExitCode.OK

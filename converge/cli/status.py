@@ -1,11 +1,29 @@
-"""`converge status`: what was done here, what is still to be done, and what is no longer as it was."""
+"""`converge status`: the state of each resource, and what has drifted."""
+
+from typing import Annotated
+
+import typer
 
 from converge.cli import base
 from converge.errors import ExitCode
 
+First = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PRODUCT]",
+        help="A product's name or the path of its manifest. Default: the product of site.yaml or of the last run.",
+        show_default=False,
+    ),
+]
+Second = Annotated[
+    str | None,
+    typer.Argument(metavar="[ID]", help="Show all that is known of this resource.", show_default=False),
+]
+
 
 def status(
-    product: base.ProductArgument = None,
+    product: First = None,
+    id_: Second = None,
     products: base.ProductsOption = None,
     settings: base.SetOption = None,
     root: base.RootOption = "/",
@@ -16,22 +34,35 @@ def status(
     color: base.ColorOption = base.ColorChoice.AUTO,
     verbose: base.VerboseOption = False,
 ) -> ExitCode:
-    """Show what is settled, owed, failed, drifted and orphaned; exits with 3 if anything has drifted."""
+    """Show the state of each resource. Exits with 4 if one failed or cannot be inspected, with 3 if one drifted.
+
+    A single argument that is neither a path nor the name of a product is taken as the ID of a resource.
+    """
     output = base.Output(color, format_, json_into)
     with output.result():
+        from attrs import evolve
+
         from converge.engine import status
-        from converge.engine.request import prepare
-        from converge.render import memory
+        from converge.engine.request import names_product, prepare
+        from converge.render import status as text
         from converge.system import ReadOnlySystem
         from converge.system.sysroot import composed
 
         event, phase = base.EventChoice.REFRESH, base.PhaseChoice.ONLINE
         request = base.request(product, root, products, event, phase, settings, facts, this_hardware=this_hardware)
         with composed(root) as path:
-            plan, planner = prepare(request, ReadOnlySystem(path, this_hardware=this_hardware))
-        found = status.status(plan, planner.ledgers)
+            if product is not None and id_ is None and not names_product(product, evolve(request, root=path)):
+                request, id_ = evolve(request, product=None), product
+            system = ReadOnlySystem(path, this_hardware=this_hardware)
+            plan, planner = prepare(request, system)
+            found = status.status(plan, planner.ledgers, system)
+        chosen = found if id_ is None else found.of(id_)
         output.write(
-            lambda: memory.status_document(found, planner.ledgers),
-            lambda: memory.status(found, planner.ledgers, verbose=verbose),
+            lambda: text.status_document(chosen, planner.ledgers),
+            lambda: (
+                text.status(chosen, planner.ledgers, columns=output.columns, verbose=verbose)
+                if id_ is None
+                else text.details(chosen, columns=output.columns)
+            ),
         )
-    return ExitCode.DRIFT if found.drifted else ExitCode.OK
+    return chosen.exit_code

@@ -1,4 +1,4 @@
-"""`converge validate`: everything that can be known without a machine, all errors in one run."""
+"""`converge validate`: every check that needs no machine; all errors in one run."""
 
 import os
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ class FindingsFormat(StrEnum):
 Paths = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="PATH…", help="Manifests, or folders of them; left out, the usual ones.", show_default=False
+        metavar="PATH…", help="Manifests, or folders of manifests. Default: the installed ones.", show_default=False
     ),
 ]
 FindingsFormatOption = Annotated[
-    FindingsFormat, typer.Option("--format", help="The form of the findings.", rich_help_panel=base.OUTPUT)
+    FindingsFormat, typer.Option("--format", help="The format of the findings.", rich_help_panel=base.OUTPUT)
 ]
 
 
@@ -40,7 +40,7 @@ def validate(
     json_into: base.JsonIntoOption = None,
     color: base.ColorOption = base.ColorChoice.AUTO,
 ) -> ExitCode:
-    """Check manifests, without a machine, and report all that is wrong with them."""
+    """Check manifests without a machine, and report all errors in them. Exits with 65 if there are errors."""
     output = base.Output(color, format_, json_into)
     with output.result():
         from converge.checks import validate
@@ -58,16 +58,16 @@ def validate(
 
 
 def _present(search: Sequence[str]) -> list[str]:
-    """The usual folders that are there; UsageError if none is."""
+    """The usual folders that exist; UsageError if none does."""
     present = [folder for folder in search if os.path.isdir(folder)]
     if not present:
         message = f"there are no manifests in {' or '.join(search)}"
-        raise UsageError(message, hint="name a manifest, or a folder of them")
+        raise UsageError(message, hint="give a manifest or a folder of manifests: converge validate PATH")
     return present
 
 
 def _in_order(report: "Report") -> "Report":
-    """By file, each where the first finding in it was made, then by line and column; what has no place comes first."""
+    """By file, in the order of first findings, then by line and column; findings without a place come first."""
     files = list(dict.fromkeys(each.mark.filename for each in report if each.mark))
 
     def place(each: "Diagnostic") -> tuple[int, int, int]:
@@ -79,12 +79,12 @@ def _in_order(report: "Report") -> "Report":
 def _write(report: "Report", files: list[str], format_: FindingsFormat, output: base.Output) -> None:
     match format_:
         case FindingsFormat.TEXT:
-            from converge.render import text
+            from converge.render import diagnostics
             from converge.render.base import Sources
 
-            looked_at = {*files, *(each.mark.filename for each in report if each.mark)}
-            found = text.diagnostics(report, Sources(report.hidden), columns=output.columns)
-            output.lines([*found, text.verdict(report, len(looked_at))])
+            checked = {*files, *(each.mark.filename for each in report if each.mark)}
+            found = diagnostics.diagnostics(report, Sources(report.hidden), columns=output.columns)
+            output.lines([*found, diagnostics.verdict(report, len(checked))])
         case FindingsFormat.GITHUB:
             from converge.render import github
 

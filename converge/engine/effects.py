@@ -1,4 +1,4 @@
-"""What has to follow the changes of a run: once each, at its end, and remembered until it is done."""
+"""Effects that must follow the changes of a run: once each, at its end, and remembered until they are done."""
 
 from converge.engine.ledger import Ledgers
 from converge.errors import ConvergeError
@@ -12,13 +12,13 @@ _VERBS = {
     EffectKind.BOOT_START: "start",
     EffectKind.STOP: "stop",
 }
-"""In words of systemctl(1). What does not run is not restarted."""
+"""The verbs of systemctl(1). A unit that is not running is not restarted."""
 
 
 def run(ledgers: Ledgers, system: System) -> tuple[tuple[Effect, ...], tuple[str, ...]]:
-    """Run what this run has left to do, and one that was killed, in the order of kinds; what was done, and errors.
+    """Carry out the pending effects, also those of a killed run, in the order of their kinds; return these and errors.
 
-    Where the machine does not run there is nothing to do: it will start with what was changed.
+    Under a foreign root nothing is carried out: that machine will start with the changes.
     """
     pending = _pending(ledgers)
     manager = systemd.state(system) if pending and systemd.manages(system) else None
@@ -40,7 +40,7 @@ def _pending(ledgers: Ledgers) -> list[Effect]:
 
 
 def _carry_out(effect: Effect, system: System, manager: str | None) -> bool:
-    """Whether there was anything to do. A reboot is asked for by saying so; others decide about its time."""
+    """Whether there was anything to do. A reboot is only reported: others decide when it happens."""
     if effect.kind is EffectKind.REBOOT:
         return system.live
     if manager is None or (effect.kind is EffectKind.BOOT_START and not _missed_the_boot(effect, system, manager)):

@@ -9,14 +9,14 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from converge.engine.decide import Half, Work, definition, pending_notices, provider_of
+from converge.engine.decide import definition, pending_notices
 from converge.engine.ledger import Intent, Ledger
 from converge.engine.plan import UNSATISFIED, Planner, blocked
 from converge.engine.result import StepResult
-from converge.engine.step import Step
-from converge.errors import ConvergeError, Later, ProviderError
+from converge.engine.step import Share, Step, undecided
+from converge.errors import ConvergeError, Later, ProviderError, bug
 from converge.model import Action, Change, Decision, Domain, Effect, EffectKind, Entry, Outcome, Resource, Status, Value
-from converge.providers.protocol import ABSENT, fields_of, is_absent, optional
+from converge.providers.protocol import ABSENT, fields_of
 from converge.system import System
 
 _NOTED = {
@@ -36,122 +36,119 @@ _UNCHANGING = {
 
 @define
 class Execution:
-    """A run under way. `results` are by id and in order; later steps depend on how earlier ones turned out."""
+    """A run in progress. `results` are by id and in order; later steps depend on the results of earlier ones."""
 
     planner: Planner
     system: System
     followers: Mapping[str, tuple[str, ...]]
-    """Per id, those that are told of its change."""
+    """Per id, the steps that follow its change."""
     results: dict[str, StepResult] = field(factory=dict)
 
     def note_ahead(self, steps: Iterable[Step]) -> None:
-        """Remember what the plan found settled, before anything is changed.
+        """Record the steps that the plan found settled, before anything is changed.
 
-        A change may alter what was found in place, or make the thing whose absence was the reason. A run after one that
-        is killed would take that for what it was before converge came.
+        A change may alter a thing that was in place, or make a thing whose absence was the reason. If the run is killed
+        then, the next one would take that for the state before converge ran.
         """
         for step in steps:
-            if step.decision in (Decision.BASELINE, Decision.IN_PLACE, Decision.KEEP) and not step.work.follows:
+            if step.decision in (Decision.BASELINE, Decision.IN_PLACE, Decision.KEEP) and not step.follows:
                 self._note(step)
 
     def carry_out(self, step: Step) -> StepResult:
         started = monotonic()
         step = self._decided_again(step)
         result = self._apply(step) if step.decision is Decision.APPLY else self._note(step)
-        self._bring_home(result.step)
+        self._drop_misplaced(result.step)
         self._take_notices(result.step)
         self.results[step.id] = evolve(result, seconds=monotonic() - started)
         return self.results[step.id]
 
-    def _bring_home(self, step: Step) -> None:
-        """Drop an entry that stands in the wrong ledger, now that the right one has it."""
-        if not step.work.things or any(self._ledger(domain).refused for domain in step.domains):
+    def _drop_misplaced(self, step: Step) -> None:
+        """Drop an entry in the wrong ledger, now that the right one has it."""
+        if not step.recorded or any(self._ledger(domain).refused for domain in step.domains):
             return
         for ledger in self.planner.ledgers:
             entry = ledger.memory.entries.get(step.id)
-            if ledger.domain not in step.domains and entry and entry.has_strayed:
+            if ledger.domain not in step.domains and entry and entry.is_misplaced:
                 ledger.drop(step.id)
 
     def _take_notices(self, step: Step) -> None:
-        """A step that was carried out, or had nothing to do, need not be told again of what it follows."""
+        """Close the notices of a step that was carried out, or had nothing to do."""
         if step.decision in UNSATISFIED:
             return
-        instance = step.work.instance
         for ledger in self.planner.ledgers:
-            for notice in ledger.memory.notices(instance.resource, instance.id):
+            for notice in ledger.memory.notices(step.resource, step.id):
                 ledger.effect_done(self.system, notice)
 
     def _ledger(self, domain: Domain) -> Ledger:
         return self.planner.ledgers.of(domain)
 
     def _decided_again(self, step: Step) -> Step:
-        """The step in the light of what has happened since it was planned."""
+        """The step, decided again if earlier results can change its decision."""
         needed = [self.results[id_].step for id_ in step.needs]
         step = blocked(step, needed)
         changed = any(each.decision is Decision.APPLY for each in needed)
-        told = pending_notices(step.work.instance, self.planner.ledgers)
-        if set(told) == set(step.work.notices) and (
-            step.decision is not Decision.APPLY or (step.certain and not changed)
-        ):
+        notices = pending_notices(step, self.planner.ledgers)
+        is_sure = step.decision is not Decision.APPLY or (step.certain and not changed)
+        if is_sure and set(notices) == set(step.notices):
             return step
-        before = {id_: self._as_it_ended(id_) for id_ in (*step.needs, *step.work.follows)}
-        return self.planner.step(step.work.instance, step.needs, step.work.follows, before)
+        before = {id_: self._as_it_ended(id_) for id_ in (*step.needs, *step.follows)}
+        return self.planner.decide(undecided(step), before)
 
     def _as_it_ended(self, id_: str) -> Step:
-        """A step whose change is no longer to come: it is in place, or it blocks what needs it."""
+        """A step as it ended: in place, or unsatisfied, which blocks the steps that need it."""
         step = self.results[id_].step
         return step if step.decision in UNSATISFIED else evolve(step, decision=Decision.IN_PLACE)
 
     def _note(self, step: Step) -> StepResult:
-        """Remember a decision that changes nothing on the machine."""
-        for half in step.work.halves:
-            self._note_half(step, half)
+        """Record a decision that changes nothing on the machine."""
+        for share in step.shares:
+            self._note_share(step, share)
         outcome = _UNCHANGING.get(step.decision, Outcome.UNCHANGED)
         error = step.reason if outcome in (Outcome.FAILED, Outcome.BLOCKED) else None
-        state = None if step.work.state is None else fields_of(step.work.state)
+        state = None if step.state is None else fields_of(step.state)
         return StepResult(step, outcome, state, state, error)
 
-    def _note_half(self, step: Step, half: Half) -> None:
-        ledger, resource = self._ledger(half.domain), step.work.instance.resource
-        decision = step.decision if half.due.decision is Decision.APPLY else half.due.decision
+    def _note_share(self, step: Step, share: Share) -> None:
+        ledger, resource = self._ledger(share.domain), step.resource
+        decision = step.decision if share.due.decision is Decision.APPLY else share.due.decision
         if ledger.refused:
             return
         if decision in _NOTED:
-            self._remember(self._noted(step, half, decision), ledger, resource)
-        elif decision is Decision.NOT_APPLICABLE and half.entry and not half.entry.status.settled:
-            ledger.release(evolve(half.entry, id=step.id), resource)
-        elif decision is Decision.SETTLED and half.entry:
-            things = half.entry.things or step.work.things
-            ledger.put(evolve(half.entry, id=step.id, things=things), resource)
+            self._remember(self._noted(step, share, decision), ledger, resource)
+        elif decision is Decision.NOT_APPLICABLE and share.entry and not share.entry.status.settled:
+            ledger.release(evolve(share.entry, id=step.id), resource)
+        elif decision is Decision.SETTLED and share.entry:
+            things = share.entry.things or step.recorded
+            ledger.put(evolve(share.entry, id=step.id, things=things), resource)
 
     def _remember(self, entry: Entry, ledger: Ledger, resource: Resource) -> None:
-        if entry.status.settled and entry != ledger.memory.entries.get(entry.id):
+        if entry.status.settled and not ledger.has(entry):
             ledger.commit(self.system, entry, resource, ())
         else:
             ledger.put(entry, resource)
 
-    def _noted(self, step: Step, half: Half, decision: Decision) -> Entry:
-        entry = _entry(step, half, _NOTED[decision], self._base_in_place(step, half, decision))
-        if not (entry.status.settled and half.entry and half.entry.status.settled):
+    def _noted(self, step: Step, share: Share, decision: Decision) -> Entry:
+        entry = _entry(step, share, _NOTED[decision], self._base_in_place(step, share, decision))
+        if not (entry.status.settled and share.entry and share.entry.status.settled):
             return entry
-        # It was found as it was left: nothing arose from this run.
-        return evolve(entry, event=half.entry.event, adopting=half.entry.adopting)
+        # It was settled before: keep the event under which it arose.
+        return evolve(entry, event=share.entry.event, adopting=share.entry.adopting)
 
-    def _base_in_place(self, step: Step, half: Half, decision: Decision) -> Mapping[str, Value]:
+    def _base_in_place(self, step: Step, share: Share, decision: Decision) -> Mapping[str, Value]:
         if decision not in (Decision.IN_PLACE, Decision.KEEP):
-            return half.base
-        return _base(step, half, step.work.state, avoid={change.field for change in step.kept})
+            return share.base
+        return _base(step, share, step.state, avoid={change.field for change in step.kept})
 
     def _apply(self, step: Step) -> StepResult:
-        work: Work = step.work
-        changes = _united(work, step.changes)
+        changes = _united(step, step.changes)
         self.system.keep_secret_key()
-        for half in work.due_halves:
-            own = tuple(change for change in changes if work.where[change.field] is half.domain)
-            before = half.intent.before if half.intent else fields_of(work.state)
-            intent = Intent(step.id, own, _entry(step, half, Status.OWED, half.base), before)
-            self._ledger(half.domain).intend(self.system, intent)
-        effects, problem = self._attempt(work, changes)
+        for share in step.due_shares:
+            own = tuple(change for change in changes if step.domain_of[change.field] is share.domain)
+            before = share.intent.before if share.intent else fields_of(step.state)
+            intent = Intent(step.id, own, _entry(step, share, Status.OWED, share.base), before)
+            self._ledger(share.domain).intend(self.system, intent)
+        effects, problem = self._attempt(step, changes)
         is_made = problem is None
         state, problem = self._verified(step, changes, problem)
         turned_out = _turned_out(step, problem, is_made=is_made)
@@ -161,11 +158,11 @@ class Execution:
         outcome = _UNCHANGING.get(turned_out.decision, Outcome.CHANGED)
         error = turned_out.reason if outcome is Outcome.FAILED else None
         after = None if state is None else fields_of(state)
-        return StepResult(turned_out, outcome, fields_of(work.state), after, error)
+        return StepResult(turned_out, outcome, fields_of(step.state), after, error)
 
-    def _attempt(self, work: Work, changes: tuple[Change, ...]) -> tuple[tuple[Effect, ...], ConvergeError | None]:
+    def _attempt(self, step: Step, changes: tuple[Change, ...]) -> tuple[tuple[Effect, ...], ConvergeError | None]:
         try:
-            effects = provider_of(work.instance).apply(self.system, work.spec, changes)
+            effects = step.require_provider().apply(self.system, step.notified_spec, changes)
         except ConvergeError as error:
             return (), error
         return (effects if self.system.live else ()), None
@@ -173,72 +170,71 @@ class Execution:
     def _verified(
         self, step: Step, changes: tuple[Change, ...], problem: ConvergeError | None
     ) -> tuple[Any, ConvergeError | None]:
-        """The state afterwards, and what went wrong, be it only that a difference is left.
+        """The state afterwards, and the problem, which may be only a difference that is left.
 
-        What effects will bring about at the end of the run counts as brought about: they are not lost.
+        Fields that effects will change at the end of the run count as changed: effects are not lost.
         """
-        work: Work = step.work
-        provider = provider_of(work.instance)
-        deferred: tuple[str, ...] = optional(provider, "DEFERRED", ()) if problem is None else ()
+        provider = step.require_provider()
+        deferred = provider.traits.deferred if problem is None else ()
         promised = {change.field: change.after for change in changes if change.field in deferred}
         state = None
         try:
-            state = evolve(provider.inspect(self.system, work.instance.spec), **promised)
-            left = provider.diff(work.instance.spec, state)
+            state = evolve(provider.inspect(self.system, step.spec), **promised)
+            left = provider.changes(self.system, step.spec, state)
         except ConvergeError as error:
             return state, problem or error
-        settled = {change.field for change in step.kept} | set(optional(provider, "UNSEEN", ()))
-        due = [change.field for change in left if work.where[change.field] in work.applying]
+        except Exception as error:  # noqa: BLE001  (whatever a third party's values lead to fails its resource alone)
+            return state, problem or ProviderError(bug(error))
+        settled = {change.field for change in step.kept} | set(provider.traits.unseen)
+        due = [change.field for change in left if step.domain_of[change.field] in step.due_domains]
         names = [name for name in due if name not in settled]
         if names and problem is None:
             problem = ProviderError(f"applied, but still different: {', '.join(names)}")
         return state, problem
 
     def _commit(self, step: Step, state: object, changes: tuple[Change, ...], effects: tuple[Effect, ...]) -> None:
-        work: Work = step.work
-        for half in work.halves:
-            if half not in work.due_halves:
-                self._note_half(step, half)
+        for share in step.shares:
+            if not share.is_due:
+                self._note_share(step, share)
                 continue
             if step.decision is Decision.APPLY:
                 status, avoid = Status.DONE, {change.field for change in step.kept}
             else:
                 live = {} if state is None else fields_of(state)
-                touched = _touched(changes, live, half.base) | _taken_away(work, changes, live)
-                status, avoid = _NOTED[step.decision], set(work.where) - touched
-            base = half.base if state is None else _base(step, half, state, avoid=avoid)
-            entry = _entry(step, half, status, base)
-            self._ledger(half.domain).commit(self.system, entry, work.instance.resource, effects)
+                touched = _touched(changes, live, share.base) | _taken_away(step, changes, live)
+                status, avoid = _NOTED[step.decision], set(step.domain_of) - touched
+            base = share.base if state is None else _base(step, share, state, avoid=avoid)
+            entry = _entry(step, share, status, base)
+            self._ledger(share.domain).commit(self.system, entry, step.resource, effects)
 
 
 def _touched(changes: tuple[Change, ...], live: Mapping[str, Value], base: Mapping[str, Value]) -> set[str]:
-    """The fields that are ours as they are now, although the change failed: it came half-way, or is still to be made.
+    """The fields that are ours although the change failed: it was made in part, or is still to be made.
 
-    Without a base, what it left undone would count as the user's.
+    Without a base, the unfinished part would count as the user's change.
     """
     return {c.field for c in changes if c.field not in base or live.get(c.field) != c.before}
 
 
-def _taken_away(work: Work, changes: tuple[Change, ...], live: Mapping[str, Value]) -> set[str]:
-    """`ensure`, where a thing that was to be made anew is gone by that: it would count as removed by the user."""
-    fields: tuple[str, ...] = optional(provider_of(work.instance), "MADE_ANEW", ())
-    made_anew = any(change.field in fields for change in changes)
-    return {"ensure"} if made_anew and live.get("ensure") == ABSENT else set()
+def _taken_away(step: Step, changes: tuple[Change, ...], live: Mapping[str, Value]) -> set[str]:
+    """`ensure`, if a thing was removed to be made again and is now absent: it would count as removed by the user."""
+    recreated = any(change.field in step.require_provider().traits.recreated for change in changes)
+    return {"ensure"} if recreated and live.get("ensure") == ABSENT else set()
 
 
-def _united(work: Work, changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """The changes to make now, and those of an interrupted run that they do not touch.
+def _united(step: Step, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The changes to make now, and those of an interrupted run in other fields.
 
-    What that run was about to change was, before, as it found it: it may have come half-way, as in a tree.
+    A field of the interrupted run keeps the value before that run, which may have changed a part, as in a tree.
     """
-    begun = {change.field: change.before for half in work.halves if half.intent for change in half.intent.changes}
-    now = {change.field: change for change in (*work.replay, *changes)}
+    begun = {change.field: change.before for share in step.shares if share.intent for change in share.intent.changes}
+    now = {change.field: change for change in (*step.replay, *changes)}
     resumed = [evolve(now[name], before=before) for name, before in begun.items() if name in now]
     return (*resumed, *(change for name, change in now.items() if name not in begun))
 
 
 def _turned_out(step: Step, problem: ConvergeError | None, *, is_made: bool) -> Step:
-    """What is made may still be owed: it waits, such as for a reboot, to be what was asked for."""
+    """The step as it ended. A change that is made may still be owed: it takes effect later, such as after a reboot."""
     if problem is None:
         return step
     if isinstance(problem, Later):
@@ -247,31 +243,30 @@ def _turned_out(step: Step, problem: ConvergeError | None, *, is_made: bool) -> 
     return evolve(step, action=Action.NONE, decision=Decision.FAILED, reason=problem.explained)
 
 
-def _entry(step: Step, half: Half, status: Status, base: Mapping[str, Value]) -> Entry:
-    """What to remember. Work that is not settled keeps the revision, the event and the adoption it arose under."""
-    resource = step.work.instance.resource
-    before = half.entry.revision if half.entry else 0
+def _entry(step: Step, share: Share, status: Status, base: Mapping[str, Value]) -> Entry:
+    """The ledger entry. Work that is not settled keeps its revision, and the event and adoption of its origin."""
+    resource = step.resource
+    before = share.entry.revision if share.entry else 0
     return Entry(
         id=step.id,
         type=step.type,
         status=status,
-        things=step.work.things or (half.entry.things if half.entry else ()),
+        things=step.recorded or (share.entry.things if share.entry else ()),
         revision=resource.revision if status.settled else before,
-        event=half.due.event,
-        adopting=half.due.adopting,
+        event=share.due.event,
+        adopting=share.due.adopting,
         reason="" if status is Status.DONE else step.reason,
         base=base,
         definition=definition(resource),
     )
 
 
-def _base(step: Step, half: Half, state: object, *, avoid: set[str]) -> Mapping[str, Value]:
-    """Per claimed field of this half, what is there now; the fields to `avoid` keep the base they had."""
-    work: Work = step.work
-    provider, live = provider_of(work.instance), fields_of(state)
-    claimed = {claim.field for claim in work.instance.claims} & set(live) - avoid
-    if is_absent(provider, work.instance.spec, state):
+def _base(step: Step, share: Share, state: object, *, avoid: set[str]) -> Mapping[str, Value]:
+    """The live value of each claimed field of this share; the fields to `avoid` keep their former base."""
+    provider, live = step.require_provider(), fields_of(state)
+    claimed = {claim.field for claim in step.claims} & set(live) - avoid
+    if provider.absent(step.spec, state):
         claimed &= {"ensure"}
-        return {"ensure": live["ensure"]} if claimed else half.base
-    found = {name: live[name] for name in live if name in claimed and work.where[name] is half.domain}
-    return {**half.base, **found}
+        return {"ensure": live["ensure"]} if claimed else share.base
+    found = {name: live[name] for name in live if name in claimed and step.domain_of[name] is share.domain}
+    return {**share.base, **found}

@@ -1,6 +1,6 @@
-"""What is remembered of a `for_each` as a whole, under its bare id.
+"""The ledger entry of a `for_each` as a whole, under its bare id.
 
-A `once` over what a probe finds is settled as a whole once all that was found is; what appears later is then baselined.
+A `once` over a probe is settled as a whole when all elements are settled; elements that appear later are baselined.
 """
 
 from collections import defaultdict
@@ -16,13 +16,13 @@ from converge.model import Decision, Entry, Policy, Product, Resource, Status
 
 
 def settle(product: Product, results: Iterable[StepResult], planner: Planner) -> None:
-    """Settle the loops that are through; a debt from when `for_each` was unknown is now that of the elements."""
+    """Settle the loops that are complete. A debt from a run in which `for_each` was unknown passes to the elements."""
     found: dict[str, list[StepResult]] = defaultdict(list)
     for result in results:
-        found[result.step.work.instance.resource.id].append(result)
+        found[result.step.resource.id].append(result)
     for resource in product.resources.values():
         elements = found[resource.id]
-        if resource.for_each is not None and all(each.step.work.instance.is_element for each in elements):
+        if resource.for_each is not None and all(each.step.is_element for each in elements):
             for ledger in planner.ledgers:
                 _settle(resource, elements, ledger, planner)
 
@@ -31,13 +31,13 @@ def _settle(resource: Resource, elements: list[StepResult], ledger: Ledger, plan
     bare = ledger.memory.find(resource, resource.id)
     if ledger.refused:
         return
-    if resource.apply is Policy.ONCE and over_probe(resource) and _is_through(resource, elements, ledger, planner):
+    if resource.apply is Policy.ONCE and over_probe(resource) and _is_complete(resource, elements, ledger, planner):
         ledger.put(Entry(resource.id, resource.type, Status.DONE, revision=resource.revision), resource)
     elif bare and not bare.status.settled:
         ledger.release(bare, resource)
 
 
-def _is_through(resource: Resource, elements: list[StepResult], ledger: Ledger, planner: Planner) -> bool:
+def _is_complete(resource: Resource, elements: list[StepResult], ledger: Ledger, planner: Planner) -> bool:
     if not elements:
         return _has_been_due(resource, ledger, planner)
     ids = [each.step.id for each in elements if ledger.domain in each.step.domains]
@@ -46,7 +46,7 @@ def _is_through(resource: Resource, elements: list[StepResult], ledger: Ledger, 
 
 
 def _has_been_due(resource: Resource, ledger: Ledger, planner: Planner) -> bool:
-    """Nothing was found; whether this was the run that would have dealt with it."""
+    """Whether this run would have applied or baselined elements, although there were none."""
     occasion, bare = planner.occasion, ledger.memory.find(resource, resource.id)
     event = occasion.events[ledger.domain]
     try:

@@ -10,7 +10,7 @@ from converge.model import LOWEST_VERSION, Domain, Event, Version
 
 @frozen
 class Occasion:
-    """What a run is about. `event` is the machine domain's; each domain has its own in `events`."""
+    """The occasion of a run. `event` is that of the machine domain; `events` has one per domain."""
 
     events: Mapping[Domain, Event]
     adopting: bool
@@ -18,7 +18,7 @@ class Occasion:
     began: tuple[Event, str | None]
     previous_version: Version
     stays_open: bool
-    """An install that no live run has seen yet: this run does not finish it."""
+    """True in an install without a live run so far: this run does not finish it."""
 
     @property
     def event(self) -> Event:
@@ -34,7 +34,7 @@ class Occasion:
 
 
 def detect(ledgers: Ledgers, deployment: Deployment, requested: Event | None, *, live: bool) -> Occasion:
-    """Tell why we run. `requested` is the event of the command line, None for `auto`."""
+    """Find out why we run. `requested` is the event of the command line, None for `auto`."""
     machine, other = ledgers.machine.memory, ledgers.deployment.memory
     event = requested or _event(machine, deployment)
     installing = event is Event.INSTALL
@@ -53,7 +53,7 @@ def detect(ledgers: Ledgers, deployment: Deployment, requested: Event | None, *,
 
 
 def _event(memory: Memory, deployment: Deployment) -> Event:
-    """The event that one ledger tells by itself; where there is none yet, every deployment is new to it."""
+    """The event by one ledger alone; every deployment is new to a ledger that does not exist yet."""
     opened = memory.opened
     if opened and (opened.event is Event.INSTALL or opened.deployment.identity == deployment.identity):
         return opened.event
@@ -68,7 +68,7 @@ def _beginning(event: Event, deployment: Deployment) -> tuple[Event, str | None]
 
 
 def _previous(memory: Memory, deployment: Deployment, began: tuple[Event, str | None]) -> Version:
-    """The version before this deployment's; at an install there is none, and it counts as the installed one."""
+    """The version before this deployment's; at an install the installed version."""
     for past in reversed(memory.history):
         if past.identity != deployment.identity:
             return Version(past.version)

@@ -1,4 +1,4 @@
-"""Put a plan together: every instance decided in order, and what the decisions mean for each other. Reads only."""
+"""Make a plan: decide every step in order, then resolve conflicts between the decisions. Reads only."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -6,23 +6,58 @@ from typing import TypeAlias
 
 from attrs import evolve, frozen
 
+from converge.diagnostics import Diagnostic
+from converge.engine import reasons
 from converge.engine.decide import decide
-from converge.engine.expand import Instance, expand
+from converge.engine.expand import expand
 from converge.engine.ledger import Ledgers
 from converge.engine.occasion import Occasion
-from converge.engine.step import Plan, Step, in_order
+from converge.engine.orphans import Orphan, orphans
+from converge.engine.step import Step
 from converge.errors import ConvergeError
 from converge.facts import Facts
-from converge.model import Action, Claim, Decision, Phase, Product, Resource, Value
-from converge.providers.protocol import optional, parts_of
+from converge.model import Action, Claim, Decision, Depends, Domain, Event, Phase, Product, Resource, Value
+from converge.providers.protocol import parts_of
 from converge.system import ReadOnlySystem
 
 UNSATISFIED = (Decision.FAILED, Decision.BLOCKED, Decision.OWED)
 
 
 @frozen
+class Plan:
+    """Ordered decisions. `events` has each domain's event; `event` is the machine's."""
+
+    product: Product
+    events: Mapping[Domain, Event]
+    adopting: bool
+    steps: tuple[Step, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    phase: Phase = Phase.ONLINE
+    """The last phase of the run."""
+    orphans: tuple[Orphan, ...] = ()
+    """Resources in the ledgers that the product no longer declares. Nothing is undone."""
+    root: str = "/"
+    source: str = ""
+    """The path of the product's manifest, if it was named by its path."""
+    versions: tuple[str, str] = ("", "")
+    """The OS version before this deployment, and this deployment's; empty if it is not known."""
+
+    @property
+    def event(self) -> Event:
+        return self.events[Domain.MACHINE]
+
+    @property
+    def has_changes(self) -> bool:
+        return any(step.decision is Decision.APPLY for step in self.steps)
+
+    @property
+    def has_failed(self) -> bool:
+        return any(step.decision is Decision.FAILED for step in self.steps)
+
+
+@frozen
 class Planner:
-    """What every decision of one run is made with."""
+    """The inputs that all decisions of one run share."""
 
     system: ReadOnlySystem
     ledgers: Ledgers
@@ -31,130 +66,143 @@ class Planner:
     phase: Phase = Phase.ONLINE
 
     def plan(self, product: Product) -> Plan:
-        instances = _yielding(expand(product, self.facts))
-        by_id = {instance.id: instance for instance in instances}
-        needs = _named(instances, lambda resource: resource.needs)
-        follows = _named(instances, lambda resource: resource.follows)
+        undecided = _yielding(expand(product, self.facts))
+        by_id = {step.id: step for step in undecided}
+        needs = _named(undecided, lambda resource: resource.needs)
+        follows = _named(undecided, lambda resource: resource.follows)
         steps: dict[str, Step] = {}
         for id_ in in_order({id_: (*needs[id_], *follows[id_]) for id_ in needs}):
-            steps[id_] = self.step(by_id[id_], needs[id_], follows[id_], steps)
-        decided = _met(tuple(steps.values()))
-        return Plan(product, self.occasion.events, self.occasion.adopting, decided, phase=self.phase)
+            steps[id_] = self.decide(evolve(by_id[id_], needs=needs[id_], follows=follows[id_]), steps)
+        decided = _agreed(tuple(steps.values()))
+        previous, version = self.occasion.previous_version.text or "", self.occasion.deployment.version
+        return Plan(
+            product,
+            self.occasion.events,
+            self.occasion.adopting,
+            decided,
+            phase=self.phase,
+            orphans=orphans(product, decided, self.ledgers),
+            root=self.system.root,
+            versions=(previous, version),
+        )
 
-    def step(
-        self, instance: Instance, needs: tuple[str, ...], follows: tuple[str, ...], before: Mapping[str, Step]
-    ) -> Step:
-        """Decide one instance after those that it needs and follows (`before`, by id)."""
-        needed, followed = [before[id_] for id_ in needs], [before[id_] for id_ in follows]
-        waits = [step for step in needed if step.decision is Decision.APPLY]
-        step = decide(instance, self.ledgers, self.system, self.occasion, needs=needs, waits=waits, follows=followed)
+    def decide(self, step: Step, before: Mapping[str, Step]) -> Step:
+        """Decide a step after those that it needs and follows (`before`, by id)."""
+        needed, followed = [before[id_] for id_ in step.needs], [before[id_] for id_ in step.follows]
+        waits = [each for each in needed if each.decision is Decision.APPLY]
+        step = decide(step, self.ledgers, self.system, self.occasion, waits=waits, follows=followed)
         return _in_phase(blocked(step, needed), [*needed, *followed], self.phase)
 
 
 def blocked(step: Step, needed: Iterable[Step]) -> Step:
-    """The step, blocked if it would change something and what it needs is not there."""
-    missing = [f"'{each.id}' is {each.decision}" for each in needed if each.decision in UNSATISFIED]
+    """The step, blocked if it would change something and a dependency is not in place."""
+    missing = [each for each in needed if each.decision in UNSATISFIED]
     if step.decision is not Decision.APPLY or not missing:
         return step
-    reason = f"needs what is not there: {', '.join(missing)}"
-    return evolve(step, decision=Decision.BLOCKED, action=Action.NONE, changes=(), reason=reason)
+    reason = ", ".join(f"dependency '{each.id}' {reasons.UNSATISFIED[each.decision]}" for each in missing)
+    return evolve(
+        step, decision=Decision.BLOCKED, action=Action.NONE, changes=(), reason=reason, reason_code="dependency"
+    )
 
 
 def _in_phase(step: Step, needed: Iterable[Step], phase: Phase) -> Step:
-    """A step runs in no earlier phase than what it needs, and is owed in a run that ends before its phase."""
+    """A step runs in the phase of its dependencies or later, and is owed in a run that ends before its phase."""
     later = [each.phase for each in needed if each.decision in (Decision.APPLY, Decision.OWED)]
     step = evolve(step, phase=max((step.phase, *later), key=lambda each: each.rank))
     if step.decision is not Decision.APPLY or step.phase.rank <= phase.rank:
         return step
     reason = f"waits for the {step.phase} phase"
-    return evolve(step, decision=Decision.OWED, action=Action.NONE, changes=(), reason=reason)
+    return evolve(
+        step, decision=Decision.OWED, action=Action.NONE, changes=(), reason=reason, reason_code="later-phase"
+    )
 
 
-def _named(instances: tuple[Instance, ...], names: Callable[[Resource], tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Per instance the instances that it names; the id of a `for_each` stands for all of its elements."""
+def _named(steps: tuple[Step, ...], names: Callable[[Resource], tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The steps that each step names; the id of a `for_each` includes all of its elements."""
     elements: dict[str, list[str]] = defaultdict(list)
-    for instance in instances:
-        elements[instance.resource.id].append(instance.id)
-        if instance.is_element:
-            elements[instance.id].append(instance.id)
-    return {
-        instance.id: tuple(id_ for name in names(instance.resource) for id_ in elements.get(name, ()))
-        for instance in instances
-    }
+    for step in steps:
+        elements[step.resource.id].append(step.id)
+        if step.is_element:
+            elements[step.id].append(step.id)
+    return {step.id: tuple(id_ for name in names(step.resource) for id_ in elements.get(name, ())) for step in steps}
 
 
-def _yielding(instances: tuple[Instance, ...]) -> tuple[Instance, ...]:
-    """A claim on one path wins over a tree's: providers of trees are told which paths to leave out."""
+def _yielding(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """A claim on one path wins over a tree's: providers of trees leave these paths out."""
     owned = {
-        claim.thing
-        for instance in instances
-        if instance.condition is True
-        for claim in instance.claims
-        if claim.kind == "path" and claim.field in ("owner", "group", "mode")
+        claim.thing.recorded.removeprefix("path:")
+        for step in steps
+        if step.condition is True
+        for claim in step.claims
+        if claim.thing.kind == "path" and claim.field in ("owner", "group", "mode")
     }
-    return tuple(_yield(instance, owned) for instance in instances)
+    return tuple(_yield(step, owned) for step in steps)
 
 
-def _yield(instance: Instance, owned: set[str]) -> Instance:
-    rule = optional(instance.provider, "yield_to", None) if instance.provider else None
-    if rule is None or instance.spec is None:
-        return instance
+def _yield(step: Step, owned: set[str]) -> Step:
+    rule = step.provider.yield_to if step.provider else None
+    if rule is None or step.spec is None:
+        return step
     try:
-        return evolve(instance, spec=rule(instance.spec, tuple(sorted(owned))))
+        return evolve(step, spec=rule(step.spec, tuple(sorted(owned))))
     except ConvergeError as error:
-        return evolve(instance, error=error)
+        return evolve(step, error=error)
 
 
-def _met(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """What the steps mean for each other.
+_Field: TypeAlias = tuple[str, str]
+"""A thing as ledgers spell it, and a field of it, or part of one."""
 
-    Two that would give one field different values both fail, and what needs them is blocked. Where they would give it
-    the same value, whether there is anything left for the later one is known once the earlier one is done.
+
+def _agreed(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Resolve conflicts between the steps.
+
+    Two steps that would set one field to different values both fail, and steps that need them are blocked. If the
+    values are equal, the later step is decided after the earlier one is applied.
     """
     changed: dict[_Field, dict[str, Value]] = defaultdict(dict)
     wanted: dict[_Field, dict[str, Value]] = defaultdict(dict)
     for step in steps:
-        for key, value in _claimed(step):
+        for key, value in _required(step):
             wanted[key][step.id] = value
         for key, value in _changed(step):
             wanted[key][step.id] = changed[key][step.id] = value
-    quarrels = {id_: (key, rest) for key, values in wanted.items() for id_, rest in _disagreeing(values)}
+    conflicts = {id_: (key, rest) for key, values in wanted.items() for id_, rest in _disagreeing(values)}
     repeats = {id_: next(iter(values)) for values in changed.values() for id_ in list(values)[1:]}
     decided: dict[str, Step] = {}
     for step in steps:
-        if step.id in quarrels:
-            step = _quarrelling(step, *quarrels[step.id])
+        if step.id in conflicts:
+            step = _conflicting(step, *conflicts[step.id])
         elif step.id in repeats:
-            step = evolve(step, certain=False, reason=f"to be known once '{repeats[step.id]}' is done")
-        decided[step.id] = blocked(step, [decided[id_] for id_ in step.needs]) if quarrels else step
+            step = evolve(step, certain=False, reason=reasons.after([repeats[step.id]]), reason_code="after-dependency")
+        decided[step.id] = blocked(step, [decided[id_] for id_ in step.needs]) if conflicts else step
     return tuple(decided.values())
 
 
-_Field: TypeAlias = tuple[str, str, str]
-"""A claim's kind, thing and field, or part of one."""
-
-
-def _claimed(step: Step) -> list[tuple[_Field, Value]]:
-    """What a step that changes something insists on besides, where that is known."""
+def _required(step: Step) -> list[tuple[_Field, Value]]:
+    """The values that a step requires in addition to its changes, if they are known."""
     if step.decision is not Decision.APPLY or not step.certain:
         return []
     kept = {change.field for change in step.kept}
-    claims = [claim for claim in step.work.instance.claims if claim.value is not None and claim.field not in kept]
-    return [part for claim in claims for part in _valued(claim, claim.value)]
+    return [
+        part
+        for claim in step.claims
+        if not isinstance(claim.value, Depends) and claim.value is not None and claim.field not in kept
+        for part in _valued(claim, claim.value)
+    ]
 
 
 def _changed(step: Step) -> list[tuple[_Field, Value]]:
-    """What a step changes; two opaque ones do different things, however much they look alike."""
-    if step.decision is not Decision.APPLY or optional(step.work.instance.provider, "OPAQUE", False):
+    """The values that a step changes. Opaque steps are left out: two that look alike do different things."""
+    if step.decision is not Decision.APPLY or step.is_opaque:
         return []
-    claims = {claim.field: claim for claim in step.work.instance.claims}
+    claims = {claim.field: claim for claim in step.claims}
     changes = [change for change in step.changes if change.field in claims]
     return [part for change in changes for part in _valued(claims[change.field], change.after)]
 
 
 def _valued(claim: Claim, value: Value) -> list[tuple[_Field, Value]]:
-    """What a claim is on, with the value it is to have; of a map each part by itself."""
-    return [((claim.kind, claim.thing, name), part) for name, part in parts_of(claim.field, value)]
+    """The field of a claim with the value that it requires; each part of a map separately."""
+    return [((claim.thing.recorded, name), part) for name, part in parts_of(claim.field, value)]
 
 
 def _disagreeing(values: Mapping[str, Value]) -> list[tuple[str, list[str]]]:
@@ -163,8 +211,34 @@ def _disagreeing(values: Mapping[str, Value]) -> list[tuple[str, list[str]]]:
     return [(id_, [other for other in values if values[other] != values[id_]]) for id_ in values]
 
 
-def _quarrelling(step: Step, key: _Field, others: list[str]) -> Step:
-    kind, thing, field = key
+def _conflicting(step: Step, key: _Field, others: list[str]) -> Step:
     names = " and ".join(f"'{other}'" for other in others)
-    reason = f"claims {field} of {kind} {thing} with another value than {names}; change one of them, or its `when`"
-    return evolve(step, decision=Decision.FAILED, action=Action.NONE, changes=(), reason=reason)
+    verb = "wants" if len(others) == 1 else "want"
+    thing = next(claim.thing.words for claim in step.claims if claim.thing.recorded == key[0])
+    reason = f"{names} {verb} another value for {key[1]} of {thing}: change one of them, or its `when`"
+    return evolve(step, decision=Decision.FAILED, action=Action.NONE, changes=(), reason=reason, reason_code="conflict")
+
+
+def in_order(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The ids, each after those that it needs, otherwise in the given order. ConvergeError on a cycle."""
+    ordered: dict[str, None] = {}
+    for id_ in needs:
+        if id_ not in ordered:
+            _visit(id_, needs, ordered)
+    return list(ordered)
+
+
+def _visit(id_: str, needs: Mapping[str, tuple[str, ...]], ordered: dict[str, None]) -> None:
+    """Add an id after all that it needs. No recursion: a chain may be longer than Python's limit."""
+    path = {id_: iter(needs[id_])}
+    while path:
+        last = next(reversed(path))
+        needed = next((each for each in path[last] if each not in ordered), None)
+        if needed is None:
+            ordered[last] = None
+            del path[last]
+        elif needed in path:
+            circle = " needs ".join(f"'{each}'" for each in [*path, needed][list(path).index(needed) :])
+            raise ConvergeError(f"resources need each other in a circle: {circle}", hint="remove one of these `needs`")
+        else:
+            path[needed] = iter(needs[needed])

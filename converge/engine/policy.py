@@ -1,4 +1,4 @@
-"""How often a resource applies, and whose a difference is. Pure, and tested as whole tables."""
+"""How often a resource applies, and who made a difference. Pure, and tested as whole tables."""
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum, StrEnum
@@ -23,9 +23,10 @@ from converge.model import (
 
 @frozen
 class Due:
-    """What policy alone says, and the event under which the work stands (a debt keeps the one it arose under)."""
+    """The answer of policy alone, and the event of the work (a debt keeps the event under which it arose)."""
 
     decision: Decision
+    reason_code: str
     reason: str
     event: Event
     adopting: bool
@@ -39,29 +40,29 @@ def due(
     adopting: bool,
     absent: bool,
 ) -> Due:
-    """Say whether a resource is due. The order of the questions is the contract.
+    """Whether a resource is due. The order of the questions is the contract.
 
-    `condition` is what `when` says, or Unknown where `when`, `with` or `for_each` cannot be known; `absent` says that
-    the thing, and whatever it replaces, is wholly absent.
+    `condition` is the value of `when`, or Unknown if `when`, `with` or `for_each` is unknown; `absent`: the thing, and
+    everything that it replaces, is completely absent.
     """
     arose, adopted = _origin(event, entry, adopting)
-    decision, reason = (
+    decision, code, reason = (
         _settled(resource, entry)
         or _past_install(resource, arose)
         or _left_out(resource, arose)
         or _condition(resource, condition, past_install=event is not Event.INSTALL)
         or _adopted_absent(resource, adopted, absent)
-        or (Decision.APPLY, "")
+        or (Decision.APPLY, "", "")
     )
-    return Due(decision, reason, arose, adopted)
+    return Due(decision, code, reason, arose, adopted)
 
 
-_Answer = tuple[Decision, str] | None
-"""A decision with its reason; None leaves it to the next question."""
+_Answer = tuple[Decision, str, str] | None
+"""A decision with its reason, as a code and in words; None leaves it to the next question."""
 
 
 def _origin(event: Event, entry: Entry | None, adopting: bool) -> tuple[Event, bool]:
-    """The event that the work arose under, and whether that run adopted."""
+    """The event under which the work arose, and whether that run adopted."""
     if entry is not None and not entry.status.settled:
         event, adopting = entry.event, entry.adopting
     return (Event.REFRESH if event is Event.ROLLBACK else event), adopting
@@ -71,12 +72,13 @@ def _settled(resource: Resource, entry: Entry | None) -> _Answer:
     if resource.apply is Policy.ALWAYS or entry is None or entry.revision < resource.revision:
         return None
     status = entry.status if entry.status.settled else Status.DONE
-    return Decision.SETTLED, f"{status} at revision {entry.revision}" if entry.revision > 1 else status
+    words = f"{status} at revision {entry.revision}" if entry.revision > 1 else status
+    return Decision.SETTLED, "settled", words
 
 
 def _past_install(resource: Resource, event: Event) -> _Answer:
     if resource.apply is Policy.INSTALL_ONLY and event is not Event.INSTALL:
-        return Decision.BASELINE, f"install-only, and this is {_article(event)}"
+        return Decision.BASELINE, "install-only", f"recorded as done: applies to installations only ({_this(event)})"
     return None
 
 
@@ -84,33 +86,41 @@ def _left_out(resource: Resource, event: Event) -> _Answer:
     if event in resource.events:
         return None
     if resource.apply is Policy.ONCE and event is Event.INSTALL:
-        return Decision.BASELINE, "a new installation never had what this mends"
-    return Decision.NOT_APPLICABLE, f"not for {_article(event)}"
+        return Decision.BASELINE, "new-installation", f"recorded as done: {_events(resource)} (new installation)"
+    return Decision.NOT_APPLICABLE, "other-event", f"{_events(resource)} ({_this(event)})"
 
 
 def _condition(resource: Resource, condition: "bool | Unknown", *, past_install: bool) -> _Answer:
     if isinstance(condition, Unknown):
-        return Decision.OWED, condition.reason
+        return Decision.OWED, "unknown-value", condition.reason
     if condition:
         return None
     final = resource.when_false is WhenFalse.FINAL
     if final or (resource.apply is Policy.INSTALL_ONLY and past_install):
-        return Decision.BASELINE, "`when` is false, and that is final"
-    return Decision.NOT_APPLICABLE, "`when` is false"
+        return Decision.BASELINE, "when-false-final", "`when` is false (final)"
+    return Decision.NOT_APPLICABLE, "when-false", "`when` is false"
 
 
 def _adopted_absent(resource: Resource, adopting: bool, absent: bool) -> _Answer:
     if adopting and absent and resource.apply is Policy.ONCE and resource.on_adopt is OnAdopt.SETTLE:
-        return Decision.BASELINE, "adopted: absent before converge came, so it stays absent"
+        return Decision.BASELINE, "adopted-absent", "adopted: it was absent and stays absent"
     return None
 
 
-def _article(event: Event) -> str:
-    return f"an {event}" if event[0] in "aeiou" else f"a {event}"
+_PLURALS = {Event.INSTALL: "installations", Event.UPGRADE: "upgrades", Event.REFRESH: "refreshes"}
+
+
+def _this(event: Event) -> str:
+    return f"this is {'an' if event[0] in 'aeiou' else 'a'} {event}"
+
+
+def _events(resource: Resource) -> str:
+    names = [word for event, word in _PLURALS.items() if event in resource.events]
+    return f"applies to {' and '.join(names)} only"
 
 
 class Verdict(StrEnum):
-    """Whose a field's difference is."""
+    """Who made a field's difference, and which side wins."""
 
     IN_PLACE = "in-place"
     OURS = "ours"
@@ -119,16 +129,16 @@ class Verdict(StrEnum):
 
 
 class Missing(Enum):
-    """What stands in for a value where there is none; None is a value (a field that is unset)."""
+    """Marks a missing value; None is a value (a field that is unset)."""
 
-    BASE = "we never had a hand in this field"
+    BASE = "converge never set this field or found it in place"
     THING = "the thing itself is absent"
 
 
 def merge(base: "Value | Missing", live: "Value | Missing", desired: Value, on_user_change: OnUserChange) -> Verdict:
-    """Judge one field. `base` is what we last applied or found in place.
+    """Judge one field. `base` is the value that we last applied or found in place.
 
-    A thing that is gone although it has a base is a tombstone: its absence is the user's, like any other value.
+    An absent thing with a base is a tombstone: its absence is the user's, like any other value.
     """
     if live == desired:
         return Verdict.IN_PLACE
@@ -144,7 +154,7 @@ def merge(base: "Value | Missing", live: "Value | Missing", desired: Value, on_u
 def _merge_parts(
     base: Mapping[str, Value], live: Mapping[str, Value], desired: Mapping[str, Value], on_user_change: OnUserChange
 ) -> Verdict:
-    """Judge a map, such as that of drop-ins, by its parts that would change; one that is unset is not there."""
+    """Judge a map, such as that of drop-ins, by its parts that would change; an unset part is absent."""
     verdicts = set()
     for name in desired:
         there = live.get(name)
@@ -156,12 +166,12 @@ def _merge_parts(
 
 @frozen
 class Judgement:
-    """The changes of one resource, told apart."""
+    """The changes of one resource, by verdict."""
 
     apply: tuple[Change, ...]
     kept: tuple[Change, ...]
     overwritten: tuple[Change, ...]
-    """Those of `apply` that undo what a user did; the report says so."""
+    """Those of `apply` that undo a user's change; they are reported."""
 
 
 def judge(
@@ -172,29 +182,31 @@ def judge(
     absent: bool = False,
     tombstones: bool = True,
     groups: Sequence[Sequence[str]] = (),
-    ours: Collection[str] = (),
+    unprotected: Collection[str] = (),
 ) -> Judgement:
-    """Merge a resource's changes: field by field, but a group of fields is kept as one where any of it is kept.
+    """Merge a resource's changes: field by field, but a group of fields is kept as a whole if one of them is kept.
 
-    `absent`: the thing itself is, whatever there may be of what it replaces. Fields in `ours` are never the user's
-    while the thing is there, not even in a group that is kept: the manifest names outright what they change.
-    `tombstones`: whether the absence of a thing that we once made is its user's; a raised revision forgets that.
+    `absent`: the thing itself is absent; things that it replaces may exist. `unprotected` fields are never the user's
+    while the thing is present, not even in a group that is kept: the manifest names what they change. `tombstones`:
+    whether the absence of a thing that we once made is the user's decision; not so after a raised revision.
     """
-    has_a_say = "ensure" in base  # for what has none in whether the thing is there, its absence is nobody's act
+    manages_presence = "ensure" in base  # otherwise its absence is not the user's decision
     tombstone = tombstones and base.get("ensure") == "present"
 
     def verdict(change: Change) -> Verdict:
-        if absent and (has_a_say or change.field not in base):
+        if absent and (manages_presence or change.field not in base):
             known: Value | Missing = base.get(change.field) if tombstone else Missing.BASE
             return merge(known, Missing.THING, change.after, on_user_change)
-        if change.field in ours:
+        if change.field in unprotected:
             return Verdict.OURS
         return merge(base.get(change.field, Missing.BASE), change.before, change.after, on_user_change)
 
     verdicts = {change.field: verdict(change) for change in changes}
     for group in groups:
         if any(verdicts.get(name) is Verdict.KEEP for name in group):
-            verdicts |= {name: Verdict.KEEP for name in group if name in verdicts and (absent or name not in ours)}
+            verdicts |= {
+                name: Verdict.KEEP for name in group if name in verdicts and (absent or name not in unprotected)
+            }
     return Judgement(
         apply=tuple(c for c in changes if verdicts[c.field] in (Verdict.OURS, Verdict.OVERWRITE)),
         kept=tuple(c for c in changes if verdicts[c.field] is Verdict.KEEP),

@@ -1,4 +1,4 @@
-"""What a run is asked for, from product to phase, and the plan that comes of it. Reads only."""
+"""The request for a run, from product to phase, and its plan. Reads only."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,7 @@ from converge.checks import check as check_product
 from converge.diagnostics import Diagnostic, Mark, Report, Severity
 from converge.engine.ledger import Deployment, Ledgers
 from converge.engine.occasion import detect
-from converge.engine.plan import Planner
-from converge.engine.step import Plan
+from converge.engine.plan import Plan, Planner
 from converge.errors import ConvergeError, UsageError
 from converge.facts import FACTS, Facts, Origin, deployment_identity, scope
 from converge.language import product as products
@@ -21,12 +20,12 @@ from converge.model import Event, Parameter, Phase, Product, Secret, Value
 from converge.system import ReadOnlySystem
 
 LAYERS = ("/usr/share/converge/products", "/var/lib/converge/products")
-"""Where manifests are, inside the root; a later folder wins."""
+"""The folders of manifests inside the root; a later folder wins."""
 
 
 @frozen
 class Request:
-    """Everything that a command line says of a run. Paths are the host's; `event` None is `auto`."""
+    """All that a command line requests of a run. Paths are the host's; `event` None is `auto`."""
 
     product: str | None = None
     root: str = "/"
@@ -38,11 +37,10 @@ class Request:
     this_hardware: bool = False
 
     def absolute(self) -> "Request":
-        """The same request, from whatever folder it is asked again."""
-        is_path = self.product is not None and ("/" in self.product or self.product.endswith(".yaml"))
+        """The same request, valid in every working directory."""
         return attrs.evolve(
             self,
-            product=os.path.abspath(self.product) if self.product and is_path else self.product,
+            product=os.path.abspath(self.product) if self.product and is_path(self.product) else self.product,
             root=os.path.abspath(self.root),
             products=tuple(map(os.path.abspath, self.products)),
         )
@@ -57,8 +55,19 @@ class Request:
         return cls(**{**data, **rest})
 
 
+def is_path(product: str) -> bool:
+    """Whether a product is named by the path of its manifest."""
+    return "/" in product or product.endswith(".yaml")
+
+
+def names_product(text: str, request: Request) -> bool:
+    """Whether a text is the path of a manifest or the name of a product, and not the id of a resource."""
+    found = products.Library(search_path(request.root, request.products), Report()).find(text)
+    return is_path(text) or found is not None
+
+
 def search_path(root: str, products: tuple[str, ...]) -> tuple[str, ...]:
-    """The folders to look for manifests in: those asked for, otherwise the layers of the system at `root`."""
+    """The folders to search for manifests: those requested, otherwise the layers of the system at `root`."""
     return products or tuple(root.rstrip("/") + layer for layer in LAYERS)
 
 
@@ -67,7 +76,7 @@ def _site_path(system: ReadOnlySystem) -> str:
 
 
 def load_product(request: Request, system: ReadOnlySystem) -> Product:
-    """The product asked for. Raises InvalidManifest, and UsageError where none is named anywhere."""
+    """The requested product. Raises InvalidManifest, and UsageError if none is named anywhere."""
     report = Report()
     found = products.load(
         request.product or _usual_product(system),
@@ -92,16 +101,20 @@ def _usual_product(system: ReadOnlySystem) -> str:
     site = products.read_site(_site_path(system), report)
     report.raise_errors()
     data = site.data if site and isinstance(site.data, Mapping) else {}
-    name = data.get("product") or Ledgers.load(system).machine.memory.product
+    memory = Ledgers.load(system).machine.memory
+    remembered = memory.source if memory.source and os.path.isfile(memory.source) else memory.product
+    name = data.get("product") or remembered
     if not isinstance(name, str) or not name:
-        raise UsageError("no product is named", hint="name one, or set `product` in /etc/converge/site.yaml")
+        raise UsageError(
+            "the product is not named", hint="give its name, or set `product: NAME` in /etc/converge/site.yaml"
+        )
     return name
 
 
 def planner_for(product: Product, system: ReadOnlySystem, request: Request) -> Planner:
-    """Read the ledgers, tell the occasion, and hand decisions what they are made with.
+    """Read the ledgers, detect the occasion, and prepare the facts.
 
-    Raises LedgerError where a ledger cannot be read: it is never taken for empty.
+    Raises LedgerError if a ledger cannot be read: it is never taken for empty.
     """
     ledgers = Ledgers.load(system)
     deployment = Deployment(*deployment_identity(system, request.given))
@@ -113,13 +126,22 @@ def planner_for(product: Product, system: ReadOnlySystem, request: Request) -> P
 
 
 def prepare(request: Request, system: ReadOnlySystem) -> tuple[Plan, Planner]:
-    """The plan that comes of a request, and what it was made with."""
+    """The plan of a request, and the planner that made it."""
     product = load_product(request, system)
     for _, secret in _secrets(product):
         system.meet(secret)
     planner = planner_for(product, system, request)
     plan = planner.plan(product)
-    return attrs.evolve(plan, diagnostics=(*plan.diagnostics, *_exposed(product, system))), planner
+    diagnostics = (*plan.diagnostics, *_exposed(product, system))
+    return attrs.evolve(plan, diagnostics=diagnostics, source=_source(request, planner)), planner
+
+
+def _source(request: Request, planner: Planner) -> str:
+    """The path of the manifest, if the product is named by its path now, or not named and recorded with its path."""
+    memory = planner.ledgers.machine.memory
+    if request.product is None:
+        return memory.source
+    return os.path.abspath(request.product) if is_path(request.product) else ""
 
 
 def _secrets(product: Product) -> Iterator[tuple[Parameter, Secret]]:
@@ -129,12 +151,12 @@ def _secrets(product: Product) -> Iterator[tuple[Parameter, Secret]]:
 
 
 def _exposed(product: Product, system: ReadOnlySystem) -> Iterator[Diagnostic]:
-    """A warning where a site.yaml with secrets can be read by others than root."""
+    """A warning if users other than root can read a site.yaml with secrets."""
     path, found = _site_path(system), system.stat(products.SITE)
     if os.geteuid() != 0 or found is None or (found.uid == 0 and not found.mode & 0o077):
         return
     if any(parameter.mark.filename == path for parameter, _ in _secrets(product)):
-        message = f"{path} holds secrets, and others than root can read it"
+        message = f"{path} contains secrets, and users other than root can read it"
         hint = f"chmod 0600 {path}" if found.uid == 0 else f"chown root {path}; chmod 0600 {path}"
         yield Diagnostic(Severity.WARNING, "exposed-secret", message, hint)
 
@@ -142,7 +164,7 @@ def _exposed(product: Product, system: ReadOnlySystem) -> Iterator[Diagnostic]:
 def gather_facts(
     names: Sequence[str] | None, system: ReadOnlySystem, given: Mapping[str, Value]
 ) -> Mapping[str, object]:
-    """Facts, groups of them or probes as they are called; all facts where none is named. An Unknown has its reason."""
+    """Facts, groups of facts, or probes with their arguments; all facts if none is named. An Unknown has its reason."""
     for name in names or ():
         _require_fact(name)
     nothing = Product("", "", Mark("", 1, 1, 1, 1), parameters={}, resources={})

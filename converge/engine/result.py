@@ -1,17 +1,18 @@
-"""What comes of a run, as values."""
+"""The results of a run, as values."""
 
 from collections.abc import Mapping
 
 from attrs import frozen
 
-from converge.engine.step import Plan, Step
+from converge.engine.plan import Plan
+from converge.engine.step import Step
 from converge.errors import ExitCode
 from converge.model import Decision, Effect, Outcome, Value
 
 
 @frozen
 class StepResult:
-    """What came of a step. `seconds` is wall time; the states are those that the provider found before and after."""
+    """The result of a step. `seconds` is wall time; the states are those that the provider found before and after."""
 
     step: Step
     outcome: Outcome
@@ -23,7 +24,7 @@ class StepResult:
 
 @frozen
 class Run:
-    """What came of a plan."""
+    """The results of a plan."""
 
     plan: Plan
     results: tuple[StepResult, ...]
@@ -32,7 +33,7 @@ class Run:
 
     @property
     def had_errors(self) -> bool:
-        """What is blocked is blocked by a failure, or by work that is owed, which is no error."""
+        """A blocked step is not counted: it is blocked by a failure, or by owed work, which is not an error."""
         return bool(self.effect_errors) or any(result.outcome is Outcome.FAILED for result in self.results)
 
     @property
@@ -42,6 +43,6 @@ class Run:
         return ExitCode.TRY_LATER if any(map(self._lacked_network, self.results)) else ExitCode.OK
 
     def _lacked_network(self, result: StepResult) -> bool:
-        """What waits for a later phase than this run's is not for this run to try again."""
+        """Whether to try this run again; not if the step waits for a later phase than this run's."""
         step = result.step
         return step.decision is Decision.OWED and step.until == "network" and step.phase.rank <= self.plan.phase.rank

@@ -1,4 +1,4 @@
-"""Saved plans: a request, and the plan that it came to. A plan fits as long as the same request comes to the same."""
+"""Saved plans: a request with its plan. A saved plan fits as long as the request gives the same plan."""
 
 import json
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from converge.model import Product
 
 FORMAT = 1
 NAMED = 5
-"""How many resources are named that a stale plan no longer fits."""
+"""How many changed resources the error of a stale plan names."""
 _KEY = "converge_plan"
-_SAID: Mapping[str, Any] = {"diagnostics": []}
-"""What was only said to whoever read the plan."""
+_UNCOMPARED: Mapping[str, Any] = {"diagnostics": []}
+"""Keys that are only for the reader of the plan."""
 
 
 @frozen
@@ -28,7 +28,7 @@ class SavedPlan:
 
 
 def save(path: str, request: Request, product: Product, plan: Mapping[str, Any]) -> None:
-    """Save a plan. UsageError where the request holds a secret, which no file may remember."""
+    """Save a plan. UsageError if the request contains a secret, which no file may store."""
     for name in request.settings:
         if product.parameters[name].type == "secret":
             raise UsageError(
@@ -45,7 +45,7 @@ def save(path: str, request: Request, product: Product, plan: Mapping[str, Any])
 
 
 def load(path: str) -> SavedPlan | None:
-    """The plan saved at a path; None where there is none (a name of a product, a manifest)."""
+    """The plan saved at a path; None if the path is not a saved plan (the name of a product, a manifest)."""
     try:
         with open(path, encoding="utf-8") as file:
             document = json.load(file)
@@ -54,21 +54,28 @@ def load(path: str) -> SavedPlan | None:
     if not isinstance(document, dict) or _KEY not in document:
         return None
     if document[_KEY] != FORMAT:
-        raise ConvergeError(f"{path} is a plan of another version of converge", hint="make the plan again")
+        raise ConvergeError(
+            f"{path} is a plan of another version of converge", hint=f"make it again: converge plan --out {path}"
+        )
     try:
         return SavedPlan(path, Request.from_json(document["request"]), document["plan"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ConvergeError(f"the saved plan {path} is damaged", hint="make the plan again") from error
+        raise ConvergeError(
+            f"the saved plan {path} is damaged", hint=f"make it again: converge plan --out {path}"
+        ) from error
 
 
 def require_fit(saved: SavedPlan, plan: Mapping[str, Any]) -> None:
-    """Raise StalePlan unless the request still comes to the plan that was saved."""
+    """Raise StalePlan unless the request still gives the saved plan."""
     now = json.loads(json.dumps(plan))
-    if {**now, **_SAID} == {**saved.plan, **_SAID}:
+    if {**now, **_UNCOMPARED} == {**saved.plan, **_UNCOMPARED}:
         return
     before = {step["id"]: step for step in saved.plan["steps"]}
     after = {step["id"]: step for step in now["steps"]}
     changed = [id_ for id_ in {**before, **after} if before.get(id_) != after.get(id_)]
     what = ", ".join(f"'{id_}'" for id_ in changed[:NAMED]) or "the event"
     rest = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-    raise StalePlan(f"the plan {saved.path} no longer fits: what changed is {what}{rest}", hint="make the plan again")
+    raise StalePlan(
+        f"the plan {saved.path} is out of date: {what}{rest} changed",
+        hint=f"make it again: converge plan --out {saved.path}",
+    )

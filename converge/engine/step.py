@@ -1,62 +1,169 @@
-"""The plan as data: steps in the order they run, and what may be said of them as a whole. Pure."""
+"""One step of a plan: a resource, or one element of a `for_each`, and its decision. Pure.
+
+A step is a value that grows: `expand` makes it with its spec, `decide` adds the findings in the ledgers and on the
+machine and the decision, and a run replaces it by the step as it ended.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import field, frozen
 
-from converge.diagnostics import Diagnostic, Mark
+from converge.diagnostics import Mark
+from converge.engine.ledger import Intent
+from converge.engine.policy import Due
 from converge.errors import ConvergeError, Until
-from converge.model import Action, Change, Decision, Domain, Event, Phase, Policy, Product
+from converge.model import (
+    Action,
+    Change,
+    Claim,
+    Decision,
+    Domain,
+    Entry,
+    Event,
+    Phase,
+    Policy,
+    Resource,
+    Thing,
+    Unknown,
+    Value,
+)
+from converge.providers.protocol import ABSENT, Provider
+
+
+@frozen
+class Share:
+    """A resource's share in one domain: its ledger entry there, and the answer of policy."""
+
+    domain: Domain
+    entry: Entry | None
+    intent: Intent | None
+    due: Due
+
+    @property
+    def base(self) -> Mapping[str, Value]:
+        return self.entry.base if self.entry else {}
+
+    @property
+    def is_due(self) -> bool:
+        return self.due.decision is Decision.APPLY
 
 
 @frozen
 class Step:
-    """What is to become of one instance, and why."""
-
     id: str
-    type: str
-    policy: Policy
-    event: Event
-    action: Action
-    decision: Decision
-    reason: str
-    domains: tuple[Domain, ...]
-    phase: Phase
-    source: Mark
-    why: str | None = None
+    resource: Resource
+    provider: Provider | None = None
+    condition: bool | Unknown = True
+    """The value of `when`; also Unknown if a parameter is not known."""
+    spec: Any = None
+    """`with` as the provider parsed it; None if `when` is false, a parameter is unknown, or there is an error."""
+    claims: tuple[Claim, ...] = ()
+    things: tuple[Thing, ...] = ()
+    """The things of the step, its main thing first; empty if the parameters are unknown."""
+    recorded: tuple[str, ...] = ()
+    """The claimed things as ledgers spell them, sorted."""
+    error: ConvergeError | None = None
+
+    needs: tuple[str, ...] = ()
+    """Ids of the steps that come first."""
+    follows: tuple[str, ...] = ()
+    """Ids of the steps whose changes this one reacts to."""
+    notices: tuple[str, ...] = ()
+    """Those of `follows` that have changed, or are about to."""
+
+    shares: tuple[Share, ...] = ()
+    domain_of: Mapping[str, Domain] = field(factory=dict)
+    """Per field of the state its domain; empty if the parameters are unknown."""
+    state: Any = None
+    """The state that the provider found; None if it did not inspect."""
+
+    event: Event = Event.REFRESH
+    decision: Decision = Decision.FAILED
+    action: Action = Action.NONE
+    reason: str = ""
+    reason_code: str = ""
+    """The kind of the reason, for programs: stable, in kebab-case."""
+    phase: Phase = Phase.BOOT
+    until: Until | None = None
+    """The event that an owed step waits for."""
     certain: bool = True
-    """False where it cannot be known before an earlier step has run; it is decided again then."""
+    """False if it cannot be known before an earlier step has run; it is decided again then."""
     changes: tuple[Change, ...] = ()
     kept: tuple[Change, ...] = ()
     """Differences that are the user's and stay."""
-    needs: tuple[str, ...] = ()
-    """Ids of instances."""
-    until: Until | None = None
-    """What an owed step waits for."""
-    work: Any = field(default=None, eq=False, repr=False)
-    """What the engine needs to carry the step out; no part of the plan that anyone sees."""
-
-
-@frozen
-class Plan:
-    """Ordered decisions. `events` has each domain's event; `event` is the machine's."""
-
-    product: Product
-    events: Mapping[Domain, Event]
-    adopting: bool
-    steps: tuple[Step, ...]
-    diagnostics: tuple[Diagnostic, ...] = ()
-    phase: Phase = Phase.ONLINE
-    """How far the run goes."""
+    contents: Mapping[str, bytes | None] = field(factory=dict, repr=False)
+    """Per address among the values of the changes, the bytes, for people; None if they must not be shown."""
+    replay: tuple[Change, ...] = ()
+    """Changes of an interrupted run that are made again, so that their effects are not lost."""
 
     @property
-    def event(self) -> Event:
-        return self.events[Domain.MACHINE]
+    def type(self) -> str:
+        return self.resource.type
 
     @property
-    def has_changes(self) -> bool:
-        return any(step.decision is Decision.APPLY for step in self.steps)
+    def policy(self) -> Policy:
+        return self.resource.apply
+
+    @property
+    def source(self) -> Mark:
+        return self.resource.mark
+
+    @property
+    def why(self) -> str | None:
+        return self.resource.why
+
+    @property
+    def is_element(self) -> bool:
+        return self.id != self.resource.id
+
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        return tuple(share.domain for share in self.shares)
+
+    @property
+    def due_shares(self) -> tuple[Share, ...]:
+        """The shares that policy finds due; a settled one stays as it is."""
+        return tuple(share for share in self.shares if share.is_due)
+
+    @property
+    def due_domains(self) -> tuple[Domain, ...]:
+        return tuple(share.domain for share in self.due_shares)
+
+    @property
+    def notified_spec(self) -> Any:  # noqa: ANN401  (the provider's)
+        """The spec for this run: a provider that follows others knows which of them changed."""
+        return self.provider.notified(self.spec, self.notices) if self.notices and self.provider else self.spec
+
+    @property
+    def is_opaque(self) -> bool:
+        return self.provider is not None and self.provider.traits.opaque
+
+    @property
+    def finds_absence(self) -> bool:
+        return getattr(self.state, "ensure", None) == ABSENT
+
+    def require_provider(self) -> Provider:
+        if self.provider is None:
+            raise self.error or ConvergeError(f"'{self.id}' has no provider")
+        return self.provider
+
+
+def undecided(step: Step) -> Step:
+    """The step without its decision, to be decided again."""
+    return Step(
+        step.id,
+        step.resource,
+        step.provider,
+        step.condition,
+        step.spec,
+        step.claims,
+        step.things,
+        step.recorded,
+        step.error,
+        needs=step.needs,
+        follows=step.follows,
+    )
 
 
 _COUNTED = {
@@ -74,7 +181,7 @@ SUMMARY = ("add", "change", "remove", *dict.fromkeys(_COUNTED.values()))
 
 
 def counted_as(step: Step) -> str:
-    """The name in the summary under which a step counts. A step that is yet to be known counts as a change."""
+    """The name in the summary under which a step counts. A step that is not certain counts as a change."""
     if step.decision is Decision.APPLY:
         return _DONE[step.action] if step.certain else "change"
     return _COUNTED[step.decision]
@@ -86,33 +193,3 @@ def summary(steps: Iterable[Step]) -> dict[str, int]:
     for step in steps:
         counts[counted_as(step)] += 1
     return counts
-
-
-def in_order(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The ids so that each comes after what it needs and otherwise in the order given. ConvergeError on a cycle."""
-    ordered: dict[str, None] = {}
-    for id_ in needs:
-        if id_ not in ordered:
-            _visit(id_, needs, ordered)
-    return list(ordered)
-
-
-def _visit(id_: str, needs: Mapping[str, tuple[str, ...]], ordered: dict[str, None]) -> None:
-    """Put an id in order, after all that it needs; a chain of needs may be longer than Python's recursion limit."""
-    path = {id_: iter(needs[id_])}
-    while path:
-        last = next(reversed(path))
-        needed = next((each for each in path[last] if each not in ordered), None)
-        if needed is None:
-            ordered[last] = None
-            del path[last]
-        elif needed in path:
-            raise _circle([*path, needed])
-        else:
-            path[needed] = iter(needs[needed])
-
-
-def _circle(path: list[str]) -> ConvergeError:
-    """The last id of the path is in it already."""
-    circle = " needs ".join(f"'{each}'" for each in path[path.index(path[-1]) :])
-    return ConvergeError(f"resources need each other in a circle: {circle}", hint="remove one of these `needs`")

@@ -1,10 +1,10 @@
-"""The disk that holds `/`, and the file systems that hold paths."""
+"""The disk that contains `/`, and the file systems that contain paths."""
 
 import json
 from collections.abc import Mapping
 
 from converge.errors import ProviderError
-from converge.facts.base import Fact, Probe, Source
+from converge.facts.fact import Fact, Probe, Source
 from converge.language.expressions import BOOLEAN, SIZE, TEXT, Found, optional, record
 from converge.model import Unknown
 from converge.system import disks
@@ -14,9 +14,8 @@ _TABLES = {"gpt": "gpt", "dos": "mbr"}
 
 
 def _disk(source: Source) -> str | Unknown:
-    """Where sysfs has the disk that holds `/`."""
-    found = source.once("disk", _find_disk)
-    return found if isinstance(found, str | Unknown) else Unknown("/ is on no disk")
+    """The folder in sysfs of the disk that contains `/`."""
+    return source.once("disk", _find_disk)
 
 
 def _find_disk(source: Source) -> str | Unknown:
@@ -47,11 +46,11 @@ def _table(source: Source) -> Found:
     if isinstance(disk, Unknown):
         return disk
     device = disks.node_of(disk)
-    said = source.hardware.query(["blkid", "--probe", "--match-tag", "PTTYPE", "--output", "value", device])
-    # blkid(8): 0 says what it found, 2 that there is nothing it knows.
-    if said.returncode not in (0, 2):
+    found = source.hardware.query(["blkid", "--probe", "--match-tag", "PTTYPE", "--output", "value", device])
+    # blkid(8): it exits with 0 if it found the tag, and with 2 if it did not.
+    if found.returncode not in (0, 2):
         return Unknown(f"blkid cannot read {device}")
-    name = said.stdout.strip()
+    name = found.stdout.strip()
     return _TABLES.get(name, name) or None
 
 
@@ -68,25 +67,26 @@ def _transport(source: Source) -> Found:
 
 
 def _mount(source: Source, path: str) -> Found:
-    """The file system that holds a path, or will hold it: the nearest folder above that exists is asked for."""
+    """The file system that contains a path or will contain it: that of the nearest existing folder above."""
     root = source.system.root.rstrip("/")
     place = root + source.system.resolve(path)
     while place != "/" and source.hardware.stat(place) is None:
         place = place.rpartition("/")[0] or "/"
-    asked = ["findmnt", "--json", "--bytes", "--output", "SIZE,AVAIL,FSTYPE", "--target", place]
-    said = source.hardware.query(asked)
+    command = ["findmnt", "--json", "--bytes", "--output", "SIZE,AVAIL,FSTYPE", "--target", place]
     try:
-        found = json.loads(said.stdout)["filesystems"][0]
+        found = json.loads(source.hardware.query(command).stdout)["filesystems"][0]
         return {"size": int(found["size"]), "free": int(found["avail"]), "filesystem": str(found["fstype"])}
     except (ValueError, LookupError, TypeError):
-        return Unknown(f"findmnt does not say what holds {path}")
+        return Unknown(f"findmnt found no file system for {path}")
 
 
 FACTS: Mapping[str, Fact] = {
-    "disk.size": Fact(SIZE, "The size of the disk that holds /.", _size, hardware=True),
-    "disk.unpartitioned": Fact(SIZE, "How much of that disk is in no partition.", _unpartitioned, hardware=True),
+    "disk.size": Fact(SIZE, "The size of the disk that contains /.", _size, hardware=True),
+    "disk.unpartitioned": Fact(SIZE, "The space on that disk outside all partitions.", _unpartitioned, hardware=True),
     "disk.table": Fact(optional(TEXT), "Its partition table: gpt or mbr; unset without one.", _table, hardware=True),
-    "disk.rotational": Fact(BOOLEAN, "It has platters that turn.", _rotational, hardware=True),
+    "disk.rotational": Fact(
+        BOOLEAN, "Whether the disk has rotating platters (an SSD does not).", _rotational, hardware=True
+    ),
     "disk.transport": Fact(
         TEXT, "How it is attached: nvme, sata, mmc (eMMC and SD), usb, virtio or other.", _transport, hardware=True
     ),
@@ -96,7 +96,7 @@ PROBES: Mapping[str, Probe] = {
     "mount": Probe(
         "mount(path)",
         record(size=SIZE, free=SIZE, filesystem=TEXT),
-        "The file system that holds a path: .size, .free (to users) and .filesystem, such as ext4.",
+        "The file system that contains a path: .size, .free (for users) and .filesystem, such as ext4.",
         _mount,
         hardware=True,
     ),

@@ -1,6 +1,6 @@
-"""Facts that are given outright (`--facts FILE`): any fact or probe, also under a foreign root.
+"""Facts that are given in a file (`--facts FILE`): any fact or probe, also under a foreign root.
 
-Names are dotted or nested (`disk: {size: 64GiB}`), probes are written as they are called (`exists("/x"): true`, or
+Names are dotted or nested (`disk: {size: 64GiB}`); a probe is written as a call (`exists("/x"): true`, or
 `flatpak("org.gimp.GIMP").origin: flathub`).
 """
 
@@ -10,12 +10,12 @@ from attrs import field, frozen
 
 from converge.diagnostics import did_you_mean
 from converge.errors import UsageError
-from converge.facts.base import Fact, Probe
+from converge.facts.fact import Fact, Probe
 from converge.language.expressions import ExpressionError, Found, Type, parse_call
 from converge.model import Value, Version
 from converge.values import parse_size
 
-Asked = tuple[str, tuple[Found, ...]]
+Call = tuple[str, tuple[Found, ...]]
 """A probe and its arguments."""
 
 
@@ -24,22 +24,22 @@ class Given:
     """Values by fact, and by probe with arguments; a record may be given in part."""
 
     facts: Mapping[str, Found] = field(factory=dict)
-    probes: Mapping[Asked, Found] = field(factory=dict)
+    probes: Mapping[Call, Found] = field(factory=dict)
 
 
 def read_given(values: Mapping[str, Value], facts: Mapping[str, Fact], probes: Mapping[str, Probe]) -> Given:
-    """Raises UsageError for a name that is no fact, and for a value of the wrong type."""
+    """Raises UsageError for an unknown name, and for a value of the wrong type."""
     known: dict[str, Found] = {}
-    asked: dict[Asked, Found] = {}
+    calls: dict[Call, Found] = {}
     for name, value in _flat(values, ""):
         if "(" in name:
-            _read_probe(name, value, probes, asked)
+            _read_probe(name, value, probes, calls)
         elif name in facts:
             known[name] = _typed(name, value, facts[name].type)
         else:
-            hint = did_you_mean(name, list(facts)) or "`converge facts` lists them"
-            raise UsageError(f"there is no fact '{name}' to be given", hint=hint)
-    return Given(known, asked)
+            hint = did_you_mean(name, list(facts)) or "run `converge facts` for a list"
+            raise UsageError(f"there is no fact '{name}'", hint=hint)
+    return Given(known, calls)
 
 
 def _flat(values: Mapping[str, Value], prefix: str) -> Iterator[tuple[str, Value]]:
@@ -51,27 +51,27 @@ def _flat(values: Mapping[str, Value], prefix: str) -> Iterator[tuple[str, Value
             yield name, value
 
 
-def _read_probe(name: str, value: Value, probes: Mapping[str, Probe], asked: dict[Asked, Found]) -> None:
+def _read_probe(name: str, value: Value, probes: Mapping[str, Probe], calls: dict[Call, Found]) -> None:
     try:
         probe, arguments, part = parse_call(name)
     except ExpressionError as error:
-        raise UsageError(f"'{name}' is no probe: {error.message}", hint=error.hint) from error
+        raise UsageError(f"'{name}' is not a probe: {error.message}", hint=error.hint) from error
     if probe not in probes:
-        hint = did_you_mean(probe, list(probes)) or "`converge explain expressions` lists them"
-        raise UsageError(f"there is no probe '{probe}' to be given", hint=hint)
+        hint = did_you_mean(probe, list(probes)) or "run `converge explain expressions` for a list"
+        raise UsageError(f"there is no probe '{probe}'", hint=hint)
     type_, key = probes[probe].type, (probe, arguments)
     if type_.kind != "record":
-        asked[key] = _typed(name, value, type_)
+        calls[key] = _typed(name, value, type_)
         return
     parts = value if isinstance(value, Mapping) and part is None else {part or "": value}
-    before = asked.get(key)
+    before = calls.get(key)
     typed = {each: _field(name, each, found, type_) for each, found in parts.items()}
-    asked[key] = {**before, **typed} if isinstance(before, Mapping) else typed
+    calls[key] = {**before, **typed} if isinstance(before, Mapping) else typed
 
 
 def _field(name: str, part: str, value: Value, type_: Type) -> Found:
     if part not in type_.fields:
-        raise UsageError(f"'{name}' has no field '{part}'", hint=f"it has {', '.join(type_.fields)}")
+        raise UsageError(f"'{name}' has no field '{part}'", hint=f"name one of its fields: {', '.join(type_.fields)}")
     return _typed(f"{name}.{part}", value, type_.fields[part])
 
 
@@ -79,7 +79,7 @@ def _typed(name: str, value: Value, type_: Type) -> Found:
     try:
         return _converted(value, type_)
     except ValueError as error:
-        message = f"the given fact '{name}' is {type_.described}, not {value!r}"
+        message = f"the fact '{name}' must be {type_.described}, not {value!r}"
         raise UsageError(message, hint=str(error) or None) from None
 
 

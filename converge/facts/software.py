@@ -1,10 +1,10 @@
-"""What the files of the root say: the OS, its deployment, locale, files, flatpaks and remotes."""
+"""Facts from the files of the root: the OS, its deployment, locale, files, flatpaks and remotes."""
 
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 
-from converge.facts.base import Fact, Probe, Source, text_of
+from converge.facts.fact import Fact, Probe, Source, text_of
 from converge.language.expressions import BOOLEAN, TEXT, TEXTS, VERSION, Found, optional, record
 from converge.model import Unknown, Version
 from converge.system import ReadOnlySystem, flatpak, ostree
@@ -15,7 +15,7 @@ _DEPLOYMENT = re.compile(r"(?P<checksum>[0-9a-f]{64})\.[0-9]+")
 
 
 def assignments(text: str) -> Mapping[str, str]:
-    """The variables of a file such as os-release(5) or locale.conf(5), which a shell could read too."""
+    """The variables of a file in shell syntax, such as os-release(5) or locale.conf(5)."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         name, is_set, value = line.strip().partition("=")
@@ -23,7 +23,7 @@ def assignments(text: str) -> Mapping[str, str]:
             try:
                 found[name] = "".join(shlex.split(value))
             except ValueError:
-                continue  # quotes that are never closed: a shell would refuse the line
+                continue  # unclosed quotes: a shell would refuse the line
     return found
 
 
@@ -33,7 +33,7 @@ def os_release(system: ReadOnlySystem) -> Mapping[str, str]:
 
 
 def os_version(system: ReadOnlySystem) -> str | None:
-    """The version of the image where the OS is built as one, otherwise that of the OS."""
+    """The version of the image if the OS is built as an image, otherwise that of the OS."""
     found = os_release(system)
     return found.get("IMAGE_VERSION") or found.get("VERSION_ID") or None
 
@@ -44,7 +44,7 @@ def _id(source: Source) -> Found:
 
 def _version(source: Source) -> Found:
     found = os_version(source.system)
-    return Version(found) if found else Unknown("os-release names no version")
+    return Version(found) if found else Unknown("os-release contains no version")
 
 
 def _variant(source: Source) -> Found:
@@ -61,7 +61,7 @@ def _locale(source: Source, part: str) -> Found:
 
 
 def checksum(system: ReadOnlySystem) -> str | None:
-    """The ostree commit that the root was deployed from; None where it is no deployment."""
+    """The ostree commit of the root; None if the root is not a deployment."""
     return _booted_checksum(system) if system.live else _checksum_in(system.root)
 
 
@@ -71,7 +71,7 @@ def _checksum_in(path: str) -> str | None:
 
 
 def _booted_checksum(system: ReadOnlySystem) -> str | None:
-    """The deployment whose folder is `/`; the path in the kernel's `ostree=` may be another one's by now."""
+    """The deployment whose folder is `/`; the path in the kernel's `ostree=` may now be that of another one."""
     booted = system.read(ostree.BOOTED) is not None
     folder = ostree.deployment(system) if booted else None
     return _checksum_in(folder) if folder else None
@@ -91,17 +91,17 @@ def _booted(source: Source) -> Found:
 
 def _previous(source: Source) -> Found:
     found = source.origin.previous_version
-    return Unknown("no ledger says which version ran before") if found is None else found
+    return Unknown("the ledger contains no previous version") if found is None else found
 
 
 def _installed_version(source: Source) -> Found:
     found = source.origin.installed_version
-    return Unknown("no ledger says how the machine began") if found is None else found
+    return Unknown("the ledger contains no installed version") if found is None else found
 
 
 def _installed_event(source: Source) -> Found:
     found = source.origin.installed_event
-    return Unknown("no ledger says how the machine began") if found is None else found.value
+    return Unknown("the ledger contains no installation event") if found is None else found.value
 
 
 def _exists(source: Source, path: str) -> Found:
@@ -113,8 +113,7 @@ def _glob(source: Source, pattern: str) -> Found:
 
 
 def _refs(source: Source) -> tuple[flatpak.InstalledRef, ...]:
-    found = source.once("flatpaks", lambda source: flatpak.installed(source.system))
-    return found if isinstance(found, tuple) else ()
+    return source.once("flatpaks", lambda source: flatpak.installed(source.system))
 
 
 def _flatpak(source: Source, ref: str) -> Found:
@@ -125,7 +124,7 @@ def _flatpak(source: Source, ref: str) -> Found:
 
 
 def _spellings(ref: flatpak.InstalledRef) -> Iterator[str]:
-    """Every way to name a ref, from the id alone to the whole; arch and branch may be left empty."""
+    """Every way to write a ref, from the id alone to the full ref; arch and branch may be empty."""
     for arch in ("", ref.arch):
         for branch in ("", ref.branch):
             partial = f"{ref.id}/{arch}/{branch}"
@@ -146,19 +145,23 @@ def _ostree_remotes(source: Source) -> Found:
 
 
 FACTS: Mapping[str, Fact] = {
-    "os.id": Fact(TEXT, "The OS, by ID in os-release.", _id),
-    "os.version": Fact(VERSION, "Its version, by IMAGE_VERSION or else VERSION_ID in os-release.", _version),
-    "os.variant": Fact(optional(TEXT), "Its variant, by VARIANT_ID in os-release.", _variant),
+    "os.id": Fact(TEXT, "The OS: ID in os-release.", _id),
+    "os.version": Fact(VERSION, "The OS version: IMAGE_VERSION, or else VERSION_ID, in os-release.", _version),
+    "os.variant": Fact(optional(TEXT), "The OS variant: VARIANT_ID in os-release.", _variant),
     "previous.version": Fact(
-        VERSION, "The version that ran before this one; lower than all on a machine from before converge.", _previous
+        VERSION, "The version before this one; lower than all on a machine that is older than converge.", _previous
     ),
-    "installed.event": Fact(TEXT, "How the machine began: install, or upgrade if before converge.", _installed_event),
+    "installed.event": Fact(
+        TEXT, "The first event: install, or upgrade on a machine that is older than converge.", _installed_event
+    ),
     "installed.version": Fact(
-        VERSION, "The version it began with; lower than all on a machine from before converge.", _installed_version
+        VERSION,
+        "The first version of the machine; lower than all on a machine that is older than converge.",
+        _installed_version,
     ),
     "deployment.checksum": Fact(optional(TEXT), "The ostree commit of the root; unset without ostree.", _checksum),
-    "deployment.staged": Fact(BOOLEAN, "A deployment is staged for the next boot.", _staged),
-    "deployment.booted": Fact(BOOLEAN, "The root is a booted ostree deployment.", _booted),
+    "deployment.staged": Fact(BOOLEAN, "Whether a deployment is staged for the next boot.", _staged),
+    "deployment.booted": Fact(BOOLEAN, "Whether the root is a booted ostree deployment.", _booted),
     "locale.language": Fact(
         optional(TEXT), "The system's language, such as de.", lambda source: _locale(source, "language")
     ),
@@ -168,12 +171,12 @@ FACTS: Mapping[str, Fact] = {
 }
 
 PROBES: Mapping[str, Probe] = {
-    "exists": Probe("exists(path)", BOOLEAN, "Something is there; links are followed.", _exists),
+    "exists": Probe("exists(path)", BOOLEAN, "Whether a path exists; symbolic links are followed.", _exists),
     "glob": Probe("glob(pattern)", TEXTS, "The paths that match a shell pattern.", _glob),
     "flatpak": Probe(
         "flatpak(ref)",
         record(installed=BOOLEAN, origin=optional(TEXT), branch=optional(TEXT)),
-        "Of an app or runtime: .installed, .origin (its remote), .branch. A ref is an id, id//branch, or whole.",
+        "An app or runtime: .installed, .origin (its remote), .branch. A ref is an id, id//branch, or a full ref.",
         _flatpak,
     ),
     "flatpaks": Probe("flatpaks()", TEXTS, "The refs of all installed apps and runtimes.", _flatpaks),

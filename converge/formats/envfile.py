@@ -1,4 +1,4 @@
-"""Files of assignments, such as /etc/locale.conf: `NAME=value`, where a value may stand in quotes (os-release(5)).
+"""Files of assignments, such as /etc/locale.conf: `NAME=value`, and a value may be in quotes (os-release(5)).
 
 Comments, order, other names and the quotes that a value had stay to the letter. Of several assignments the last counts.
 """
@@ -31,16 +31,16 @@ class Envfile:
         return self.lines.dump()
 
     def get(self, name: str) -> str | None:
-        """A value without its quotes, None where it is not set."""
-        found = [_meant(text) for _, _, text in self._assignments(name)]
+        """A value without its quotes, None if it is not set."""
+        found = [_unquoted(text) for _, _, text in self._assignments(name)]
         return found[-1] if found else None
 
     def set(self, name: str, value: str) -> None:
-        """Set a value where the name stands, or at the end."""
+        """Set a value at the place of the name, or at the end."""
         found = list(self._assignments(name))
         if not found:
             self.lines.insert(len(self.lines.texts), f"{name}={_written(value, '')}")
-        elif _meant(found[-1][2]) != value:
+        elif _unquoted(found[-1][2]) != value:
             number, before, former = found[-1]
             self.lines.replace(number, f"{before}{name}={_written(value, former.strip()[:1])}")
 
@@ -48,13 +48,13 @@ class Envfile:
         self.lines.remove([number for number, _, _ in self._assignments(name)])
 
     def _assignments(self, name: str) -> Iterator[tuple[int, str, str]]:
-        """Per assignment its line's number, what stands before the name, and the value as it is written."""
+        """Per assignment its line's number, the text before the name, and the value as written."""
         for number, text in enumerate(self.lines.texts):
             if (found := _ASSIGNMENT.fullmatch(text)) and found[2] == name:
                 yield number, found[1], found[3]
 
 
-def _meant(written: str) -> str:
+def _unquoted(written: str) -> str:
     pieces = (_piece(found) for found in _PIECE.finditer(written.strip()))
     return "".join(pieces)
 
@@ -67,7 +67,7 @@ def _piece(found: re.Match[str]) -> str:
 
 
 def _written(value: str, quote: str) -> str:
-    """The value in the quotes that are asked, or in those that it needs."""
+    """The value in these quotes, or in those that it needs."""
     if quote == "'" and "'" not in value:
         return f"'{value}'"
     if quote != '"' and _PLAIN.fullmatch(value):

@@ -1,4 +1,4 @@
-"""The swap lines of an fstab(5). Lines that converge has written bear an option that says so."""
+"""The swap lines of an fstab(5). Lines that converge wrote have an option for that."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """Reading GVariants, as far as ostree's files have them: dictionaries of texts, lists of texts and dictionaries.
 
-A container ends in the offsets of where its members end, each as wide as the size of the container asks for (the
+A container ends in the offsets of the ends of its members, each as wide as the size of the container asks for (the
 specification of GVariant, 2.3.6). Numbers are little-endian.
 """
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 Found: TypeAlias = "str | tuple[str, ...] | Mapping[str, Found] | None"
-"""None stands for a value of any other type."""
+"""None is a value of any other type."""
 
 _ALIGNMENT = 8
 
 
 def dictionary(data: bytes) -> dict[str, Found]:
-    """An a{sv}. ValueError, of which no more is said, where it is none."""
+    """An a{sv}. ValueError, without details, if it is not one."""
     try:
         return dict(map(_entry, _members(data, _ALIGNMENT)))
     except IndexError as error:
@@ -31,7 +31,7 @@ def _members(data: bytes, alignment: int) -> Iterator[bytes]:
 
 
 def _ends(data: bytes) -> tuple[int, ...]:
-    """Where the members of an array end; the last one ends where these numbers begin."""
+    """The ends of the members of an array; the last one ends at the first of these numbers."""
     if not data:
         return ()
     width = _width(data)

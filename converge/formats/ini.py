@@ -1,8 +1,8 @@
 """INI-like files of any dialect: `[group]`, `key = value`, comments with `#` or `;`, keys before any group.
 
-Other than `converge.system.keyfile`, which is GLib's format, this refuses nothing and takes a value for what stands
+Other than `converge.formats.keyfile`, which is GLib's format, this refuses nothing and takes a value as it is
 there, without the space around it: escapes, quotes and comments behind it are its own. A line that ends in a backslash
-goes on in the next one. What is neither a group, nor a key, nor a comment stays where it is.
+goes on in the next one. Other lines stay as they are.
 """
 
 import re
@@ -18,7 +18,7 @@ _COMMENT = ("#", ";")
 
 @frozen
 class _Pair:
-    """`key = value` in its line: what stands before the value, and the space behind it."""
+    """`key = value` in its line: the text before the value, and the space behind it."""
 
     before: str
     key: str
@@ -76,12 +76,12 @@ class Inifile:
         return any(entry.group == group for entry in self._entries())
 
     def find(self, group: str | None, key: str) -> list[int]:
-        """The numbers of the lines where a key is set, in order: readers take the last one, or refuse several."""
+        """The numbers of the lines that set a key, in order: readers take the last one, or refuse several."""
         pairs = [entry for entry in self._entries() if entry.group == group]
         return [entry.number for entry in pairs if entry.pair and entry.pair.key == key]
 
     def value(self, number: int) -> str | None:
-        """The value in a line that `find` found; None where it goes on in the next line."""
+        """The value in a line that `find` found; None if it continues in the next line."""
         text = self.lines.texts[number]
         pair = _Pair.of(text)
         return None if pair is None or _goes_on(text) else pair.value
@@ -120,7 +120,7 @@ class Inifile:
             self.lines.insert(len(self.lines.texts), text)
 
     def _top(self, entries: list[_Entry]) -> int:
-        """Where the first key before any group goes: above the first header and the comments right above it."""
+        """The place for the first key before any group: above the first header and the comments right above it."""
         texts = self.lines.texts
         place = next((entry.number for entry in entries if not entry.pair), len(texts))
         while place < len(texts) and place and texts[place - 1].lstrip().startswith(_COMMENT):

@@ -1,6 +1,6 @@
 """Key files as flatpak and ostree read and write them: GLib's GKeyFile.
 
-What is not changed stays to the letter: comments, order, blank lines, groups and keys that nobody here knows.
+Whatever is not changed stays as it is: comments, order, blank lines, unknown groups and keys.
 """
 
 import re
@@ -14,8 +14,8 @@ _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 _HEADER = re.compile(r"\[([^\[\]\x00-\x1f\x7f]+)\]\s*")
 _ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 _SPACE = " \t\r\n\f"
-"""What g_ascii_isspace() takes for space."""
-_MEANT = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
+"""Space, as g_ascii_isspace() defines it."""
+_ESCAPES = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 _WRITTEN = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -54,7 +54,7 @@ class Keyfile:
             if line is None:
                 raise ProviderError(
                     f"{shown(filename)}:{number} is neither a group, nor a key with a value, nor a comment",
-                    hint="mend the file by hand, or take that line out",
+                    hint="fix the file by hand, or remove that line",
                 )
             group = line.group or group
             lines.append(line)
@@ -70,12 +70,12 @@ class Keyfile:
         return tuple(dict.fromkeys(line.key for line in self._lines if line.group == group and line.key is not None))
 
     def get(self, group: str, key: str) -> str | None:
-        """A value as text, None where it is not set; of several, the last counts. ProviderError for a bad escape."""
+        """A value as text, None if it is not set; of several, the last counts. ProviderError for a bad escape."""
         line = self._find(group, key)
         return None if line is None else _unescape(line)
 
     def get_boolean(self, group: str, key: str) -> bool | None:
-        """True or false, None where it is not set; ProviderError for anything else."""
+        """True or false, None if it is not set; ProviderError for anything else."""
         line = self._find(group, key)
         if line is None:
             return None
@@ -84,7 +84,7 @@ class Keyfile:
         return _BOOLEANS[line.value.rstrip()]
 
     def set(self, group: str, key: str, value: str | bool) -> None:
-        """Set a value where the key stands, or at the end of its group, which is made where it is missing."""
+        """Set a value at the place of the key, or at the end of its group, which is made if it is missing."""
         place, written = self._place_of(group, key), _escape(value)
         if place is None:
             self._insert(_Line(f"{key}={written}\n", group, key, written))
@@ -104,7 +104,7 @@ class Keyfile:
             self._lines.pop()
 
     def rename_group(self, group: str, name: str) -> None:
-        """Call a group otherwise; it stays where it stands."""
+        """Rename a group; it stays at its place."""
         self._lines = [_renamed(line, name) if line.group == group else line for line in self._lines]
 
     def add_group(self, other: "Keyfile", group: str, name: str) -> None:
@@ -160,7 +160,7 @@ def _parse_line(text: str, group: str | None) -> _Line | None:
 
 
 def _renamed(line: _Line, group: str) -> _Line:
-    """A line of a group as it is where the group has another name."""
+    """A line of a group, as it is under another name of the group."""
     text = line.text.replace(f"[{line.group}]", f"[{group}]", 1) if line.is_header else line.text
     return evolve(line, text=text, group=group)
 
@@ -192,11 +192,11 @@ def _escape(value: str | bool) -> str:
 
 
 def _unescape(line: _Line) -> str:
-    def meant(escape: re.Match[str]) -> str:
-        if escape[1] not in _MEANT:
+    def character(escape: re.Match[str]) -> str:
+        if escape[1] not in _ESCAPES:
             raise ProviderError(
                 f"'{shown(line.key or '')}' in [{shown(line.group or '')}] has a bad escape, '{escape[0]}'"
             )
-        return _MEANT[escape[1]]
+        return _ESCAPES[escape[1]]
 
-    return _ESCAPED.sub(meant, line.value)
+    return _ESCAPED.sub(character, line.value)

@@ -1,7 +1,7 @@
-"""The lines of a text file, to the letter: their ends, bytes that are no UTF-8, a last line that has no end.
+"""The lines of a text file, to the letter: their ends, bytes that are not UTF-8, a last line that has no end.
 
 What is taken out of a file can be put down as a record, from which it comes back: an empty line, with the end that the
-last line of the rest may lose, and then the lines. Where they were is told apart, since that changes with what others
+last line of the rest may lose, and then the lines. Their places are separate, because they change with what others
 do to the same file, and the lines do not.
 """
 
@@ -49,12 +49,12 @@ class Lines:
         """Put a line before the one with this number, or at the end; a last line without an end stays without."""
         unended = self._is_unended()
         self._lines.insert(number, Line(text, self._end()))
-        self._mend_ends(unended=unended)
+        self._restore_ends(unended=unended)
 
     def remove(self, numbers: Iterable[int]) -> None:
         unended, gone = self._is_unended(), set(numbers)
         self._lines = [line for number, line in enumerate(self._lines) if number not in gone]
-        self._mend_ends(unended=unended)
+        self._restore_ends(unended=unended)
 
     def record(self, numbers: Iterable[int]) -> bytes:
         """These lines as `put_back` takes them."""
@@ -64,14 +64,14 @@ class Lines:
         return Lines([Line("", lost or "\n"), *(self._lines[number] for number in sorted(taken))]).dump()
 
     def put_back(self, record: bytes, numbers: Iterable[int]) -> None:
-        """Put the lines of a record where they were, in rising order; those without a number after the last one."""
+        """Put the lines of a record back at their places, in rising order; those without one go last."""
         unended, (lost, *lines) = self._is_unended(), _lines(record)
         number = len(self._lines) - 1
         for line, given in zip_longest(lines, numbers):
             number = number + 1 if given is None else given
             if line is not None:
                 self._lines.insert(number, line)
-        self._mend_ends(unended=unended, end=lost.end)
+        self._restore_ends(unended=unended, end=lost.end)
 
     def _is_unended(self) -> bool:
         return bool(self._lines) and not self._lines[-1].end
@@ -80,8 +80,8 @@ class Lines:
         """How lines end in this file."""
         return next((line.end for line in self._lines if line.end), "\n")
 
-    def _mend_ends(self, *, unended: bool, end: str = "") -> None:
-        """Every line but the last has an end, and that one has none where the file lacked it before."""
+    def _restore_ends(self, *, unended: bool, end: str = "") -> None:
+        """Every line but the last has an end, and that one has none if the file lacked it before."""
         for number, line in enumerate(self._lines[:-1]):
             if not line.end:
                 self._lines[number] = evolve(line, end=end or self._end())

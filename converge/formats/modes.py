@@ -51,7 +51,7 @@ class _Action:
 
 @frozen
 class Mode:
-    """What a text asks of a mode."""
+    """What a text does to a mode."""
 
     text: str
     exact: int | None
@@ -68,12 +68,12 @@ class Mode:
 
 @cache
 def parse_mode(text: str) -> Mode:
-    """Read `0644` or `u=rwX,g=rX,o=`; ProviderError where it is neither."""
+    """Read `0644` or `u=rwX,g=rX,o=`; ProviderError if it is neither."""
     if re.fullmatch(r"[0-7]{3,5}", text) and int(text, 8) <= ALL:
         return Mode(text, int(text, 8))
     clauses = [_CLAUSE.fullmatch(clause) for clause in text.split(",")]
     if not all(clauses):
-        raise ProviderError(f"'{text}' is no mode", hint="write it as '0644' or as 'u=rwX,g=rX,o='")
+        raise ProviderError(f"'{text}' is not a mode", hint="write it as '0644' or as 'u=rwX,g=rX,o='")
     return Mode(text, None, tuple(action for clause in clauses if clause for action in _actions(clause)))
 
 

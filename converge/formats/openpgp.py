@@ -1,6 +1,6 @@
 """OpenPGP certificates as files hold them: armor, packets and fingerprints. Nothing is verified here.
 
-Two rings are alike where they hold the same certificates: gpg rewrites rings (trust packets, order), so their bytes
+Two rings are equal if they contain the same certificates: gpg rewrites rings (trust packets, order), so their bytes
 differ. The formats are those of RFC 9580; the sections named are its.
 """
 
@@ -38,7 +38,7 @@ class _Packet:
 def certificates(data: bytes) -> tuple[Certificate, ...]:
     """The certificates of a ring, ASCII or binary, by fingerprint and each once.
 
-    ProviderError where the data are no public keys, or hold a secret one.
+    ProviderError if the data are not public keys, or contain a secret one.
     """
     found: dict[str, bytes] = {}
     current = ""
@@ -51,7 +51,7 @@ def certificates(data: bytes) -> tuple[Certificate, ...]:
             current = fingerprint(packet.body)
             found[current] = b""
         elif not current:
-            raise ProviderError("this is no OpenPGP key", hint="export it with gpg --export KEY")
+            raise ProviderError("this is not an OpenPGP key", hint="export it with gpg --export KEY")
         found[current] += packet.data
     if not found:
         raise ProviderError("the key file holds no key", hint="export one with gpg --export KEY")
@@ -106,10 +106,10 @@ def _packets(data: bytes) -> Iterator[_Packet]:
 
 
 def _header(data: bytes, at: int) -> tuple[int, int, int]:
-    """The packet's tag, where its body starts and how long that is (section 4.2)."""
+    """The packet's tag, the start of its body and its length (section 4.2)."""
     first = data[at]
     if not first & 0x80:
-        raise ProviderError("this is no OpenPGP key", hint="export it with gpg --export KEY")
+        raise ProviderError("this is not an OpenPGP key", hint="export it with gpg --export KEY")
     if first & 0x40:
         return first & 0x3F, *_new_length(data, at + 1)
     size = (1, 2, 4, 0)[first & 0x03]
@@ -119,7 +119,7 @@ def _header(data: bytes, at: int) -> tuple[int, int, int]:
 
 
 def _new_length(data: bytes, at: int) -> tuple[int, int]:
-    """Where the body starts and how long it is; keys have no partial lengths (section 4.2.1.4)."""
+    """The start of the body and its length; keys have no partial lengths (section 4.2.1.4)."""
     first = data[at]
     if first < 192:
         return at + 1, first

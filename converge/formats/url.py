@@ -4,7 +4,7 @@ import re
 
 
 def with_host(url: str, old: str, new: str) -> str:
-    """The URL with the host `new` where its host is exactly `old`, and the rest, port and all, to the letter.
+    """The URL with the host `new` if its host is exactly `old`, and the rest, port and all, to the letter.
 
     `old` may name a port too. What libostree writes before some URLs, `mirrorlist=`, is taken for a part of the scheme.
     """

@@ -1,1 +1,1 @@
-"""What a run says, in each form that people and machines read. Nothing here decides or prints."""
+"""Results and findings, in each format that people and machines read. Nothing here decides or prints."""

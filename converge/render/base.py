@@ -1,4 +1,4 @@
-"""What the renderers share: text that is safe to show, its width on a terminal, and lines of styled spans."""
+"""Shared by the renderers: text that is safe to show, its width on a terminal, and lines of styled spans."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from converge.system.secrets import LEFT_OUT, is_digest
 from converge.values import size_words
 
 Span: TypeAlias = tuple[str, str]
-"""Text, and its style in rich's words ("bold red"); the empty style is plain."""
+"""Text and its style as rich names it ("bold red"); the empty style is plain."""
 Line: TypeAlias = tuple[Span, ...]
 
 VALUE_WIDTH = 60
@@ -23,12 +23,12 @@ ADDRESS_DIGITS = 12
 
 
 def safe(text: str) -> str:
-    """The text on one line, with whatever could steer a terminal or hide (controls, bidirectional marks) escaped."""
+    """The text on one line; characters that could control a terminal or hide text (bidirectional marks) are escaped."""
     return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
 def _escaped(char: str) -> str:
-    if "\udc80" <= char <= "\udcff":  # a byte that is no UTF-8, as os.fsdecode hands it over
+    if "\udc80" <= char <= "\udcff":  # a byte that is not UTF-8, as os.fsdecode returns it
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode()
 
@@ -49,7 +49,7 @@ def pad(text: str, cells: int) -> str:
 
 
 def shorten(text: str, cells: int) -> str:
-    """The text in at most `cells` cells; the middle of a longer one is left out, since ends tell values apart."""
+    """The text in at most `cells` cells. A longer one loses its middle, because values differ at their ends."""
     if width(text) <= cells:
         return text
     tail = _fitting(text[::-1], cells // 3)[::-1]
@@ -66,14 +66,14 @@ def _fitting(text: str, cells: int) -> str:
 
 
 def brief(value: object, cells: int = VALUE_WIDTH) -> str:
-    """A value for a person: text in quotes, nothing as `unset`, the middle left out where it is long."""
+    """A value for a person: text in quotes, None as `unset`, without its middle if it is long."""
     if isinstance(value, str):
         return LEFT_OUT if is_digest(value) else _brief_text(value, cells)
     return shorten(_literal(value), cells)
 
 
 def part_by_part(changes: Iterable[Change]) -> Iterator[Change]:
-    """The changes, those of maps as one of each part that changes."""
+    """The changes; a change of a map becomes one change per part."""
     for change in changes:
         sides = [side for side in (change.before, change.after) if side is not None]
         if not sides or not all(isinstance(side, Mapping) for side in sides):
@@ -88,10 +88,10 @@ def part_by_part(changes: Iterable[Change]) -> Iterator[Change]:
 
 
 def before_and_after(type_: str, change: Change, cells: int = VALUE_WIDTH) -> tuple[str, str]:
-    """The values before and after a change, for a person; of two secrets it is said that they differ."""
-    tell = _brief_size if change.field in sizes(type_) else brief
+    """The values before and after a change, for a person; the second of two secrets is shown as another one."""
+    words = _brief_size if change.field in sizes(type_) else brief
     differing = is_digest(change.before) and is_digest(change.after)
-    return tell(change.before, cells), "(another secret)" if differing else tell(change.after, cells)
+    return words(change.before, cells), "(another secret)" if differing else words(change.after, cells)
 
 
 def _brief_size(value: object, cells: int) -> str:
@@ -99,7 +99,7 @@ def _brief_size(value: object, cells: int) -> str:
 
 
 def shown(value: Any) -> Any:  # noqa: ANN401  (whatever JSON holds)
-    """A value as it may be seen: digests of secrets are of no use to anyone, and differ where no key is saved yet."""
+    """A value as it may be shown. Digests of secrets are left out: they differ from run to run until a key is saved."""
     if isinstance(value, Mapping):
         return {key: shown(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -108,7 +108,7 @@ def shown(value: Any) -> Any:  # noqa: ANN401  (whatever JSON holds)
 
 
 _ADDRESS = re.compile(r"(?P<kind>sha256|tree):(?P<digits>[0-9a-f]{64})(?: \((?P<words>.*)\))?", re.DOTALL)
-"""Of a content, or of the values in a tree with words that say what they are."""
+"""The address of a content, or of the values in a tree, with words that describe them."""
 
 
 def _brief_text(text: str, cells: int) -> str:
@@ -117,7 +117,7 @@ def _brief_text(text: str, cells: int) -> str:
 
 
 def _brief_address(text: str) -> str | None:
-    """The first digits of an address, or the words that come with it; None for any other text."""
+    """The first digits of an address, or its words; None if the text is not an address."""
     address = _ADDRESS.fullmatch(text)
     if address is None:
         return None
@@ -139,7 +139,7 @@ def _literal(value: object) -> str:
 
 
 def wrapped(text: str, cells: int) -> list[str]:
-    """The text in lines of at most so many cells, broken between words; a longer word stands alone."""
+    """The text in lines of at most so many cells, broken between words; a longer word gets a line of its own."""
     lines: list[str] = []
     for word in safe(text).split():
         if lines and width(lines[-1]) + 1 + width(word) <= cells:
@@ -158,7 +158,7 @@ def plain(line: Line) -> str:
 
 
 def write(lines: Iterable[Line], stream: TextIO, *, color: bool) -> None:
-    """Write lines, through rich where they shall have colour; a device's journal has no use for it."""
+    """Write lines, in colour through rich; plain text does not import it."""
     if not color:
         stream.writelines(plain(line) + "\n" for line in lines)
         return
@@ -172,13 +172,13 @@ def write(lines: Iterable[Line], stream: TextIO, *, color: bool) -> None:
 
 @define
 class Sources:
-    """The lines of the files that diagnostics speak of, each file read at most once; `hidden` stretches are dots."""
+    """The lines of the files with findings, each file read at most once; `hidden` stretches become dots."""
 
     hidden: Sequence[Mark] = ()
     _files: dict[str, list[str]] = field(factory=dict)
 
     def line(self, filename: str, number: int) -> str | None:
-        """A line by its number from 1, or None where it cannot be read (any more), or is hidden altogether."""
+        """A line by its number from 1; None if it cannot be read (any more) or is hidden completely."""
         lines = self._files.get(filename)
         if lines is None:
             lines = self._files[filename] = _read_lines(filename)
@@ -206,6 +206,6 @@ def _read_lines(filename: str) -> list[str]:
 
 
 def relative(filename: str) -> str:
-    """The path from the working directory where it is inside it: what CI services match with their checkout."""
+    """The path relative to the working directory if it is inside it: CI services match it with their checkout."""
     path = os.path.relpath(filename)
     return filename if path.startswith(os.pardir) else path

@@ -17,7 +17,7 @@ def lines(found: Mapping[str, object]) -> Iterator[Line]:
 
 
 def document(found: Mapping[str, object]) -> dict[str, Any]:
-    """Values by name, null where unknown, and for those the reasons."""
+    """Values by name, null if unknown, and the reasons of the unknown ones."""
     return {
         "facts": {name: None if isinstance(value, Unknown) else _plain(value) for name, value in found.items()},
         "unknown": {name: value.reason for name, value in found.items() if isinstance(value, Unknown)},
@@ -26,8 +26,10 @@ def document(found: Mapping[str, object]) -> dict[str, Any]:
 
 def _value(name: str, value: object) -> Line:
     if isinstance(value, Unknown):
-        says_so = value.reason.startswith(f"{name} is unknown")
-        return ((safe(value.reason.removeprefix(f"{name} is ") if says_so else f"unknown: {value.reason}"), "dim"),)
+        names_itself = value.reason.startswith(f"{name} is unknown")
+        return (
+            (safe(value.reason.removeprefix(f"{name} is ") if names_itself else f"unknown: {value.reason}"), "dim"),
+        )
     if isinstance(value, Version) and value.text is None:
         return (("lower than all versions", "green"),)
     size = _size(value) if isinstance(value, int) else ""
@@ -35,7 +37,7 @@ def _value(name: str, value: object) -> Line:
 
 
 def _size(number: int) -> str:
-    """A number of bytes in the unit that people would use; nothing for a small one."""
+    """A number of bytes in its usual unit; empty for a small number."""
     return next((f"  {number / bytes_:.1f} {unit}" for unit, bytes_ in UNITS if number >= bytes_), "")
 
 

@@ -21,7 +21,7 @@ def _annotation(diagnostic: Diagnostic) -> str:
 
 
 def _place(mark: Mark) -> dict[str, str]:
-    """Columns only where the stretch is on one line: GitHub refuses them otherwise. Its end column is inclusive."""
+    """Columns only if the stretch is on one line: GitHub refuses others. Its end column is inclusive."""
     place = {"file": relative(mark.filename), "line": str(mark.line), "endLine": str(mark.end_line)}
     if mark.line == mark.end_line:
         place |= {"col": str(mark.column), "endColumn": str(max(mark.column, mark.end_column - 1))}

@@ -1,16 +1,17 @@
-"""The JSON documents: a public contract, whose names change only with `format_version`."""
+"""The JSON documents: a public contract. Names change only with `format_version`."""
 
 import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from converge.diagnostics import Diagnostic, InvalidManifest, Mark, Report, Severity
-from converge.engine.step import Plan, Step, summary
+from converge.engine.plan import Plan
+from converge.engine.step import Step, summary
 from converge.errors import ConvergeError
 from converge.model import Change, Effect
 from converge.render.base import shown
 
-if TYPE_CHECKING:  # the engine is heavy, and errors are told by verbs without it
+if TYPE_CHECKING:  # slow to import; verbs that do not use the engine report errors too
     from converge.engine.result import Run, StepResult
 
 FORMAT_VERSION = "1.0"
@@ -30,7 +31,7 @@ def validation(report: Report) -> dict[str, Any]:
 
 
 def failure(error: ConvergeError) -> dict[str, Any]:
-    """What a verb leaves in place of its result when it could not do its work."""
+    """The document of a verb that failed, in place of its result."""
     if isinstance(error, InvalidManifest):
         return {"had_errors": True, **validation(error.report)}
     return {"had_errors": True, "diagnostics": [_of_error(error)]}
@@ -92,6 +93,7 @@ def _head(plan: Plan) -> dict[str, Any]:
         "events": {str(domain): str(event) for domain, event in plan.events.items()},
         "adopting": plan.adopting,
         "from_site": list(plan.product.from_site),
+        "orphans": [{"id": orphan.id, "type": orphan.type} for orphan in plan.orphans],
     }
 
 
@@ -99,11 +101,13 @@ def _step(step: Step) -> dict[str, Any]:
     return {
         "id": step.id,
         "type": step.type,
+        "things": [thing.words for thing in step.things],
         "policy": str(step.policy),
         "event": str(step.event),
         "action": str(step.action),
         "decision": str(step.decision),
         "reason": step.reason,
+        "reason_code": step.reason_code,
         "why": step.why,
         "domains": [str(domain) for domain in step.domains],
         "phase": str(step.phase),

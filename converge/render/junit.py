@@ -8,7 +8,7 @@ from converge.render.base import relative, safe
 
 
 def diagnostics(report: Report, files: Sequence[str]) -> str:
-    """`files` are the manifests that were looked at; one without findings is a test case that passed."""
+    """`files` are the manifests that were checked; one without findings is a test case that passed."""
     names = list(dict.fromkeys([*map(relative, files), *map(_file_of, report)]))
     suite = ET.Element(
         "testsuite", name="converge validate", tests=str(len(names)), failures=str(len(_failing(report))), errors="0"
@@ -31,7 +31,7 @@ def _file_of(diagnostic: Diagnostic) -> str:
 
 
 def _add_failure(case: ET.Element, errors: Sequence[Diagnostic]) -> None:
-    """One failure for all errors: the readers of some services take no more than the first."""
+    """One failure for all errors: some services read only the first."""
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         failure = ET.SubElement(case, "failure", type=errors[0].code, message=safe(errors[0].message) + more)

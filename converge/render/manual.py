@@ -1,4 +1,4 @@
-"""The manual out of the schemas: what a type, a parameter or a key means, as text and as JSON documents."""
+"""The manual, made from the schemas: the meaning of a type, a parameter or a key, as text and as JSON documents."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +11,10 @@ from converge.render.base import Line, pad, safe, width, wrapped
 Schema: TypeAlias = Mapping[str, Any]
 
 WIDTH = 80
-"""How wide the text is, as a manual page is: it fits every terminal, and is easy to read."""
+"""The width of a manual page: it fits every terminal and is easy to read."""
 _KINDS = {"string": "text", "array": "list", "object": "map", "boolean": "true or false", "integer": "whole number"}
 _EXPRESSIONS_ONLY = r"\{\{"
-"""The pattern by which a parameter that is no text takes an expression all the same."""
+"""The pattern of a parameter that is not a text but accepts an expression."""
 
 
 def overview(entries: Mapping[str, str]) -> Iterator[Line]:
@@ -36,7 +36,7 @@ def resource_type(schema: Schema) -> Iterator[Line]:
     definitions = schema["definitions"]
     yield (schema["title"], "bold"), (f": {schema['description']}", "")
     policies = ", ".join(f"{key}: {value}" for key, value in schema["x-converge"].items())
-    yield ((f"Unless the manifest says otherwise: {policies}.", "dim"),)
+    yield ((f"Defaults: {policies}.", "dim"),)
     yield ()
     yield heading("with")
     yield from _properties(definitions["with"])
@@ -59,13 +59,13 @@ def part(path: Sequence[str], schema: Schema, *, required: bool) -> Iterator[Lin
 
 
 def find(schema: Schema, path: Sequence[str], of: str) -> tuple[Schema, bool]:
-    """The schema of the property at `path`, and whether it is required. ConvergeError where there is none."""
+    """The schema of the property at `path`, and whether it is required. ConvergeError if there is none."""
     required = False
     for name in path:
         holder = _holder(schema)
         properties = holder.get("properties", {})
         if name not in properties:
-            hint = did_you_mean(name, list(properties)) or f"there are {', '.join(properties)}"
+            hint = did_you_mean(name, list(properties)) or f"use one of: {', '.join(properties)}"
             raise ConvergeError(f"{of} has no '{name}'", hint=hint)
         required = name in holder.get("required", ())
         schema, of = properties[name], f"{of}.{name}"
@@ -73,7 +73,7 @@ def find(schema: Schema, path: Sequence[str], of: str) -> tuple[Schema, bool]:
 
 
 def _holder(schema: Schema) -> Schema:
-    """What holds the properties: the schema itself, or that of its items."""
+    """The schema with the properties: this one, or that of its items."""
     items = schema.get("items")
     return items if "properties" not in schema and isinstance(items, Mapping) else schema
 
@@ -110,7 +110,7 @@ def _sentence(schema: Schema) -> str:
 
 
 def _kind(schema: Schema) -> str:
-    """What may be written there, in a word or as its choices."""
+    """The accepted values, as a word or as the choices."""
     if schema.get("x-secret") is True:
         return "secret"
     if schema.get("x-size"):
@@ -133,7 +133,7 @@ def _named(name: str, schema: Schema) -> str:
 
 
 def _yaml(value: object) -> str:
-    """A value as one may write it in a manifest: JSON is YAML, and plain words need no quotes."""
+    """A value as it may be written in a manifest: JSON is YAML, and plain words need no quotes."""
     if (
         isinstance(value, str)
         and value.replace("-", "").replace(".", "").replace("/", "").isalnum()

@@ -1,11 +1,12 @@
-"""Users and groups as the root's own files name them: never the host's, and nothing that needs a network or a bus."""
+"""Users and groups by the root's own files: never the host's, and without a network or a bus."""
 
 from typing import Literal, TypeAlias
 
 from attrs import define, field
 
 from converge.errors import ProviderError, shown
-from converge.system.root import FileStat, Root
+from converge.system.access import Looking
+from converge.system.root import FileStat
 
 Database: TypeAlias = Literal["passwd", "group"]
 
@@ -16,61 +17,67 @@ HIGHEST_ID = 2**32 - 2
 
 @define
 class Names:
-    """One database, read anew when a file of it has changed."""
+    """One database, as long as the files that were looked at do not change."""
 
-    root: Root
-    database: Database
-    _seen: tuple[FileStat | None, ...] = ()
-    _ids: dict[str, int] = field(factory=dict)
-    _names: dict[int, str] = field(factory=dict)
+    seen: tuple[FileStat | None, ...]
+    ids: dict[str, int] = field(factory=dict)
+    names: dict[int, str] = field(factory=dict)
 
-    def id_of(self, name: str) -> int:
-        """The number that a name stands for; digits stand for themselves. ProviderError where it is unknown."""
-        self._refresh()
-        if name in self._ids:
-            return self._ids[name]
+
+class Accounts(Looking):
+    """The names and numbers of users and groups."""
+
+    _accounts: dict[Database, Names]
+
+    def user_id(self, name: str) -> int:
+        """The number of a user; digits are themselves. ProviderError for an unknown name."""
+        return self._id_of("passwd", name)
+
+    def group_id(self, name: str) -> int:
+        return self._id_of("group", name)
+
+    def user_name(self, uid: int) -> str:
+        """The first name of a number, or its digits if it has none."""
+        return self._known("passwd").names.get(uid, str(uid))
+
+    def group_name(self, gid: int) -> str:
+        return self._known("group").names.get(gid, str(gid))
+
+    def account_files(self, database: Database) -> tuple[str, ...]:
+        """The files of the users (`passwd`) or groups (`group`) that nsswitch.conf names; the first one wins.
+
+        /usr/lib counts only if nsswitch.conf(5) names altfiles.
+        """
+        etc = f"/etc/{database}"
+        files = {"files": etc, "compat": etc, "altfiles": f"/usr/lib/{database}"}
+        for line in (self.read(NSSWITCH) or b"").decode("utf-8", "replace").splitlines():
+            name, colon, services = line.partition("#")[0].partition(":")
+            if colon and name.strip() == database:
+                return tuple(files[service] for service in services.split() if service in files)
+        return (etc,)
+
+    def _id_of(self, database: Database, name: str) -> int:
+        ids = self._known(database).ids
+        if name in ids:
+            return ids[name]
         if name.isascii() and name.isdigit() and int(name) <= HIGHEST_ID:
             return int(name)
-        word = "user" if self.database == "passwd" else "group"
+        word = "user" if database == "passwd" else "group"
         raise ProviderError(
-            f"there is no {word} '{shown(name)}' in {self.root.path}",
-            hint=f"names are looked up in /etc/{self.database} there",
+            f"the {word} '{shown(name)}' is unknown in {self.root}",
+            hint=f"names are looked up in /etc/{database} there",
         )
 
-    def name_of(self, id_: int) -> str:
-        """The first name of a number, or its digits where it has none."""
-        self._refresh()
-        return self._names.get(id_, str(id_))
-
-    def files(self) -> tuple[str, ...]:
-        """In the order of precedence; /usr/lib counts only where nsswitch.conf(5) names altfiles."""
-        etc = f"/etc/{self.database}"
-        files = {"files": etc, "compat": etc, "altfiles": f"/usr/lib/{self.database}"}
-        return tuple(files[service] for service in self._services() if service in files)
-
-    def _refresh(self) -> None:
-        etc, nsswitch = f"/etc/{self.database}", NSSWITCH
-        seen = tuple(self.root.stat(path, follow=True) for path in (etc, nsswitch))
-        if self._seen != seen or not self._seen:
-            self._seen = seen
-            self._load()
-
-    def _load(self) -> None:
-        self._ids, self._names = {}, {}
-        for path in self.files():
-            for line in (self.root.read(path) or b"").splitlines():
-                self._add(line.decode("utf-8", "surrogateescape").split(":"))
-
-    def _add(self, fields: list[str]) -> None:
-        if len(fields) >= 3 and fields[0] and fields[2].isascii() and fields[2].isdigit():
-            name, number = fields[0], int(fields[2])
-            if name not in self._ids:
-                self._ids[name] = number
-                self._names.setdefault(number, name)
-
-    def _services(self) -> list[str]:
-        for line in (self.root.read(NSSWITCH) or b"").decode("utf-8", "replace").splitlines():
-            name, colon, services = line.partition("#")[0].partition(":")
-            if colon and name.strip() == self.database:
-                return services.split()
-        return ["files"]
+    def _known(self, database: Database) -> Names:
+        seen = (self.stat(f"/etc/{database}"), self.stat(NSSWITCH))
+        known = self._accounts.get(database)
+        if known is None or known.seen != seen:
+            known = Names(seen)
+            for path in self.account_files(database):
+                for line in (self.read(path) or b"").splitlines():
+                    name, _, number, *_ = (*line.decode("utf-8", "surrogateescape").split(":"), "", "", "")
+                    if name and number.isascii() and number.isdigit() and name not in known.ids:
+                        known.ids[name] = int(number)
+                        known.names.setdefault(int(number), name)
+            self._accounts[database] = known
+        return known

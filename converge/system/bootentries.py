@@ -37,11 +37,11 @@ def _version(entry: Entry) -> int:
 
 
 def options(entry: Entry) -> str:
-    """What the kernel is given."""
+    """The arguments of the kernel."""
     return " ".join(entry.get("options", ()))
 
 
 def deployed_at(entry: Entry) -> str | None:
-    """The path that leads to the deployment which an entry boots; None where that is not said."""
+    """The path that leads to the deployment which an entry boots; None if the entry does not name one."""
     found = _BOOTS.search(options(entry))
     return found[1] if found else None

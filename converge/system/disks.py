@@ -1,7 +1,7 @@
 """The block devices of the machine: which of them a root is on, and the disk that holds that.
 
-What mountinfo and sysfs say is the running system's also where the root is a foreign one: an installer mounts the disk
-of the machine to be, and its root is where it did so. Devices are told by their folder in sysfs.
+mountinfo and sysfs are the running system's, also under a foreign root: an installer mounts the disk of the machine to
+be, and its root is the place of the mount. A device is known by its folder in sysfs.
 """
 
 import os
@@ -15,11 +15,11 @@ from converge.formats.fstab import unescaped
 from converge.system import ReadOnlySystem
 
 SECTOR = 512
-"""Bytes; sysfs counts in these, whatever the disk's own sectors are."""
+"""Bytes; sysfs counts in these, also if the disk's own sectors are larger."""
 
 _NUMBER = re.compile(r"\d+:\d+")
 TAGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
-"""What a partition can be named by (fstab(5))."""
+"""The kinds of tags that a partition can be named by (fstab(5))."""
 
 _TAG = re.compile(rf"({'|'.join(TAGS)})=.+")
 _ODD = re.compile(r"[^A-Za-z0-9#+\-.:=@_\u0080-\ud7ff\ue000-\U0010ffff]")
@@ -30,7 +30,7 @@ _LAYERS = 8
 
 @frozen
 class Mount:
-    """A line of proc_pid_mountinfo(5); `device` is major:minor, `root` what of its file system is mounted."""
+    """A line of proc_pid_mountinfo(5); `device` is major:minor, `root` the part of its file system."""
 
     device: str
     root: str
@@ -56,7 +56,7 @@ def mounts(hardware: ReadOnlySystem) -> Iterator[Mount]:
 
 
 def writable(hardware: ReadOnlySystem, mount: Mount) -> Mount:
-    """A mount of the same file system that can be written through, as /var where /sysroot is read-only; else itself."""
+    """A writable mount of the same file system, such as /var if /sysroot is read-only; else the mount itself."""
     same = [each for each in mounts(hardware) if each.device == mount.device]
     return next((each for each in (mount, *same) if "rw" in each.flags.split(",")), mount)
 
@@ -69,7 +69,7 @@ def mount_of(hardware: ReadOnlySystem, path: str) -> Mount | None:
 
 @frozen
 class Space:
-    """Of a file system, in bytes: what it has in all, and what is free to users."""
+    """The room of a file system in bytes: in all, and free to users."""
 
     total: int
     free: int
@@ -87,7 +87,7 @@ def mount_under(system: ReadOnlySystem, path: str) -> Mount | None:
 
 
 def _existing(system: ReadOnlySystem, path: str) -> str:
-    """Where the host has a path of the root, or the nearest folder above that is there."""
+    """The host's path of a thing in the root, or of the nearest existing folder above it."""
     place = system.resolve(path)
     while place != "/" and system.stat(place) is None:
         place = place.rpartition("/")[0] or "/"
@@ -95,7 +95,7 @@ def _existing(system: ReadOnlySystem, path: str) -> str:
 
 
 def spans_devices(system: ReadOnlySystem, mount: Mount) -> bool:
-    """Whether a btrfs is made of several devices, as /sys/fs/btrfs has it."""
+    """Whether a btrfs is made of several devices, by /sys/fs/btrfs."""
     device = device_of(system.hardware, mount)
     name = device.rpartition("/")[2] if device else ""
     (holding, *_) = [*system.hardware.glob(f"/sys/fs/btrfs/*/devices/{name}"), ""]
@@ -109,28 +109,28 @@ def link_of(tag: str) -> str:
 
 
 def _coded(text: str) -> str:
-    """As it stands in the name of a link: odd characters are numbers there (udev_util_encode_string(3))."""
+    """A text as it is written in the name of a link: odd characters as numbers (udev_util_encode_string(3))."""
     return _ODD.sub(lambda found: "".join(f"\\x{byte:02x}" for byte in os.fsencode(found[0])), text)
 
 
 def find(hardware: ReadOnlySystem, tag: str) -> str:
-    """The partition that a tag names; ProviderError where that is not just one.
+    """The partition that a tag names; ProviderError if that is not just one.
 
-    Where udev does not run, or has not seen it yet, blkid(8) looks at all devices.
+    If udev does not run, or has not seen it yet, blkid(8) looks at all devices.
     """
     link = link_of(tag)
     if hardware.stat(link):
         return hardware.resolve(link)
-    asked = ["blkid", "--cache-file", "/dev/null", "--match-token", tag, "--output", "device"]
-    found = hardware.query(asked).stdout.split()
+    lookup = ["blkid", "--cache-file", "/dev/null", "--match-token", tag, "--output", "device"]
+    found = hardware.query(lookup).stdout.split()
     if len(found) != 1:
         many = f"{len(found)} partitions have" if found else "no partition has"
-        raise ProviderError(f"{many} {tag}", hint="`lsblk --fs` shows what there is")
+        raise ProviderError(f"{many} {tag}", hint="list the partitions with `lsblk --fs`")
     return found[0]
 
 
 def names_of(hardware: ReadOnlySystem, link: str) -> tuple[str, ...]:
-    """What else udev calls the partition at a link of it: its node, and other links with the tags that they stand for.
+    """The other names of the partition at a link of udev: its node, and other links with their tags.
 
     An fstab(5) may have any of them, such as the UUID that an installer has put there.
     """
@@ -149,7 +149,7 @@ def _tag_of(link: str) -> str:
 
 
 def device_named(hardware: ReadOnlySystem, name: str) -> str | None:
-    """The device that a number, a path or a tag names, as kernel arguments do; None where there is none."""
+    """The device that a number, a path or a tag names, as kernel arguments do; None if there is none."""
     if _NUMBER.fullmatch(name):
         found = f"/sys/dev/block/{name}"
         return hardware.resolve(found) if hardware.stat(found) else None
@@ -175,18 +175,18 @@ def device_at(hardware: ReadOnlySystem, node: str) -> str | None:
 
 
 def node_of(device: str) -> str:
-    """Where the device is below /dev."""
+    """The path of a device below /dev."""
     return "/dev/" + device.rpartition("/")[2].replace("!", "/")
 
 
 def root_device(hardware: ReadOnlySystem, root: str) -> str | None:
-    """The device under a root, by its path on the host; that at /sysroot where the root is composed (ostree)."""
+    """The device under a root, by its path on the host; that at /sysroot if the root is composed (ostree)."""
     found = root_mount(hardware, root)
     return device_of(hardware, found) if found else None
 
 
 def root_partition(system: ReadOnlySystem) -> tuple[str, Mount]:
-    """The partition that a root is on, and its mount. ProviderError where it is on anything else.
+    """The partition that a root is on, and its mount. ProviderError if it is on anything else.
 
     Later under a root that is a folder on the host's disk: the work is that of the machine to be.
     """
@@ -201,12 +201,12 @@ def root_partition(system: ReadOnlySystem) -> tuple[str, Mount]:
     if mount is None or device is None:
         raise ProviderError("/ is on no disk", hint=hint)
     if system.hardware.stat(f"{device}/partition") is None:
-        raise ProviderError(f"/ is on {node_of(device)}, which is no partition", hint=hint)
+        raise ProviderError(f"/ is on {node_of(device)}, which is not a partition", hint=hint)
     return device, mount
 
 
 def root_mount(hardware: ReadOnlySystem, root: str) -> Mount | None:
-    """The mount that brings the device under a root; it may stand above the root."""
+    """The mount that brings the device under a root; its point may be above the root."""
     sysroot = f"{root.rstrip('/')}/sysroot"
     found = [mount_of(hardware, sysroot), mount_of(hardware, root.rstrip("/") or "/")]
     if found[0] and found[0].point != sysroot:
@@ -215,7 +215,7 @@ def root_mount(hardware: ReadOnlySystem, root: str) -> Mount | None:
 
 
 def disk_of(hardware: ReadOnlySystem, device: str) -> str:
-    """The disk that a device is, or is a part of, or lies on; ProviderError where that is not one disk."""
+    """The disk that a device is, or is a part of, or lies on; ProviderError if that is not one disk."""
     for _ in range(_LAYERS):
         if hardware.stat(f"{device}/partition"):
             return device.rpartition("/")[0]
@@ -229,7 +229,7 @@ def disk_of(hardware: ReadOnlySystem, device: str) -> str:
 
 
 def root_disk(hardware: ReadOnlySystem, root: str) -> str:
-    """The disk that holds a root; ProviderError where it is on none."""
+    """The disk that holds a root; ProviderError if it is on none."""
     device = root_device(hardware, root)
     if device is None:
         raise ProviderError("/ is on no disk")
@@ -248,20 +248,16 @@ def size_of(hardware: ReadOnlySystem, device: str) -> int:
 
 
 def require_own_disk(system: ReadOnlySystem) -> None:
-    """ProviderError unless a root may change its disk: it is the live one, or where another disk is mounted.
+    """ProviderError unless a root may change its disk: it is the live one, or the mount of another disk.
 
-    A folder somewhere on the host's disk is a root to try things on, and has no disk to change.
+    A folder on the host's disk is a root to try things on: the disk is not its own.
     """
     if system.live:
         return
     mount = root_mount(system.hardware, system.root)
     if mount is None or mount.point not in (system.root, f"{system.root}/sysroot") or not mount.is_whole:
         hint = "mount the disk of the machine to be, and name the place by --root"
-        raise ProviderError(f"{system.root} is no place where a disk is mounted", hint=hint)
-    if root_disk(system.hardware, system.root) == _host_disk(system.hardware):
+        raise ProviderError(f"{system.root} is not the mount of a disk", hint=hint)
+    ours = root_device(system.hardware, "/")
+    if ours and root_disk(system.hardware, system.root) == disk_of(system.hardware, ours):
         raise ProviderError(f"{system.root} is on the disk that the running system is on")
-
-
-def _host_disk(hardware: ReadOnlySystem) -> str | None:
-    device = root_device(hardware, "/")
-    return disk_of(hardware, device) if device else None

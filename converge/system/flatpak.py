@@ -1,4 +1,4 @@
-"""The system's flatpak installation: what its files say, and how its command line is used.
+"""The system's flatpak installation: its files, and the use of its command line.
 
 Looking is done by files alone, since even `flatpak remotes` writes (it imports remotes.d), and costs a process.
 """
@@ -37,7 +37,7 @@ _BAD_SIGNATURE = re.compile(r"signature|GPG", re.IGNORECASE)
 
 @frozen
 class InstalledRef:
-    """What is deployed; `kind` is app or runtime, `origin` the remote that it came from."""
+    """A deployed ref; `kind` is app or runtime, `origin` the remote that it came from."""
 
     kind: str
     id: str
@@ -61,7 +61,7 @@ def installed(system: ReadOnlySystem) -> tuple[InstalledRef, ...]:
 
 
 def matching(system: ReadOnlySystem, kind: str, id_: str, arch: str, branch: str | None) -> tuple[InstalledRef, ...]:
-    """What is deployed of one id; of any branch where that is None."""
+    """The deployed refs of one id; of any branch if that is None."""
     if branch is None:
         return tuple(_installed(system, f"{kind}/{id_}/{arch}/*"))
     origin = origin_of(system, f"{kind}/{id_}/{arch}/{branch}")
@@ -78,7 +78,7 @@ def _installed(system: ReadOnlySystem, pattern: str) -> Iterator[InstalledRef]:
 
 
 def origin_of(system: ReadOnlySystem, ref: str) -> str | None:
-    """The remote that a deployed ref came from; None where it is not deployed.
+    """The remote that a deployed ref came from; None if it is not deployed.
 
     `deploy` is a GVariant of type (ssasta{sv}), whose first member is the origin.
     """
@@ -87,7 +87,7 @@ def origin_of(system: ReadOnlySystem, ref: str) -> str | None:
 
 
 def config(system: ReadOnlySystem) -> Keyfile:
-    """The repository's configuration; an empty one where there is no installation yet."""
+    """The repository's configuration; an empty one if nothing is installed yet."""
     return Keyfile.parse(system.read(CONFIG) or b"", CONFIG)
 
 
@@ -111,9 +111,9 @@ def is_pulled(system: ReadOnlySystem, remote: str, ref: str) -> bool:
 
 
 def require_repository(system: System) -> None:
-    """Let flatpak make its repository where there is none yet.
+    """Let flatpak make its repository if it is missing.
 
-    One that it was killed in, as it made it, it never finishes; so that is done here. `objects` is what it makes last.
+    If flatpak was killed as it made one, it never finishes it; so that is done here. `objects` comes last.
     """
     if system.stat(REPO) is None:
         system.run(["flatpak", "--system", "remotes"]).require()
@@ -125,7 +125,7 @@ def require_repository(system: System) -> None:
 
 
 def finish(system: System, remote: str, ref: str) -> None:
-    """Have flatpak do what it leaves undone once it was killed: it takes for installed whatever has a folder."""
+    """Have flatpak finish an installation in which it was killed: to flatpak, a ref with a folder is installed."""
     runtime = _runtime_of(system, ref)
     if origin_of(system, ref) is None or (runtime and origin_of(system, runtime) is None):
         run(system, "install", "--reinstall", remote, ref)
@@ -144,7 +144,7 @@ def _runtime_of(system: ReadOnlySystem, ref: str) -> str | None:
 
 
 def _is_whole(system: ReadOnlySystem, ref: str) -> bool:
-    """Whether there is all that flatpak makes of a ref after it has deployed it."""
+    """Whether everything exists that flatpak makes for a ref after it has deployed it."""
     made = [f"{REPO}/refs/heads/deploy/{ref}"]
     if ref.startswith("app/"):
         made += [f"{INSTALLATION}/app/{ref.split('/')[1]}/current"]
@@ -154,16 +154,16 @@ def _is_whole(system: ReadOnlySystem, ref: str) -> bool:
 
 
 def mark_changed(system: System) -> None:
-    """Tell those who watch the installation (software centres) that something in it changed, as flatpak does."""
+    """Notify the watchers of the installation (software centres) that something in it changed, as flatpak does."""
     path = f"{INSTALLATION}/.changed"
     system.remove(path, keep=False)
     system.write(path, b"", keep=False)
 
 
 def run(system: System, verb: str, *words: str) -> None:
-    """Run flatpak without a prompt; Later where it wants for network, room or the right time.
+    """Run flatpak without a prompt; Later if it lacks network, room or the right time.
 
-    `-y` answers every question that `--noninteractive` does, but still says how far a download is.
+    `-y` answers every question that `--noninteractive` does, but still shows how far a download is.
     It downloads by way of /var/tmp, which a root that has never booted may lack.
     """
     system.make_folder("/var/tmp", mode=0o1777)  # noqa: S108  (the root's)
@@ -180,11 +180,11 @@ TIME_LIMIT = 3600.0
 
 
 def _explained(system: System, verb: str, result: CommandResult) -> Later | ProviderError:
-    said = result.stderr.strip() or result.stdout.strip() or f"it ended with code {result.returncode}"
-    last = said.splitlines()[-1].removeprefix("error: ").removeprefix("Error: ")
-    if _NO_ROOM.search(said):
+    output = result.stderr.strip() or result.stdout.strip() or f"it ended with code {result.returncode}"
+    last = output.splitlines()[-1].removeprefix("error: ").removeprefix("Error: ")
+    if _NO_ROOM.search(output):
         return Later(f"not enough room: {last}", until="room")
-    if _NO_NETWORK.search(said):
+    if _NO_NETWORK.search(output):
         return Later(f"no network: {last}", until="network")
     if _BAD_SIGNATURE.search(last) and not _time_is_right(system):
         return Later(f"the clock is not synchronised yet: {last}", until="network")
@@ -192,7 +192,7 @@ def _explained(system: System, verb: str, result: CommandResult) -> Later | Prov
 
 
 def _time_is_right(system: ReadOnlySystem) -> bool:
-    """False only where systemd says that the clock has not been synchronised since the start."""
+    """False only if systemd reports that the clock has not been synchronised since the start."""
     if not system.live or system.stat("/run/systemd/timesync/synchronized"):
         return True
     try:
@@ -203,7 +203,7 @@ def _time_is_right(system: ReadOnlySystem) -> bool:
 
 
 def is_metered(system: ReadOnlySystem) -> bool:
-    """NetworkManager says so, or guesses so (NMMetered 1 and 3); what it does not know is not metered."""
+    """NetworkManager knows or guesses so (NMMetered 1 and 3); an unknown connection is not metered."""
     name = "org.freedesktop.NetworkManager"
     if not system.live:
         return False

@@ -1,4 +1,4 @@
-"""The keyrings of remotes: written, and what they lose kept for undo."""
+"""The keyrings of remotes: written, and the certificates that they lose kept for undo."""
 
 from collections.abc import Iterable
 
@@ -25,12 +25,12 @@ def ring_of(system: ReadOnlySystem, wanted: Iterable[str], *rings: bytes | None)
         known |= {certificate.fingerprint: certificate.data for certificate in certificates(ring)} if ring else {}
     found = {name: known.get(name) or system.read(f"{KEPT}/{name}") for name in wanted}
     if missing := [name for name, data in found.items() if not data]:
-        raise ProviderError(f"the key {missing[0]} is nowhere to be found")
+        raise ProviderError(f"the key {missing[0]} is missing")
     return b"".join(data for data in found.values() if data)
 
 
 def write_ring(system: System, path: str, wanted: Iterable[str], given: bytes | None) -> None:
-    """Have a ring at `path` with the keys of these fingerprints, `given` ones or known ones; what goes is kept."""
+    """Have a ring at `path` with the keys of these fingerprints, `given` ones or known ones; the others are kept."""
     live = system.read(path)
     ring = ring_of(system, wanted, given, live)
     keep(system, live, but=ring)

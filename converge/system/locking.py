@@ -7,51 +7,53 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from converge.errors import Later, Locked
-from converge.system.root import Root
+from converge.system.changing import Changing
 
 LOCK = "/run/converge.lock"
 ACCOUNTS = "/etc/.pwd.lock"
 PATIENCE = 15.0
 """Seconds that lckpwdf(3) waits for the lock of the account files."""
 _PAUSE = 0.1  # seconds
+_OPEN = os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @contextmanager
-def lock(root: Root) -> Iterator[None]:
-    """Hold the root's lock; Locked where another run holds it. It ends with the last process that has it open."""
-    with root.place("lock", LOCK, follow=False, make_parents=0o755) as place:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(place.name, flags, 0o600, dir_fd=place.folder)
+def lock(system: Changing) -> Iterator[None]:
+    """Hold the root's lock for the time of a `with`; Locked if another run holds it.
+
+    It ends with the last process that has it open.
+    """
+    with system._new_place("lock", LOCK, follow=False) as place:  # noqa: SLF001  (the same door)
+        descriptor = os.open(place.name, os.O_RDWR | _OPEN, 0o600, dir_fd=place.folder)
     try:
-        _take(descriptor)
-        root.lock = descriptor
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Locked("another run holds the lock", hint="wait until it has ended, then try again") from error
+        system._lock = descriptor  # noqa: SLF001
         yield
     finally:
-        root.lock = None
+        system._lock = None  # noqa: SLF001
         os.close(descriptor)
 
 
-def _take(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Locked("another run holds the lock", hint="wait until it has ended, then try again") from error
+class LockingAccounts(Changing):
+    @contextmanager
+    def lock_accounts(self) -> Iterator[None]:
+        """On the live root, keep useradd(8), passwd(1) and the like off the account files for the time of a `with`.
 
-
-@contextmanager
-def lock_accounts(root: Root) -> Iterator[None]:
-    """Hold the lock of lckpwdf(3), as all that change accounts do; none under a foreign root, where we work alone."""
-    if not root.live:
-        yield
-        return
-    with root.place("lock", ACCOUNTS, follow=False) as place:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(place.name, flags, 0o600, dir_fd=place.folder)
-    try:
-        _wait_for(descriptor, time.monotonic() + PATIENCE)
-        yield
-    finally:
-        os.close(descriptor)
+        Later if one of them is at work for longer than lckpwdf(3) would wait. Under a foreign root converge is alone.
+        """
+        if self.root != "/":
+            yield
+            return
+        with self._place("lock", ACCOUNTS, follow=False) as place:
+            descriptor = os.open(place.name, os.O_WRONLY | _OPEN, 0o600, dir_fd=place.folder)
+        try:
+            _wait_for(descriptor, time.monotonic() + PATIENCE)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 def _wait_for(descriptor: int, deadline: float) -> None:

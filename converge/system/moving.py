@@ -9,101 +9,126 @@ from contextlib import contextmanager, suppress
 from attrs import define, field, frozen
 
 from converge.errors import ProviderError, shown
-from converge.system.root import OtherFileSystem, Place, Root, mounts_within, sync_folder
+from converge.system.changing import Changing
+from converge.system.descriptors import OPEN_FOLDER, mounts_within, sync_folder
+from converge.system.root import OtherFileSystem, Place
 
-NEW_FOLDER = 0o755
-_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1  # <linux/fs.h>
 
 
 @frozen
 class _Folder:
-    """A folder that is held, its resolved path, and what was in it when it was opened."""
+    """A folder that is held, its resolved path, and the names that were in it when it was opened."""
 
     descriptor: int
     path: str
     names: list[str]
 
 
-def move(root: Root, source: str, target: str) -> None:
-    """Move a thing, but no link; folders above `target` are made, and nothing there is replaced."""
-    with root.place("move", source, follow=False) as old:
-        found = _require_thing(old, source)
-        if stat.S_ISLNK(found.st_mode):
-            raise ProviderError(f"{shown(source)} is a symbolic link, which is never moved")
-        _refuse_departure(root, old.path)
-        with root.place("move to", target, follow=False, make_parents=NEW_FOLDER) as new:
-            _refuse_arrival(root, old.path, new.path)
-            _rename(old.folder, old.name, new.folder, new.name, target)
-            if not os.path.samestat(os.stat(new.name, dir_fd=new.folder, follow_symlinks=False), found):
-                _rename(new.folder, new.name, old.folder, old.name, source)
-                raise ProviderError(f"something else took the place of {shown(source)} meanwhile")
-            sync_folder(new.folder)
-        sync_folder(old.folder)
+class Moving(Changing):
+    """Moving and deleting whole things."""
 
+    def move(self, source: str, target: str) -> None:
+        """Move a thing of any kind but a link, and make missing folders; nothing at `target` is replaced.
 
-def move_contents(root: Root, source: str, target: str, *, replace: bool) -> None:
-    """Move everything in a folder into another one that is there; all of it stays where something cannot be moved.
+        It is at one of the two places at any time. OtherFileSystem if that cannot be.
+        """
+        with self._place("move", source, follow=False) as old:
+            found = _require_movable(old, source)
+            if stat.S_ISLNK(found.st_mode):
+                raise ProviderError(f"{shown(source)} is a symbolic link, which is never moved")
+            self._refuse_departure(old.path)
+            with self._new_place("move to", target, follow=False) as new:
+                self._refuse_arrival(old.path, new.path)
+                _rename(old.folder, old.name, new.folder, new.name, target)
+                if not os.path.samestat(os.stat(new.name, dir_fd=new.folder, follow_symlinks=False), found):
+                    _rename(new.folder, new.name, old.folder, old.name, source)
+                    raise ProviderError(f"something else took the place of {shown(source)} meanwhile")
+                sync_folder(new.folder)
+            sync_folder(old.folder)
 
-    `replace`: what has the same name there is deleted for good first.
-    """
-    with _opened(root, "empty", source) as old, _opened(root, "fill", target) as new:
-        for name in old.names:
-            _refuse_departure(root, f"{old.path}/{name}")
-            _refuse_arrival(root, f"{old.path}/{name}", f"{new.path}/{name}")
-        moved: list[str] = []
-        try:
+    def move_contents(self, source: str, target: str, *, replace: bool = False) -> None:
+        """Move everything in a folder into another existing one; a link is not a folder.
+
+        If something cannot be moved, all stays. `replace`: things with the same names in `target` are deleted for good
+        first; otherwise they are a ProviderError.
+        """
+        with self._opened("empty", source) as old, self._opened("fill", target) as new:
             for name in old.names:
-                if replace and name in new.names:
-                    _delete(new.descriptor, name)
-                _rename(old.descriptor, name, new.descriptor, name, f"{target}/{name}")
-                moved.append(name)
-        except BaseException:
-            with suppress(OSError, ProviderError):
-                for name in moved:
-                    _rename(new.descriptor, name, old.descriptor, name, f"{source}/{name}")
-            raise
-        sync_folder(new.descriptor)
-        sync_folder(old.descriptor)
+                self._refuse_departure(f"{old.path}/{name}")
+                self._refuse_arrival(f"{old.path}/{name}", f"{new.path}/{name}")
+            moved: list[str] = []
+            try:
+                for name in old.names:
+                    if replace and name in new.names:
+                        _delete(new.descriptor, name)
+                    _rename(old.descriptor, name, new.descriptor, name, f"{target}/{name}")
+                    moved.append(name)
+            except BaseException:
+                with suppress(OSError, ProviderError):
+                    for name in moved:
+                        _rename(new.descriptor, name, old.descriptor, name, f"{source}/{name}")
+                raise
+            sync_folder(new.descriptor)
+            sync_folder(old.descriptor)
+
+    def delete(self, path: str) -> None:
+        """Delete a thing of any kind for good, with all that it holds; no link is followed. An absent one is fine.
+
+        If something is mounted in it, that is a ProviderError before anything is deleted.
+        """
+        with self._place("delete", path, follow=False) as place:
+            if place.stat is not None:
+                _require_movable(place, path)
+                self._refuse_departure(place.path)
+                _delete(place.folder, place.name)
+                sync_folder(place.folder)
+
+    def delete_contents(self, path: str) -> None:
+        """Delete everything in a folder for good, in the same way; a link is not a folder."""
+        with self._opened("empty", path) as folder:
+            for name in folder.names:
+                self._refuse_departure(f"{folder.path}/{name}")
+            for name in folder.names:
+                _delete(folder.descriptor, name)
+            sync_folder(folder.descriptor)
+
+    @contextmanager
+    def _opened(self, doing: str, path: str) -> Iterator[_Folder]:
+        with self._place(doing, path, follow=False) as place:
+            if place.stat is None:
+                raise ProviderError(f"{shown(path)} does not exist")
+            descriptor = os.open(place.name, OPEN_FOLDER, dir_fd=place.folder)
+            try:
+                _refuse_mounts([point for point in mounts_within(descriptor) if point], path)
+                yield _Folder(descriptor, place.path.rstrip("/"), sorted(os.listdir(descriptor)))
+            finally:
+                os.close(descriptor)
+
+    def _refuse_departure(self, path: str) -> None:
+        """Refuse to take away a folder that /usr/etc has as well."""
+        if self.is_default_folder(path):
+            found = self.stat(path, follow=False)
+            if found is not None and found.kind == "directory":
+                self._refuse_default_folder(path)
+
+    def _refuse_arrival(self, source: str, target: str) -> None:
+        """Refuse to put anything but a folder where /usr/etc has one, at any depth."""
+        found = self.stat(source, follow=False)
+        if found is None or not self.is_default_folder(target):
+            return
+        if found.kind != "directory":
+            self._refuse_default_folder(target)
+        with self._opened("examine", f"/usr{target}") as default:
+            names = default.names
+        for name in names:
+            self._refuse_arrival(f"{source}/{name}", f"{target}/{name}")
 
 
-def delete(root: Root, path: str) -> None:
-    """Delete a thing of any kind for good, with all that it holds. What is absent is fine."""
-    with root.place("delete", path, follow=False) as place:
-        if place.stat is not None:
-            _require_thing(place, path)
-            _refuse_departure(root, place.path)
-            _delete(place.folder, place.name)
-            sync_folder(place.folder)
-
-
-def delete_contents(root: Root, path: str) -> None:
-    """Delete everything in a folder for good."""
-    with _opened(root, "empty", path) as folder:
-        for name in folder.names:
-            _refuse_departure(root, f"{folder.path}/{name}")
-        for name in folder.names:
-            _delete(folder.descriptor, name)
-        sync_folder(folder.descriptor)
-
-
-@contextmanager
-def _opened(root: Root, doing: str, path: str) -> Iterator[_Folder]:
-    with root.place(doing, path, follow=False) as place:
-        if place.stat is None:
-            raise ProviderError(f"{shown(path)} is not there")
-        descriptor = os.open(place.name, _OPEN_FOLDER, dir_fd=place.folder)
-        try:
-            _refuse_mounts([point for point in mounts_within(descriptor) if point], path)
-            yield _Folder(descriptor, place.path.rstrip("/"), sorted(os.listdir(descriptor)))
-        finally:
-            os.close(descriptor)
-
-
-def _require_thing(place: Place, path: str) -> os.stat_result:
-    """ProviderError for what cannot be taken away: it is absent, the root itself, a mount point, or holds one."""
+def _require_movable(place: Place, path: str) -> os.stat_result:
+    """ProviderError for a thing that cannot leave its place: absent, the root itself, a mount point, or around one."""
     if place.stat is None:
-        raise ProviderError(f"{shown(path)} is not there")
+        raise ProviderError(f"{shown(path)} does not exist")
     if place.name == ".":
         raise ProviderError(f"{shown(path)} has to stay")
     _refuse_mounts(mounts_within(place.folder, place.name), path)
@@ -112,37 +137,16 @@ def _require_thing(place: Place, path: str) -> os.stat_result:
 
 def _refuse_mounts(points: Sequence[str], path: str) -> None:
     if points:
-        where = f"{path}/{points[0]}" if points[0] else path
-        raise ProviderError(f"something is mounted at {shown(where)}", hint="unmount it first")
-
-
-def _refuse_departure(root: Root, path: str) -> None:
-    """Refuse to take away a folder that /usr/etc has as well."""
-    if root.is_default_folder(path):
-        found = root.stat(path, follow=False)
-        if found is not None and found.kind == "directory":
-            root.refuse_default_folder(path)
-
-
-def _refuse_arrival(root: Root, source: str, target: str) -> None:
-    """Refuse to bring what is no folder to where /usr/etc has one, at any depth."""
-    found = root.stat(source, follow=False)
-    if found is None or not root.is_default_folder(target):
-        return
-    if found.kind != "directory":
-        root.refuse_default_folder(target)
-    with _opened(root, "examine", f"/usr{target}") as default:
-        names = default.names
-    for name in names:
-        _refuse_arrival(root, f"{source}/{name}", f"{target}/{name}")
+        point = f"{path}/{points[0]}" if points[0] else path
+        raise ProviderError(f"something is mounted at {shown(point)}", hint="unmount it first")
 
 
 def _rename(old: int, old_name: str, new: int, new_name: str, target: str) -> None:
-    """Rename, never over what is there; OtherFileSystem where only copying would do."""
+    """Rename, never over an existing thing; OtherFileSystem if only copying would do."""
     try:
         _rename_to_free(old, old_name, new, new_name)
     except FileExistsError as error:
-        raise ProviderError(f"{shown(target)} is there already") from error
+        raise ProviderError(f"{shown(target)} already exists") from error
     except OSError as error:
         if error.errno == errno.EXDEV:
             raise OtherFileSystem(f"{shown(target)} would be on another file system") from error
@@ -150,7 +154,7 @@ def _rename(old: int, old_name: str, new: int, new_name: str, target: str) -> No
 
 
 def _rename_to_free(old: int, old_name: str, new: int, new_name: str) -> None:
-    """renameat2(2), which Python does not have; on a file system that does not have it, a look goes first."""
+    """renameat2(2), which Python does not have; on a file system without it, looking comes first."""
     import ctypes  # few runs move anything, and it is slow to import
 
     libc = ctypes.CDLL(None, use_errno=True)
@@ -169,7 +173,7 @@ def _delete(folder: int, name: str) -> None:
     try:
         os.unlink(name, dir_fd=folder)
     except IsADirectoryError:
-        descent = _Descent(os.open(name, _OPEN_FOLDER, dir_fd=folder))
+        descent = _Descent(os.open(name, OPEN_FOLDER, dir_fd=folder))
         try:
             descent.clear()
         finally:
@@ -181,14 +185,14 @@ def _delete(folder: int, name: str) -> None:
 class _Descent:
     """The deletion of all that a folder holds. One descriptor at a time is open, so that no depth is too deep.
 
-    Each folder is listed once: one that is filled meanwhile is not empty in the end, which is an error, not a loop.
+    Each folder is listed once: if it is filled meanwhile, it is not empty in the end, which is an error, not a loop.
     """
 
     folder: int
     way: list[tuple[str, os.stat_result]] = field(factory=list)
     """The names that led here from the top, each with the folder that it is in."""
     left: list[list[str]] = field(factory=list)
-    """What is still to be deleted, here last."""
+    """The names still to be deleted in each folder on the way, and in this one last."""
 
     def clear(self) -> None:
         self.left.append(os.listdir(self.folder))
@@ -221,6 +225,6 @@ class _Descent:
         os.rmdir(name, dir_fd=self.folder)
 
     def _go(self, name: str) -> None:
-        descriptor = os.open(name, _OPEN_FOLDER, dir_fd=self.folder)
+        descriptor = os.open(name, OPEN_FOLDER, dir_fd=self.folder)
         os.close(self.folder)
         self.folder = descriptor

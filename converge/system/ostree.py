@@ -1,4 +1,4 @@
-"""What the files of an ostree repository say: remotes, above all those of the system's own repository, and commits.
+"""The files of ostree repositories: remotes, above all those of the system's own repository, and commits.
 
 The files are read as libostree does, which cannot open a repository for which two of them name the same remote.
 """
@@ -15,9 +15,9 @@ REPO = "/ostree/repo"
 CONFIG = f"{REPO}/config"
 REMOTES_D = "/etc/ostree/remotes.d"
 BOOTED = "/run/ostree-booted"
-"""There where ostree has composed the running system."""
+"""It exists if ostree has composed the running system."""
 STAGED = "/run/ostree/staged-deployment"
-"""What is to be deployed as the machine goes down."""
+"""The deployment to make as the machine goes down."""
 
 _DEPLOYMENTS = "/ostree/deploy/*/deploy/*"
 _REMOTE = re.compile(r'remote "(.+)"')
@@ -30,12 +30,12 @@ def require_repository(system: ReadOnlySystem) -> None:
     if system.stat(CONFIG) is None:
         raise ProviderError(
             f"there is no ostree repository at {REPO}",
-            hint="this is for systems that ostree deploys; say `when: deployment.booted` if others get the product too",
+            hint="this is for systems that ostree deploys; set `when: deployment.booted` if others get the product too",
         )
 
 
 def deployment(system: ReadOnlySystem) -> str | None:
-    """The folder below /sysroot of the deployment that the root is; None where it is none."""
+    """The folder below /sysroot of the deployment that is the root; None if the root is not a deployment."""
     here = _backing_root(system.read(BOOTED) or b"") or _identity(system, "/")
     folders = system.glob(f"/sysroot{_DEPLOYMENTS}.*")
     return next((folder for folder in folders if _identity(system, folder) == here), None)
@@ -47,7 +47,7 @@ def _identity(system: ReadOnlySystem, path: str) -> tuple[int, int] | None:
 
 
 def _backing_root(booted: bytes) -> tuple[int, int] | None:
-    """Device and inode of the deployment's folder where `/` is a composefs: ostree leaves them in /run/ostree-booted.
+    """Device and inode of the deployment's folder if `/` is a composefs: ostree leaves them in /run/ostree-booted.
 
     The file is a GVariant of type a{sv}, in which this value is a (tt) in the machine's byte order.
     """
@@ -61,7 +61,7 @@ def group_of(remote: str) -> str:
 
 
 def remote_of(group: str) -> str | None:
-    """The remote that a group is about, None where it is about something else."""
+    """The remote that a group is about; None if it is about something else."""
     matched = _REMOTE.fullmatch(group)
     return matched[1] if matched else None
 
@@ -72,12 +72,12 @@ def keyring_of(remote: str) -> str:
 
 
 def load(system: ReadOnlySystem, path: str) -> Keyfile:
-    """A configuration; an empty one where there is none."""
+    """A configuration; an empty one if it is missing."""
     return Keyfile.parse(system.read(path) or b"", path)
 
 
 def conf_files(system: ReadOnlySystem) -> tuple[str, ...]:
-    """The files in remotes.d that libostree reads, whatever `add-remotes-config-dir` says: that is for new remotes."""
+    """The files in remotes.d that libostree reads; `add-remotes-config-dir` is for new remotes only."""
     paths = (f"{REMOTES_D}/{name}" for name in system.list_folder(REMOTES_D) if name.endswith(".conf"))
     return tuple(path for path in paths if (found := system.stat(path)) and found.kind == "file")
 
@@ -93,7 +93,7 @@ def remotes(system: ReadOnlySystem) -> tuple[str, ...]:
 
 
 def files_with(system: ReadOnlySystem, remote: str) -> tuple[str, ...]:
-    """The files that name a remote of the system's repository; the repository's own, where it is one, first."""
+    """The files that name a remote of the system's repository; the repository's own, if it is one of them, first."""
     files = (CONFIG, *conf_files(system))
     return tuple(path for path in files if remote in remotes_in(load(system, path)))
 
@@ -113,13 +113,13 @@ def deployments_from(system: ReadOnlySystem, remote: str) -> tuple[str, ...]:
 
 
 def require_binding(system: ReadOnlySystem, repo: str, remote: str, collection_id: str) -> None:
-    """ProviderError where a commit that was pulled from the remote is bound to another collection, or to none."""
+    """ProviderError if a commit that was pulled from the remote is bound to another collection, or to none."""
     for ref, bound in collection_bindings(system, repo, remote):
         if bound != collection_id:
             raise ProviderError(
                 f"the collection ID {collection_id} contradicts {ref} of the remote '{remote}', "
                 f"which is bound to {bound or 'none'}",
-                hint="the next update would fail; ask who runs the repository for its collection ID",
+                hint="the next update would fail; get the collection ID from the operator of the repository",
             )
 
 
@@ -145,7 +145,7 @@ def _refs(system: ReadOnlySystem, folder: str, prefix: str) -> Iterator[tuple[st
 
 
 def _binding(commit: bytes) -> str | None:
-    """The collection binding in a commit's metadata, None where it has none.
+    """The collection binding in a commit's metadata; None if it is not bound.
 
     A commit is a GVariant whose first member is a{sv}; entries and the values in them are aligned to 8 bytes.
     """

@@ -1,17 +1,17 @@
-"""What the modules behind the door share: the values they hand out, and how a path resolves inside a root."""
+"""Values that the modules behind the door share, and how a path resolves inside a root."""
 
 import errno
 import os
 import stat
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from converge.errors import ConvergeError, ProviderError, shown
-from converge.formats.fstab import unescaped
+from converge.system.descriptors import make_folder_in
 
 MIB = 1024 * 1024
 READ_LIMIT = 16 * MIB
@@ -24,7 +24,7 @@ _HINTS = {
     errno.EROFS: "the file system is mounted read-only",
     errno.ENOSPC: "make room on the file system",
     errno.ELOOP: "the symbolic links on the way go round in a circle",
-    errno.ENOTDIR: "a file stands where the path needs a folder",
+    errno.ENOTDIR: "a component of the path is a file, not a folder",
 }
 
 
@@ -46,7 +46,7 @@ class CommandMissing(ProviderError):
 
 @frozen
 class FileStat:
-    """What stat(2) says; `mode` holds the permission bits (07777), `size` is in bytes, `links` counts hard links."""
+    """A result of stat(2); `mode` holds the permission bits (07777), `size` is in bytes, `links` counts hard links."""
 
     kind: Kind
     mode: int
@@ -54,7 +54,7 @@ class FileStat:
     gid: int
     size: int
     allocated: int
-    """How many bytes of it take room on the disk: fewer than `size` where it has holes."""
+    """How many bytes of it take room on the disk: fewer than `size` if it has holes."""
     links: int
     device: int
     inode: int
@@ -91,25 +91,11 @@ class CommandResult:
         return self.returncode == 0
 
     def require(self) -> "CommandResult":
-        """The result itself; ProviderError with the last line the command said where it failed."""
+        """The result itself; if the command failed, ProviderError with the last line of its output."""
         if self.ok:
             return self
-        said = (self.stderr.strip() or self.stdout.strip() or "it said nothing").splitlines()[-1]
-        raise ProviderError(f"'{shown(' '.join(self.argv))}' failed with code {self.returncode}: {shown(said)}")
-
-
-@frozen
-class Place:
-    """Where a path leads: the folder that holds the thing, held by its descriptor, and the thing's name in it.
-
-    What acts through `folder` and `name` cannot be redirected by a link swapped in on the way. `stat` is None where
-    nothing is there; `folder` is -1 where not even the folder is.
-    """
-
-    folder: int
-    name: str
-    path: str
-    stat: os.stat_result | None
+        output = (self.stderr.strip() or self.stdout.strip() or "it printed nothing").splitlines()[-1]
+        raise ProviderError(f"'{shown(' '.join(self.argv))}' failed with code {self.returncode}: {shown(output)}")
 
 
 def kind_of(mode: int) -> Kind:
@@ -127,246 +113,211 @@ def problem(doing: str, path: str, error: OSError) -> ProviderError:
     return ProviderError(f"cannot {doing} {shown(path)}: {error.strerror or error}", hint=hint)
 
 
-class Root:
-    """A folder that is taken for `/`: the real one, or the root of another system. Nothing leads out of it."""
+@define(eq=False)
+class Place:
+    """Where a path leads: the folder that holds the thing, held by its descriptor, and the thing's name in it.
 
-    def __init__(self, path: str) -> None:
-        self.path = os.path.realpath(path)
-        self.live = self.path == "/"
-        self.lock: int | None = None
-        """The descriptor of the lock, while it is held."""
-        try:
-            self._descriptor = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise ConvergeError(f"the root {shown(path)} is not a folder: {error.strerror}") from error
-        weakref.finalize(self, os.close, self._descriptor)
+    It is resolved for the time of a `with`; an OSError in it becomes a ProviderError, "cannot DOING PATH". A link
+    swapped in on the way cannot redirect an act through `folder` and `name`. `stat` is None if nothing is there;
+    `folder` is -1 if not even the folder exists.
 
-    def resolve(self, path: str, *, follow: bool = True) -> str:
-        """All links resolved inside the root; what does not exist yet is taken as written."""
-        with self.place("resolve", path, follow=follow) as place:
-            return place.path
-
-    def on_host(self, path: str) -> str:
-        """Where the host finds `path`: for mounting it, not for acting on it."""
-        return self.path.rstrip("/") + self.resolve(path)
-
-    def real(self, path: str) -> str:
-        """A path of the host; where it lies in the root, its links are resolved inside the root and not by the host."""
-        absolute = os.path.abspath(path)
-        above = self.path.rstrip("/") + "/"
-        return self.on_host(absolute[len(above) - 1 :]) if absolute.startswith(above) and not self.live else path
-
-    def stat(self, path: str, *, follow: bool) -> FileStat | None:
-        with self._sight("examine", path, follow=follow) as place:
-            return None if place.stat is None else FileStat.of(place.stat)
-
-    def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
-        """A regular file's bytes, None where it is absent; ProviderError for other kinds and above `limit` bytes."""
-        with self._sight("read", path, follow=True) as place:
-            if place.stat is not None:
-                with suppress(FileNotFoundError), content(place) as descriptor:
-                    return read_all(descriptor, path, limit)
-            return None
-
-    def read_start(self, path: str, size: int) -> bytes | None:
-        """The first bytes of a regular file, at most `size`; None where it is absent."""
-        with self._sight("read", path, follow=True) as place:
-            if place.stat is not None:
-                with suppress(FileNotFoundError), content(place) as descriptor:
-                    return os.read(descriptor, size)
-            return None
-
-    def is_default_folder(self, path: str) -> bool:
-        """Whether a resolved path in /etc is a folder in /usr/etc too, where ostree has what every /etc begins with."""
-        default = self.stat(f"/usr{path}", follow=False) if f"{path}/".startswith("/etc/") else None
-        return default is not None and default.kind == "directory"
-
-    def refuse_default_folder(self, path: str) -> None:
-        """ProviderError for a resolved path that must not become anything but a folder."""
-        if self.is_default_folder(path):
-            hint = "choose another path: with anything else there, ostree could not merge /etc at the next upgrade"
-            raise ProviderError(f"{shown(path)} is a folder in /usr/etc and has to stay one", hint=hint)
-
-    @contextmanager
-    def _sight(self, doing: str, path: str, *, follow: bool) -> Iterator[Place]:
-        """A place to look at only: at the real root the kernel resolves a path to the same end, and faster."""
-        found = self._glance(path) if self.live else None
-        if found is None or (follow and stat.S_ISLNK(found.st_mode)):
-            with self.place(doing, path, follow=follow) as place:
-                yield place
-            return
-        try:
-            yield Place(self._descriptor, path, path, found)
-        except OSError as error:
-            raise problem(doing, path, error) from error
-
-    def _glance(self, path: str) -> os.stat_result | None:
-        with suppress(OSError, ValueError):  # the slow way says what is wrong
-            if not path.endswith("/"):
-                return os.stat(path, dir_fd=self._descriptor, follow_symlinks=False)
-        return None
-
-    @contextmanager
-    def place(
-        self,
-        doing: str,
-        path: str,
-        *,
-        follow: bool = True,
-        make_parents: int | None = None,
-        visit: Visit | None = None,
-    ) -> Iterator[Place]:
-        """Resolve a path for the time of a `with`; an OSError in it becomes a ProviderError, "cannot DOING PATH".
-
-        `follow`: whether a link that the path itself names is followed. `make_parents`: the mode to make missing
-        folders with; None leaves them missing. `visit` is called for every folder, link and thing on the way.
-        """
-        walk = _Walk(self._descriptor, follow=follow, make_parents=make_parents, visit=visit)
-        try:
-            yield walk.run(path)
-        except OSError as error:
-            raise problem(doing, path, error) from error
-        finally:
-            walk.leave()
-
-
-class _Walk:
-    """One resolution, component by component; `..` stops at the root and absolute links start again there.
-
-    `done` holds only names that are no links, so `..` may drop the last of them and start again from the root.
+    Resolution goes component by component; `..` stops at the root and absolute links start again there. `_done` holds
+    only names that are not links, so `..` may drop the last of them and start again from the root.
     """
 
-    def __init__(self, root: int, *, follow: bool, make_parents: int | None, visit: Visit | None) -> None:
-        self.root = self.folder = root
-        self.follow = follow
-        self.make_parents = make_parents
-        self.visit = visit
-        self.links = 0
-        self.done: list[str] = []
-        self.todo: list[str] = []
+    _root: int
+    """The descriptor of the root."""
+    _doing: str
+    _given: str
+    """The path to resolve."""
+    _follow: bool = True
+    """Whether a link that the path itself names is followed."""
+    _make_parents: int | None = None
+    """The mode to make missing folders with; None leaves them missing."""
+    _visit: Visit | None = None
+    """Called for every folder, link and thing on the way."""
+    _at_once: bool = False
+    """Let the kernel resolve the path: for looking only, at the real root, which gives the same result, faster."""
 
-    def run(self, path: str) -> Place:
-        self._push(_checked(path))
+    folder: int = field(init=False)
+    name: str = field(init=False)
+    path: str = field(init=False)
+    """Resolved; as it was given if the kernel has resolved it."""
+    stat: os.stat_result | None = field(init=False)
+
+    _held: int = field(default=-1, init=False)
+    """The descriptor of `folder` unless that is the root; -1 for none."""
+    _links: int = field(default=0, init=False)
+    _done: list[str] = field(factory=list, init=False)
+    _todo: list[str] = field(factory=list, init=False)
+    """The names still to go through, the next one last; each stays until it has been gone through."""
+
+    def __enter__(self) -> "Place":
+        self.folder = self._root
         try:
-            return self._walk()
+            if not (self._at_once and self._resolved_at_once()):
+                self._resolve()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = self.folder = -1
+        if isinstance(error, OSError):
+            raise problem(self._doing, self._given, error) from error
+
+    def _resolved_at_once(self) -> bool:
+        if self._given[-1:] in ("", "/"):
+            return False
+        try:
+            found = os.stat(self._given, dir_fd=self._root, follow_symlinks=False)
         except FileNotFoundError:
-            return self._nowhere()
-        except NotADirectoryError:
-            if self.make_parents is not None:
+            found = None
+        except (OSError, ValueError):
+            return False  # the slow way finds out why
+        if found and self._follow and stat.S_ISLNK(found.st_mode):
+            return False
+        self.name, self.path, self.stat = self._given, self._given, found
+        return True
+
+    def _resolve(self) -> None:
+        self._todo = _components(self._given)
+        try:
+            while self._todo:
+                name = self._todo[-1]
+                if name == "..":
+                    self._todo[-1:] = reversed(self._done[:-1])
+                    self._start_again()
+                elif len(self._todo) > 1:
+                    self._enter(name)
+                elif self._arrive(name):
+                    return
+            self._arrive(".")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if self._make_parents is not None and isinstance(error, NotADirectoryError):
                 raise
-            return self._nowhere()
-
-    def leave(self) -> None:
-        if self.folder != self.root:
-            os.close(self.folder)
-            self.folder = self.root
-
-    def _walk(self) -> Place:
-        while self.todo:
-            name = self.todo.pop()
-            if name == "..":
-                self._start_again([*self.done[:-1]])
-            elif self.todo:
-                self._enter(name)
-            else:
-                found = self._look(name)
-                if found is None or not (self.follow and stat.S_ISLNK(found.st_mode)):
-                    return Place(self.folder, name, "/" + "/".join([*self.done, name]), found)
-                self._follow_link(name)
-        return Place(self.folder, ".", "/" + "/".join(self.done), self._look("."))
-
-    def _nowhere(self) -> Place:
-        rest = self.done
-        for name in reversed(self.todo):
-            rest = rest[:-1] if name == ".." else [*rest, name]
-        return Place(-1, rest[-1] if rest else ".", "/" + "/".join(rest), None)
-
-    def _push(self, path: str) -> None:
-        self.todo.extend(name for name in reversed(path.split("/")) if name not in ("", "."))
-
-    def _start_again(self, names: list[str]) -> None:
-        self.leave()
-        self.done = []
-        self.todo.extend(reversed(names))
-
-    def _look(self, name: str) -> os.stat_result | None:
-        with suppress(FileNotFoundError):
-            found = os.stat(name, dir_fd=self.folder, follow_symlinks=False)
-            if self.visit:
-                self.visit(found, "/" + "/".join([*self.done, name]))
-            return found
-        return None
+            self._end_nowhere()
 
     def _enter(self, name: str) -> None:
         try:
-            self._step_into(name, os.open(name, _FOLDER, dir_fd=self.folder))
+            descriptor = os.open(name, _FOLDER, dir_fd=self.folder)
         except NotADirectoryError:
             if not self._follow_link(name):
-                self.todo.append(name)
                 raise
+            return
         except FileNotFoundError:
-            if self.make_parents is None:
-                self.todo.append(name)
+            if self._make_parents is None:
                 raise
-            self._step_into(name, make_folder_in(self.folder, name, self.make_parents))
+            descriptor = make_folder_in(self.folder, name, self._make_parents)
+        if self._held >= 0:
+            os.close(self._held)
+        self._held = self.folder = descriptor
+        self._done.append(self._todo.pop())
+        if self._visit:
+            self._visit(os.fstat(descriptor), "/" + "/".join(self._done))
 
-    def _step_into(self, name: str, descriptor: int) -> None:
-        self.leave()
-        self.folder = descriptor
-        self.done.append(name)
-        if self.visit:
-            self.visit(os.fstat(descriptor), "/" + "/".join(self.done))
+    def _arrive(self, name: str) -> bool:
+        """Whether the way ends at a name, and not at a link to follow."""
+        try:
+            found = os.stat(name, dir_fd=self.folder, follow_symlinks=False)
+        except FileNotFoundError:
+            found = None
+        self.name, self.stat = name, found
+        self.path = "/" + "/".join(self._done if name == "." else (*self._done, name))
+        if found and self._visit:
+            self._visit(found, self.path)
+        return not (found and self._follow and stat.S_ISLNK(found.st_mode) and self._follow_link(name))
 
     def _follow_link(self, name: str) -> bool:
+        """Whether it is a link."""
         try:
             target = os.readlink(name, dir_fd=self.folder)
         except OSError as error:
             if error.errno == errno.EINVAL:
                 return False
             raise
-        self.links += 1
-        if self.links > LINKS_FOLLOWED:
+        self._links += 1
+        if self._links > LINKS_FOLLOWED:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        if self.visit:
-            self._look(name)
+        if self._visit:
+            found = os.stat(name, dir_fd=self.folder, follow_symlinks=False)
+            self._visit(found, "/" + "/".join([*self._done, name]))
+        self._todo[-1:] = _components(target)
         if target.startswith("/"):
-            self._start_again([])
-        self._push(target)
+            self._start_again()
         return True
 
+    def _end_nowhere(self) -> None:
+        """End below a thing that is absent or not a folder: the rest of the path is taken as written."""
+        rest = self._done.copy()
+        for name in reversed(self._todo):
+            if name == "..":
+                del rest[-1:]
+            else:
+                rest.append(name)
+        self.folder, self.name, self.path, self.stat = -1, rest[-1] if rest else ".", "/" + "/".join(rest), None
 
-def _checked(path: str) -> str:
+    def _start_again(self) -> None:
+        if self._held >= 0:
+            os.close(self._held)
+        self._held, self.folder = -1, self._root
+        self._done.clear()
+
+
+def _components(path: str) -> list[str]:
+    """The names in a path, the first one last; OSError if it cannot be a path."""
     try:
         odd = b"\0" in os.fsencode(path)
     except UnicodeEncodeError:
         odd = True
     if odd:
-        raise OSError(errno.EINVAL, "no path can have these characters")
-    return path
+        raise OSError(errno.EINVAL, "a path cannot have these characters")
+    return [name for name in reversed(path.split("/")) if name not in ("", ".")]
 
 
-def make_folder_in(folder: int, name: str, mode: int) -> int:
-    """Make a folder, durably, and return a descriptor of it.
+class Root:
+    """A folder that is taken for `/`: the real one, or the root of another system. Nothing leads out of it."""
 
-    It has its mode from the start: a run after one that was killed here takes it as it is.
-    """
-    umask = os.umask(0)
-    try:
-        os.mkdir(name, mode, dir_fd=folder)
-    finally:
-        os.umask(umask)
-    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    os.fchmod(descriptor, mode)
-    sync_folder(folder)
-    return descriptor
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)
+        self.live = self.root == "/"
+        """For those who use the door. Behind it, `root` alone decides: nothing else may lead out of a foreign root."""
+        self._lock: int | None = None
+        """The descriptor of the lock, while it is held."""
+        try:
+            self._descriptor = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise ConvergeError(f"the root {shown(root)} is not a folder: {error.strerror}") from error
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def resolve(self, path: str, *, follow: bool = True) -> str:
+        """The path with all links resolved inside the root; a part that does not exist yet is taken as written.
+
+        `follow`: whether a link that the path itself names is followed.
+        """
+        with self._place("resolve", path, follow=follow) as place:
+            return place.path
+
+    def real(self, path: str) -> str:
+        """A path of the host, such as a manifest's; one in a foreign root with its links resolved inside that."""
+        absolute = os.path.abspath(path)
+        above = self.root.rstrip("/") + "/"
+        return on_host(self, absolute[len(above) - 1 :]) if absolute.startswith(above) and self.root != "/" else path
+
+    def _place(self, doing: str, path: str, *, follow: bool = True, visit: Visit | None = None) -> Place:
+        return Place(self._descriptor, doing, path, follow=follow, visit=visit)
+
+    def _sight(self, doing: str, path: str, *, follow: bool = True) -> Place:
+        """A place to look at only."""
+        return Place(self._descriptor, doing, path, follow=follow, at_once=self.root == "/")
 
 
-def sync_folder(folder: int, name: str = ".") -> None:
-    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def on_host(root: Root, path: str) -> str:
+    """The host's path of a thing in a root: for mounting it, not for acting on it."""
+    return root.root.rstrip("/") + root.resolve(path)
 
 
 @contextmanager
@@ -387,7 +338,7 @@ def _require_regular(found: os.stat_result | None, path: str) -> None:
 
 
 def read_all(descriptor: int, path: str, limit: int) -> bytes:
-    """What is left in a file; ProviderError where that is more than `limit` bytes."""
+    """The rest of a file; ProviderError if it has more than `limit` bytes."""
     pieces: list[bytes] = []
     size = os.fstat(descriptor).st_size
     room = limit + 1 if size <= limit else 0
@@ -397,41 +348,3 @@ def read_all(descriptor: int, path: str, limit: int) -> bytes:
     if room <= 0:
         raise ProviderError(f"{shown(path)} is larger than {limit} bytes")
     return b"".join(pieces)
-
-
-@contextmanager
-def pinned(folder: int, name: str) -> Iterator[int]:
-    """A descriptor that stands for a thing of any kind, links included, without opening it."""
-    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def pinned_path(descriptor: int) -> str:
-    """A path that leads to exactly what a descriptor stands for (fchmod(2) and fchown(2) refuse O_PATH ones)."""
-    return f"/proc/self/fd/{descriptor}"
-
-
-def mounts_within(folder: int, name: str = ".") -> tuple[str, ...]:
-    """The mount points at a thing (the empty text) and below it, relative to it; proc_pid_mountinfo(5).
-
-    Mounts of one file system at two places tell themselves by nothing else: all their numbers are the same.
-    """
-    above = os.path.join(os.readlink(pinned_path(folder)), "" if name == "." else f"{name}/")
-    with open("/proc/self/mountinfo", "rb") as lines:
-        points = [os.path.join(os.fsdecode(unescaped(line.split()[4])), "") for line in lines]
-    return tuple(point.removeprefix(above).rstrip("/") for point in points if point.startswith(above))
-
-
-def set_attributes(descriptor: int, *, mode: int | None, uid: int | None, gid: int | None) -> None:
-    """Set owner and mode of what a descriptor stands for; None leaves as it is, set-user-ID bits included."""
-    before = os.fstat(descriptor)
-    kept = before.st_mode & 0o7777
-    if (uid, gid) != (None, None):
-        os.chown(pinned_path(descriptor), -1 if uid is None else uid, -1 if gid is None else gid)
-        # chown(2) drops set-user-ID and set-group-ID bits of files, which nobody has asked for.
-        mode = kept if mode is None and kept & 0o6000 and stat.S_ISREG(before.st_mode) else mode
-    if mode is not None:
-        os.chmod(pinned_path(descriptor), mode)

@@ -1,7 +1,7 @@
-"""The service manager of the running machine: what it says of units, and what it is asked to do (systemctl(1)).
+"""The service manager of the running machine: the state of units, and jobs for it (systemctl(1)).
 
 Jobs are queued: a run that is itself part of the boot would wait for itself. Once the machine is up they are waited
-for, since only that tells whether they went well, but not for long: the run may be what they wait for.
+for, since only that shows whether they went well, but not for long: they may be waiting for the run.
 """
 
 from attrs import frozen
@@ -27,22 +27,26 @@ def manages(system: ReadOnlySystem) -> bool:
 
 @frozen
 class Unit:
-    """What the manager knows of a unit."""
+    """A unit as the manager knows it."""
 
     runs: bool
-    """It runs or, where a job for it is queued, will run after that."""
+    """It runs or, if a job for it is queued, will run after that."""
     ends: bool
     """It does its work and ends, so that it is never found running for long."""
 
 
 def unit(system: ReadOnlySystem, name: str) -> Unit:
     found = _shown(system, "ActiveState,Job,Type,RemainAfterExit", name)
-    runs = _job_type(system, name) != "stop" if found.get("Job") else found.get("ActiveState") in _RUNNING
+    runs = found.get("ActiveState") in _RUNNING
+    if found.get("Job"):
+        output = system.query(["systemctl", "list-jobs", "--no-legend", "--plain"]).require().stdout
+        jobs = (line.split() for line in output.splitlines())
+        runs = next((words[2] for words in jobs if len(words) > 2 and words[1] == name), "") != "stop"
     return Unit(runs, found.get("Type") == "oneshot" and found.get("RemainAfterExit") == "no")
 
 
 def state(system: ReadOnlySystem) -> str:
-    """What the manager is at, such as `starting` or `running`."""
+    """The state of the manager, such as `starting` or `running`."""
     return system.query(["systemctl", "is-system-running"]).stdout.strip()
 
 
@@ -59,14 +63,14 @@ def is_active(system: ReadOnlySystem, name: str) -> bool:
 
 
 def start_soon(system: System, name: str) -> None:
-    """Have a unit started without waiting for it; ProviderError where it is not there."""
+    """Have a unit started without waiting for it; ProviderError if it does not exist."""
     _require(system.run(["systemctl", "--no-block", "start", "--", name]), "start")
 
 
 def change(system: System, verb: str, name: str, manager: str) -> None:
-    """Have a unit started, stopped or restarted by a verb of systemctl; a unit that is not there is let be.
+    """Have a unit started, stopped or restarted by a verb of systemctl; a missing unit is fine unless it is to start.
 
-    ProviderError where the job fails while the machine is up (`manager`, as `state` tells).
+    ProviderError if the job fails while the machine is up (`manager`, the result of `state`).
     """
     if manager not in _UP:
         _require(system.run(["systemctl", "--no-block", verb, "--", name]), verb)
@@ -83,7 +87,7 @@ def _require(done: CommandResult, verb: str) -> None:
 
 
 def require(done: CommandResult) -> None:
-    """ProviderError with what systemctl says went wrong, which is not always the last thing it says."""
+    """ProviderError with the reason that systemctl gives, which is not always its last line."""
     complaints = [line for line in done.stderr.splitlines() if line.startswith(("Failed to", "Job for"))]
     if not done.ok and complaints:
         raise ProviderError(complaints[0])
@@ -97,11 +101,5 @@ def is_wanted_now(system: ReadOnlySystem, name: str) -> bool:
 
 
 def _shown(system: ReadOnlySystem, properties: str, name: str) -> dict[str, str]:
-    said = system.query(["systemctl", "show", f"--property={properties}", "--", name]).require().stdout
-    return {key: value for key, _, value in (line.partition("=") for line in said.splitlines())}
-
-
-def _job_type(system: ReadOnlySystem, name: str) -> str:
-    said = system.query(["systemctl", "list-jobs", "--no-legend", "--plain"]).require().stdout
-    jobs = [line.split() for line in said.splitlines()]
-    return next((words[2] for words in jobs if len(words) > 2 and words[1] == name), "")
+    output = system.query(["systemctl", "show", f"--property={properties}", "--", name]).require().stdout
+    return {key: value for key, _, value in (line.partition("=") for line in output.splitlines())}

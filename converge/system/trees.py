@@ -1,4 +1,4 @@
-"""Walking a tree by descriptors: no link followed, one file system, and no path built for what is in order."""
+"""Walking a tree by descriptors: no link followed, one file system, and no path built for a thing that is in order."""
 
 import os
 import re
@@ -10,17 +10,18 @@ from fnmatch import translate
 from attrs import field, frozen
 
 from converge.errors import ProviderError, shown
-from converge.system.root import Kind, Root, kind_of, mounts_within, pinned, problem, set_attributes
-
-_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+from converge.system.access import Looking
+from converge.system.changing import Changing
+from converge.system.descriptors import OPEN_FOLDER, mounts_within, pinned, set_attributes
+from converge.system.root import Kind, kind_of, problem
 
 Excluded = Callable[[str], object]
 
 
 class Found:
-    """One thing in a tree, good until the next one is asked for.
+    """One thing in a tree, good until the walk goes on.
 
-    `stat` is what lstat(2) said of it; `folder` (a descriptor) and `name` say where it is. A plain class with slots,
+    `stat` is the result of lstat(2); `folder` (a descriptor) and `name` lead to the thing. A plain class with slots,
     since a million of them may be made.
     """
 
@@ -51,29 +52,30 @@ class _Level:
     folders: list[Found] = field(factory=list)
 
 
-def walk(root: Root, path: str, *, max_depth: int | None, excludes: Sequence[str]) -> Iterator[Found]:
-    """The thing at `path` (its links followed inside the root) and, where it is a folder, all below, folders first.
+class Walking(Looking):
+    def walk(self, path: str, *, max_depth: int | None = None, excludes: Sequence[str] = ()) -> Iterator[Found]:
+        """The thing at `path` (its links followed) and, if it is a folder, all below, folders first.
 
-    `max_depth` 0 is the top alone. `excludes` are shell patterns over paths relative to the top; a folder that matches
-    is left out with all it holds. What vanishes meanwhile is passed over, and so is whatever is mounted below the top.
-    """
-    with root.place("walk", path) as place:
-        if place.stat is None:
-            return
-        yield Found(place.folder, place.name, None, place.stat)
-        if not stat.S_ISDIR(place.stat.st_mode) or max_depth == 0:
-            return
-        descriptor = _enter(Found(place.folder, place.name, None, place.stat))
-        if descriptor is not None:
-            excluded = _excluder(excludes, mounts_within(descriptor))
-            yield from _below(_Level(descriptor, ""), place.stat.st_dev, max_depth, excluded)
+        No link below is followed. Mounts below the top are left out, and so are things that vanish meanwhile. Each
+        thing is good until the walk goes on.
 
-
-def _excluder(patterns: Sequence[str], mounts: Sequence[str]) -> Excluded | None:
-    """Whether a relative path is left out; None where none is."""
-    translated = [translate(pattern.strip("/")) for pattern in patterns]
-    translated += [re.escape(point) + r"\Z" for point in mounts if point]
-    return re.compile("|".join(translated)).match if translated else None
+        `max_depth` 0 is the top alone. `excludes` are shell patterns over paths relative to the top; a folder that
+        matches is left out with all it holds.
+        """
+        with self._place("walk", path) as place:
+            if place.stat is None:
+                return
+            top = Found(place.folder, place.name, None, place.stat)
+            yield top
+            if not stat.S_ISDIR(top.stat.st_mode) or max_depth == 0:
+                return
+            descriptor = _enter(top)
+            if descriptor is not None:
+                # Mounts of the same file system have its device number: only the table of mounts shows them.
+                patterns = [translate(pattern.strip("/")) for pattern in excludes]
+                patterns += [re.escape(point) + r"\Z" for point in mounts_within(descriptor) if point]
+                excluded = re.compile("|".join(patterns)).match if patterns else None
+                yield from _below(_Level(descriptor, ""), top.stat.st_dev, max_depth, excluded)
 
 
 def _below(top: _Level, device: int, max_depth: int | None, excluded: Excluded | None) -> Iterator[Found]:
@@ -111,9 +113,9 @@ def _entries(level: _Level, device: int, excluded: Excluded | None) -> Iterator[
 
 
 def _enter(folder: Found) -> int | None:
-    """A descriptor of the very folder that was found; None where something else has taken its place."""
+    """A descriptor of the very folder that was found; None if something else has taken its place."""
     try:
-        descriptor = os.open(folder.name, _OPEN_FOLDER, dir_fd=folder.folder)
+        descriptor = os.open(folder.name, OPEN_FOLDER, dir_fd=folder.folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
     if os.path.samestat(os.fstat(descriptor), folder.stat):
@@ -122,25 +124,29 @@ def _enter(folder: Found) -> int | None:
     return None
 
 
-def fix(found: Found, *, mode: int | None, uid: int | None, gid: int | None) -> bool:
-    """Set owner and mode of a thing in a tree; False, and nothing done, where it is no longer what was found."""
-    try:
-        with suppress(FileNotFoundError), pinned(found.folder, found.name) as descriptor:
-            if not _same(os.fstat(descriptor), found.stat):
-                return False
-            if mode is not None and stat.S_ISLNK(found.stat.st_mode):
-                raise ProviderError(f"{shown(found.path)} is a symbolic link, which has no mode")
-            set_attributes(descriptor, mode=mode, uid=uid, gid=gid)
-            return True
-    except OSError as error:
-        raise problem("change", found.path or ".", error) from error
-    return False
+class Fixing(Changing):
+    def fix(self, found: Found, *, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> bool:
+        """Set owner and mode of a thing that `walk` has just found, a link's owner included; set-user-ID bits stay.
+
+        False, and nothing done, if something else has taken its place.
+        """
+        try:
+            with suppress(FileNotFoundError), pinned(found.folder, found.name) as descriptor:
+                if not _is_same(os.fstat(descriptor), found.stat):
+                    return False
+                if mode is not None and stat.S_ISLNK(found.stat.st_mode):
+                    raise ProviderError(f"{shown(found.path)} is a symbolic link, which has no mode")
+                set_attributes(descriptor, mode=mode, uid=uid, gid=gid)
+                return True
+        except OSError as error:
+            raise problem("change", found.path or ".", error) from error
+        return False
 
 
-def _same(now: os.stat_result, then: os.stat_result) -> bool:
+def _is_same(now: os.stat_result, then: os.stat_result) -> bool:
     """The same inode, of the same kind since numbers are used again, and with no hard link more.
 
-    A link made meanwhile may be meant to bring us to another's file.
+    Somebody may have made such a link to have another's file changed.
     """
     if not os.path.samestat(now, then) or stat.S_IFMT(now.st_mode) != stat.S_IFMT(then.st_mode):
         return False

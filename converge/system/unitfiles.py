@@ -1,7 +1,6 @@
 """The unit files of a root and the links between them.
 
-They are read as `systemctl --root` reads them (systemd.unit(5)), but without a process: `tests/real` holds the two
-against each other.
+They are read as `systemctl --root` reads them (systemd.unit(5)), but without a process: `tests/real` compares the two.
 """
 
 import re
@@ -13,7 +12,7 @@ from converge.system import ReadOnlySystem
 
 CONFIG = "/etc/systemd/system"
 NOTHING = "/dev/null"
-"""What a link leads to that hides a file of the same name in another folder."""
+"""The target of a link that hides a file of the same name in another folder."""
 
 EARLY = "/run/systemd/generator.early"
 RUNTIME = ("/run/systemd/system", "/run/systemd/generator")
@@ -42,7 +41,7 @@ def _escaped(char: str) -> str:
 
 @frozen
 class UnitFile:
-    """A unit file where it was found; `of` is the unit that it describes, another one where the name is an alias."""
+    """A unit file by its path; `of` is the unit that it describes: another one if the name is an alias."""
 
     path: str
     of: str
@@ -51,7 +50,7 @@ class UnitFile:
 
 @frozen
 class Sight:
-    """What the unit folders hold under a name: the first mask that hides it, and the unit file, if there is one."""
+    """A name in the unit folders: the first mask that hides it, and the unit file, if there is one."""
 
     mask: str | None
     unit: UnitFile | None
@@ -62,7 +61,7 @@ def instance_of(name: str) -> str:
 
 
 def template_of(name: str) -> str | None:
-    """`getty@.service` for `getty@tty1.service`; None for a unit that is no instance (systemd.unit(5))."""
+    """`getty@.service` for `getty@tty1.service`; None for a unit that is not an instance (systemd.unit(5))."""
     instance = instance_of(name)
     return name.replace(f"@{instance}.", "@.") if instance else None
 
@@ -72,7 +71,7 @@ def is_template(name: str) -> bool:
 
 
 def text_of(system: ReadOnlySystem, path: str) -> str | None:
-    """A file's text, None where it is absent or its link leads nowhere; empty for a link to /dev/null."""
+    """A file's text, None if it is absent or its link leads nowhere; empty for a link to /dev/null."""
     if system.resolve(path) == NOTHING:
         return ""
     data = system.read(path)
@@ -80,14 +79,14 @@ def text_of(system: ReadOnlySystem, path: str) -> str | None:
 
 
 def folders(system: ReadOnlySystem) -> tuple[str, ...]:
-    """Where units are looked for, in order (systemd.unit(5)). What is in /run counts only where the machine runs."""
+    """The folders of units, in order (systemd.unit(5)). Those in /run count only on a machine that runs."""
     if not system.live:
         return (CONFIG, *VENDOR)
     return (EARLY, CONFIG, *RUNTIME, *VENDOR, LATE)
 
 
 def look(system: ReadOnlySystem, name: str) -> Sight:
-    """What there is of a unit. An alias is masked too where the unit is that it stands for."""
+    """The mask and the file of a unit. If the unit of an alias is masked, so is the alias."""
     sight = _look(system, name)
     if sight.unit is not None and sight.unit.of != name:
         return Sight(sight.mask or _look(system, sight.unit.of).mask, sight.unit)
@@ -96,21 +95,16 @@ def look(system: ReadOnlySystem, name: str) -> Sight:
 
 def _look(system: ReadOnlySystem, name: str) -> Sight:
     mask: str | None = None
-    for path in _places(system, name):
-        found = system.stat(path, follow=False)
-        if found is None:
+    for path in (f"{folder}/{each}" for each in _names(name) for folder in folders(system)):
+        if system.stat(path, follow=False) is None:
             continue
         text = text_of(system, path)
         if text:
-            return Sight(mask, UnitFile(path, _described(system, path, name), text))
+            file = system.resolve(path).rpartition("/")[2]
+            return Sight(mask, UnitFile(path, name if file in _names(name) else file, text))
         if text == "":
             mask = mask or path
     return Sight(mask, None)
-
-
-def _places(system: ReadOnlySystem, name: str) -> Iterator[str]:
-    for each in _names(name):
-        yield from (f"{folder}/{each}" for folder in folders(system))
 
 
 def _names(name: str) -> tuple[str, ...]:
@@ -118,27 +112,14 @@ def _names(name: str) -> tuple[str, ...]:
     return (name, template) if template else (name,)
 
 
-def _described(system: ReadOnlySystem, path: str, name: str) -> str:
-    """The unit that a file describes: the one it is called after, links resolved."""
-    called = system.resolve(path).rpartition("/")[2]
-    return name if called in _names(name) else called
-
-
 def texts(system: ReadOnlySystem, name: str, unit: str, leaving_out: Iterable[str] = ()) -> tuple[str, ...]:
     """The text of a unit, followed by those of its drop-ins but for the paths left out."""
     out = set(leaving_out)
+    literal = [re.sub(r"([*?\[])", r"[\1]", each) for each in _names(name)]  # in a pattern, each matches only itself
     found = [
-        path
-        for folder in folders(system)
-        for each in _names(name)
-        for path in system.glob(f"{folder}/{_literal(each)}.d/*.conf")
+        path for folder in folders(system) for each in literal for path in system.glob(f"{folder}/{each}.d/*.conf")
     ]
     return (unit, *(text_of(system, path) or "" for path in found if path not in out))
-
-
-def _literal(name: str) -> str:
-    """The name so that it matches only itself in a shell pattern."""
-    return re.sub(r"([*?\[])", r"[\1]", name)
 
 
 def names(system: ReadOnlySystem) -> list[str]:
@@ -147,10 +128,10 @@ def names(system: ReadOnlySystem) -> list[str]:
 
 
 def links_asked(name: str, unit_texts: Iterable[str]) -> dict[str, None]:
-    """The links that enabling the unit makes, as the [Install] sections say, in their order."""
+    """The links that enabling the unit makes, by the [Install] sections, in their order."""
     found: dict[str, None] = {}
     for key, values in _install(unit_texts):
-        words = [_meant(word, name) for word in values]
+        words = [_expanded(word, name) for word in values]
         if key in _FOLDERS:
             found |= dict.fromkeys(f"{CONFIG}/{word}.{_FOLDERS[key]}/{name}" for word in words)
         elif key == "Alias":
@@ -158,11 +139,11 @@ def links_asked(name: str, unit_texts: Iterable[str]) -> dict[str, None]:
     return found
 
 
-def _meant(word: str, name: str) -> str:
-    """The word with what specifiers in it stand for, as far as the unit's name says it (systemd.unit(5))."""
+def _expanded(word: str, name: str) -> str:
+    """A word with its specifiers expanded, as far as the unit's name gives their values (systemd.unit(5))."""
     stem = name.rpartition(".")[0]
-    meant = {"%": "%", "i": instance_of(name), "n": name, "N": stem, "p": stem.partition("@")[0]}
-    return _SPECIFIER.sub(lambda found: meant[found[1]], word)
+    values = {"%": "%", "i": instance_of(name), "n": name, "N": stem, "p": stem.partition("@")[0]}
+    return _SPECIFIER.sub(lambda found: values[found[1]], word)
 
 
 def _install(unit_texts: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
@@ -177,19 +158,19 @@ def _install(unit_texts: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
                 yield key.strip(), value.split()
 
 
-def is_linked(system: ReadOnlySystem, name: str, asked: Iterable[str]) -> bool:
-    """Whether a link in /etc has the unit started: one in another unit's folder, or an alias that [Install] names."""
+def is_linked(system: ReadOnlySystem, name: str, links: Iterable[str]) -> bool:
+    """Whether a link in /etc has the unit started: one in another unit's folder, or an alias among `links_asked`."""
     if any(system.read_link(f"{folder}/{name}") is not None for folder in link_folders(system)):
         return True
-    return any(leads_to(system, path, name) for path in asked if path.rpartition("/")[0] == CONFIG)
+    return any(leads_to(system, path, name) for path in links if path.rpartition("/")[0] == CONFIG)
 
 
 def link_folders(system: ReadOnlySystem) -> tuple[str, ...]:
-    """The folders in /etc that have what is linked there started with another unit."""
+    """The folders in /etc for links to units that are started with another one."""
     return tuple(f"{CONFIG}/{entry}" for entry in system.list_folder(CONFIG) if entry.endswith(_LINKING))
 
 
 def leads_to(system: ReadOnlySystem, path: str, name: str) -> bool:
-    """Whether there is a link at `path` to a file that is called like the unit; an instance's own template is not."""
+    """Whether the link at `path` leads to a file with the unit's name; its template's name does not count."""
     target = system.read_link(path)
     return target is not None and target.rpartition("/")[2] == name

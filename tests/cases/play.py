@@ -36,7 +36,7 @@ class Play:
     capsys: pytest.CaptureFixture[str]
     web: Web | None = None
     last: Mapping[str, Any] = field(factory=dict)
-    """The last run that was asked for."""
+    """The last requested run."""
 
     @property
     def system(self) -> System:
@@ -59,32 +59,32 @@ class Play:
         verbs[verb](step)
 
     def apply(self, step: Step) -> None:
-        """Run `converge apply` as the OS version says, with `facts` where hardware matters, and meet its report."""
+        """Run `converge apply` as this OS version, with `facts` if hardware matters, and check its report."""
         self.last = step["apply"]
         if "version" in self.last:
             self.machine.upgrade_os(self.last["version"])
-        code, told, run = self.run(self.last)
-        assert code == int(step.get("exit", 0)), told
-        assert told.splitlines()[-1] == step.get("last", told.splitlines()[-1])
-        assert [text for text in step.get("says", ()) if text not in told] == [], told
+        code, printed, run = self.run(self.last)
+        assert code == int(step.get("exit", 0)), printed
+        assert printed.splitlines()[-1] == step.get("last", printed.splitlines()[-1])
+        assert [text for text in step.get("says", ()) if text not in printed] == [], printed
         decided = {each["id"]: each["decision"] for each in run["steps"]}
         assert decided | dict(step.get("decided", {})) == decided
 
-    def run(self, asked: Mapping[str, Any]) -> tuple[int, str, Any]:
+    def run(self, options: Mapping[str, Any]) -> tuple[int, str, Any]:
         """The exit code, the report as text and the report as JSON."""
-        manifest = self.manifests / asked.get("manifest", "manifest.yaml")
+        manifest = self.manifests / options.get("manifest", "manifest.yaml")
         saved = self.machine.manifest.with_suffix(".json")
-        event, phase = asked.get("event", "auto"), asked.get("phase", "online")
+        event, phase = options.get("event", "auto"), options.get("phase", "online")
         words = ["--root", str(self.machine.root), "--event", event, "--phase", phase, "--json-into", str(saved)]
-        if "facts" in asked:
+        if "facts" in options:
             facts = self.machine.manifest.with_name("facts.json")
-            facts.write_text(json.dumps(asked["facts"]))
+            facts.write_text(json.dumps(options["facts"]))
             words += ["--facts", str(facts)]
         self.capsys.readouterr()
         code = app.run(["apply", str(manifest), *words, "--verbose", "--color", "never"])
-        told = self.capsys.readouterr()
-        assert told.out, told.err
-        return code, told.out, json.loads(saved.read_text())
+        printed = self.capsys.readouterr()
+        assert printed.out, printed.err
+        return code, printed.out, json.loads(saved.read_text())
 
     def expect(self, step: Step) -> None:
         expected = step["expect"]

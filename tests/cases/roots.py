@@ -35,7 +35,7 @@ def _set(root: Path, mode: str, owner: str, name: str) -> None:
 
 
 def make(folder: Path, golden: Path) -> Machine:
-    """A scratch machine that holds what a golden folder says."""
+    """A scratch machine with the content of a golden folder."""
     folder.mkdir()
     machine = Machine.make(folder)
     machine.path("/var/lib").mkdir()
@@ -44,12 +44,12 @@ def make(folder: Path, golden: Path) -> Machine:
 
 
 def contents(root: Path, *ignored: str) -> dict[str, tuple[object, ...]]:
-    """All of a root but what is converge's own."""
+    """All of a root except the files of converge itself."""
     hidden = tuple(f"{name}/" for name in (*OURS, *ignored))
     return {name: what for name, what in snapshot(root).items() if not f"{name}/".startswith(hidden)}
 
 
 def identities(root: Path, names: set[str]) -> dict[str, tuple[int, int]]:
-    """What tells that a file was not written anew with what it held before: its inode and its time."""
+    """Inode and time of each file: they change if a file is written again with the same content."""
     stats = {name: (root / name).lstat() for name in sorted(names) if (root / name).is_file()}
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in stats.items()}

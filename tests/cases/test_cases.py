@@ -1,8 +1,8 @@
-"""Real changes that a vendor had to make on machines in the field, each as a manifest and what it met there.
+"""Real changes that a vendor had to make on machines in the field, each as a manifest and machines.
 
-A case is a folder with its `manifest.yaml`, and `repositories.yaml` where it needs real flatpak repositories. Each
-folder in it with a `case.yaml` is a machine: `before` and `after` are golden roots, and every difference between the
-two is what the case is about. What is the same in both was not touched: not even written anew.
+A case is a folder with its `manifest.yaml`, and `repositories.yaml` if it needs real flatpak repositories. Each folder
+in it with a `case.yaml` is a machine: `before` and `after` are golden roots, and the differences between them are the
+effect of the case. Files that are equal in both must not be written, not even with the same content.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ MACHINES = sorted(path.parent for path in HERE.rglob("case.yaml"))
 ROWS = {1, 2, 3, 4, 5, 6, 9, 11, 12, 16, 19, 22, 25, 27, 28, 29}
 """8 and 10 need disks: tests/real/test_swap_partition.py plays `swap-partition`."""
 FLATPAKS = ("var/lib/flatpak", "var/tmp")
-"""Left out of the roots where real flatpaks are installed: there `expect` says what counts."""
+"""Left out of roots with real flatpaks: there `expect` has the expectations."""
 
 
 @pytest.mark.parametrize("folder", MACHINES, ids=lambda folder: str(folder.relative_to(HERE)))

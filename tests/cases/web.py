@@ -24,7 +24,7 @@ class Shelf:
     built: dict[str, Path] = field(factory=dict)
 
     def get(self, repositories: Repositories) -> Path:
-        """A folder with these repositories; each says `apps`, `branch` and `collection_id`."""
+        """A folder with these repositories; each has `apps`, `branch` and `collection_id`."""
         wanted = json.dumps(repositories, sort_keys=True)
         if wanted not in self.built:
             self.built[wanted] = folder = self.folder / str(len(self.built))

@@ -1,11 +1,11 @@
-"""What providers, files and other resources have to say of values that are known without a machine."""
+"""Values that are known without a machine are checked by providers, against files and against other resources."""
 
 import pytest
 
 from tests.manifests import Desk
 
 
-def test_a_file_that_is_not_there(desk: Desk) -> None:
+def test_missing_file_reported(desk: Desk) -> None:
     desk.put(
         "base",
         """
@@ -23,7 +23,7 @@ def test_a_file_that_is_not_there(desk: Desk) -> None:
     assert {code for code, _ in desk.found()} == {"missing-file"}
 
 
-def test_an_overridden_file_stands_beside_the_manifest_that_names_it(desk: Desk) -> None:
+def test_overridden_file_is_beside_overriding_manifest(desk: Desk) -> None:
     desk.put("base", "resources: {a: {type: file, apply: once, with: {path: /a, content: a}}}")
     (desk.folder / "other").mkdir()
     (desk.folder / "other" / "school.txt").write_text("school")
@@ -45,7 +45,7 @@ CONFLICTS = [
 
 
 @pytest.mark.parametrize(("one", "other", "conflict"), CONFLICTS)
-def test_two_that_always_apply_may_not_want_different_values(desk: Desk, one: str, other: str, conflict: bool) -> None:
+def test_conflict_of_resources_that_always_apply(desk: Desk, one: str, other: str, conflict: bool) -> None:
     desk.put(
         "base",
         f"""
@@ -59,7 +59,7 @@ def test_two_that_always_apply_may_not_want_different_values(desk: Desk, one: st
     assert desk.found() == ([("claim-conflict", "0600")] if conflict else [])
 
 
-def test_the_same_value_wanted_twice_is_no_conflict(desk: Desk) -> None:
+def test_same_value_set_twice_is_not_a_conflict(desk: Desk) -> None:
     desk.put(
         "base",
         """
@@ -73,7 +73,7 @@ def test_the_same_value_wanted_twice_is_no_conflict(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("other", "found"), [("b: y", []), ("a: x", []), ("a: y", [("claim-conflict", "{a: y}")])])
-def test_of_a_map_each_part_is_wanted_by_itself(desk: Desk, other: str, found: list[tuple[str, str]]) -> None:
+def test_parts_of_a_map_conflict_separately(desk: Desk, other: str, found: list[tuple[str, str]]) -> None:
     desk.put(
         "base",
         f"""
@@ -97,7 +97,7 @@ def test_of_a_map_each_part_is_wanted_by_itself(desk: Desk, other: str, found: l
         ("delete: [quiet]", False),
     ],
 )
-def test_what_one_appends_another_may_not_delete(desk: Desk, other: str, conflict: bool) -> None:
+def test_appended_argument_deleted_by_another_is_conflict(desk: Desk, other: str, conflict: bool) -> None:
     desk.put(
         "base",
         f"""
@@ -110,7 +110,7 @@ def test_what_one_appends_another_may_not_delete(desk: Desk, other: str, conflic
     assert [code for code, _ in desk.found()] == (["claim-conflict"] if conflict else [])
 
 
-def test_parameters_that_the_provider_refuses(desk: Desk) -> None:
+def test_parameters_refused_by_provider_reported(desk: Desk) -> None:
     desk.put(
         "base",
         """
@@ -133,7 +133,7 @@ def test_parameters_that_the_provider_refuses(desk: Desk) -> None:
         ("on_user_change: overwrite,", []),
     ],
 )
-def test_an_absence_that_keep_would_never_bring_about(desk: Desk, keys: str, codes: list[str]) -> None:
+def test_absence_with_default_keep_warned(desk: Desk, keys: str, codes: list[str]) -> None:
     desk.put(
         "base", f"resources: {{a: {{type: flatpak-app, apply: once, {keys} with: {{ensure: absent, app: org.a.A}}}}}}"
     )
@@ -142,7 +142,7 @@ def test_an_absence_that_keep_would_never_bring_about(desk: Desk, keys: str, cod
     assert desk.report.errors == ()
 
 
-def test_what_a_site_has_still_to_say_is_no_fault(desk: Desk) -> None:
+def test_parameter_without_value_is_accepted(desk: Desk) -> None:
     desk.put(
         "base",
         """
@@ -159,7 +159,7 @@ def test_what_a_site_has_still_to_say_is_no_fault(desk: Desk) -> None:
     assert desk.found() == []
 
 
-def test_a_resource_with_a_secret_is_still_shown_to_its_provider(desk: Desk) -> None:
+def test_resource_with_secret_checked_by_provider(desk: Desk) -> None:
     desk.put(
         "base",
         """

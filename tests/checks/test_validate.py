@@ -1,4 +1,4 @@
-"""One run says everything about all manifests, and nothing twice."""
+"""One run reports all faults of all manifests, and none of them twice."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from tests.manifests import Desk
 PRODUCTS = Path(__file__).parent.parent.parent / "products"
 
 
-def test_the_products_that_we_ship_are_without_fault() -> None:
+def test_shipped_products_have_no_findings() -> None:
     report = Report()
     products = validate([str(PRODUCTS)], [], report)
     assert list(report) == []
     assert {product.name for product in products} >= {"base", "desktop", "school"}
 
 
-def test_the_products_that_we_ship_show_every_type() -> None:
+def test_shipped_products_use_main_types() -> None:
     (school,) = validate([str(PRODUCTS / "school.yaml")], [], Report())
     types = {resource.type for resource in school.resources.values()}
     assert types >= {"collection-id", "file", "flatpak-app", "flatpak-remote", "permissions"}
@@ -26,7 +26,7 @@ def test_the_products_that_we_ship_show_every_type() -> None:
     assert school.resources["wallpaper"].mark_of("with", "source").filename.endswith("school.yaml")
 
 
-def test_a_fault_of_a_shared_parent_is_reported_once(desk: Desk) -> None:
+def test_fault_of_shared_parent_reported_once(desk: Desk) -> None:
     desk.put("base", "resources: {f: {type: file, apply: once, needs: [g], with: {path: '/{{ nme }}'}}}")
     desk.put("left", "extends: [base]")
     desk.put("right", "extends: [base, left]")
@@ -34,14 +34,14 @@ def test_a_fault_of_a_shared_parent_is_reported_once(desk: Desk) -> None:
     assert len(desk.report.errors) == 2
 
 
-def test_a_product_whose_name_does_not_find_its_file(desk: Desk) -> None:
+def test_product_not_found_by_its_name_warned(desk: Desk) -> None:
     desk.put("school", "")
     (desk.folder / "school.yaml").rename(desk.folder / "schule.yaml")
     desk.validate()
     assert desk.found() == [("misnamed-product", "school")]
 
 
-def test_a_folder_named_in_two_ways_is_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_named_in_two_ways_reported_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.put("base", "resources: {f: {type: file, apply: once, with: {path: '/{{ nme }}'}}}")
     desk.put("school", "extends: [base]")
     monkeypatch.chdir(desk.folder)
@@ -49,7 +49,7 @@ def test_a_folder_named_in_two_ways_is_one(desk: Desk, monkeypatch: pytest.Monke
     assert [str(error.mark) for error in desk.report.errors] == ["base.yaml:3:60"]
 
 
-def test_a_run_reports_every_kind_of_typing_error(desk: Desk) -> None:
+def test_all_typing_errors_reported_in_one_run(desk: Desk) -> None:
     desk.put("base", "resources: {motd: {type: file, apply: once, with: {path: /etc/motd}}}")
     desk.put(
         "school",
@@ -76,7 +76,7 @@ def test_a_run_reports_every_kind_of_typing_error(desk: Desk) -> None:
     assert all(found.hint and found.mark for found in desk.report.errors)
 
 
-def test_a_folder_stands_for_its_manifests_alone(desk: Desk) -> None:
+def test_folder_means_manifests_directly_in_it(desk: Desk) -> None:
     desk.put("base", "")
     (desk.folder / "files").mkdir()
     (desk.folder / "files" / "data.yaml").write_text("no: manifest")
@@ -84,25 +84,25 @@ def test_a_folder_stands_for_its_manifests_alone(desk: Desk) -> None:
     assert desk.found() == []
 
 
-def test_an_empty_folder_and_a_path_that_does_not_exist(desk: Desk) -> None:
+def test_empty_folder_and_missing_path_reported(desk: Desk) -> None:
     desk.validate([str(desk.folder), str(desk.folder / "no.yaml")])
     assert [code for code, _ in desk.found()] == ["unreadable", "unreadable"]
 
 
-def test_a_site_file_is_held_against_its_own_schema(desk: Desk) -> None:
+def test_site_file_checked_against_site_schema(desk: Desk) -> None:
     (desk.folder / "site.yaml").write_text("product: school\nresources: {}\n")
     assert desk.validate() == []
     assert desk.found() == [("unknown-key", "resources")]
 
 
-def test_a_product_may_be_called_site(desk: Desk) -> None:
+def test_product_may_have_name_site(desk: Desk) -> None:
     desk.put("base", "parameters: {psk: {type: secret}}")
     desk.put("site", "extends: [base]\nparameters: {room: {type: text, default: R1}}\ntittle: x")
     assert [product.name for product in desk.validate()] == ["base", "site"]
     assert desk.found() == [("unknown-key", "tittle")]
 
 
-def test_a_site_file_that_only_looks_like_a_manifest_is_none(desk: Desk) -> None:
+def test_site_file_similar_to_manifest_is_a_site(desk: Desk) -> None:
     (desk.folder / "site.yaml").write_text("converge: 1\nproduct: site\nparameters: {psk: hunter2}\n")
     assert desk.validate() == []
     assert desk.found() == [("unknown-key", "converge")]

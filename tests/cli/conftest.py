@@ -10,7 +10,7 @@ converge: 1
 product: small
 title: Small edition
 parameters:
-  greeting: {type: text, default: hello, description: What users are told.}
+  greeting: {type: text, default: hello, description: The text that users see.}
 resources:
   motd:
     type: file

@@ -26,7 +26,7 @@ def test_start_up_imports_nothing_heavy(heavy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["pln"], "no such command 'pln'"),
         (["plan", "--rot", "/"], "no such option: --rot"),
@@ -40,12 +40,12 @@ def test_start_up_imports_nothing_heavy(heavy: str) -> None:
         (["validate", "--format", "xml"], "invalid value for '--format': 'xml' is not one of"),
     ],
 )
-def test_a_wrong_command_line_exits_with_64_and_says_what_is_wrong(arguments: list[str], said: str) -> None:
+def test_wrong_command_line_exits_with_64_and_names_the_error(arguments: list[str], expected: str) -> None:
     result = converge(*arguments)
     assert result.returncode == ExitCode.USAGE
     assert result.stderr.startswith("error: ")
     assert "hint: " in result.stderr
-    assert said in result.stderr
+    assert expected in result.stderr
     assert result.stdout == ""
 
 
@@ -53,27 +53,27 @@ def test_an_error_is_a_message_and_a_hint() -> None:
     result = converge("explain", "flatpak-remot")
     assert result.returncode == ExitCode.ERROR
     error, hint = result.stderr.splitlines()
-    assert error == "error: there is nothing to explain under 'flatpak-remot'"
+    assert error == "error: 'flatpak-remot' is not a resource type or a topic"
     assert hint == "hint: did you mean 'flatpak-remote'?"
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_reader_that_closes_its_pipe_is_not_an_error() -> None:
     script = f"{sys.executable} -m converge explain flatpak-remote; echo $? >&2"
     result = subprocess.run(["bash", "-c", f"({script}) | true"], capture_output=True, text=True, check=False)
     assert result.stderr == "0\n"
 
 
 @pytest.mark.parametrize(
-    ("redirection", "code", "said"),
+    ("redirection", "code", "expected"),
     [
         (">&-", ExitCode.OK, ""),
         (">/dev/full", ExitCode.ERROR, "error: cannot write the output: No space left on device\n"),
     ],
 )
-def test_an_output_that_takes_nothing(redirection: str, code: int, said: str) -> None:
+def test_output_that_fails_gives_code_and_message(redirection: str, code: int, expected: str) -> None:
     script = f"{sys.executable} -m converge explain {redirection}"
     result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (code, said)
+    assert (result.returncode, result.stderr) == (code, expected)
 
 
 def test_a_group_of_verbs_alone_shows_its_help() -> None:

@@ -45,7 +45,7 @@ def test_a_saved_plan_is_applied_once(
     assert (root / "etc/motd").read_text() == "moin"
     capsys.readouterr()
     assert converge("apply", plan) == ExitCode.ERROR
-    assert "no longer fits: what changed is 'motd', 'notes'" in capsys.readouterr().err
+    assert "is out of date: 'motd', 'notes' changed" in capsys.readouterr().err
 
 
 def test_a_saved_plan_takes_no_other_options(
@@ -54,7 +54,7 @@ def test_a_saved_plan_takes_no_other_options(
     plan = str(tmp_path / "plan.json")
     assert converge("plan", "small", "--event", "install", "--out", plan) == ExitCode.OK
     assert converge("apply", plan, "--set", "greeting=moin") == ExitCode.USAGE
-    assert "has its options in it" in capsys.readouterr().err
+    assert "is a saved plan, which contains its options" in capsys.readouterr().err
 
 
 def test_a_damaged_plan_is_refused(converge: Converge, tmp_path: Path) -> None:
@@ -68,13 +68,13 @@ def test_a_failure_exits_with_4_and_names_the_resource(
 ) -> None:
     (root / "etc/motd").mkdir()
     assert converge("apply", "small", "--event", "install") == ExitCode.FAILED
-    told = capsys.readouterr().out
-    assert "  ! motd " in told
-    assert told.splitlines()[-1].endswith("1 failed.")
+    printed = capsys.readouterr().out
+    assert "  ! motd " in printed
+    assert printed.splitlines()[-1].endswith("1 failed.")
     assert (root / "var/lib/notes").read_text() == "first"
 
 
-def test_a_second_run_at_the_same_time_is_told_to_try_later(
+def test_second_run_at_the_same_time_exits_with_75(
     converge: Converge, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with lock(System(str(root))):
@@ -82,7 +82,7 @@ def test_a_second_run_at_the_same_time_is_told_to_try_later(
     assert "another run" in capsys.readouterr().err
 
 
-def test_progress_is_one_line_of_a_terminal_that_goes_away(root: Path) -> None:
+def test_progress_on_a_terminal_is_one_line_and_is_cleared(root: Path) -> None:
     reading, terminal = os.openpty()
     command = [sys.executable, "-m", "converge", "apply", "small", "--event", "install", "--root", str(root)]
     with os.fdopen(reading, "rb", buffering=0) as shown:

@@ -13,10 +13,10 @@ def test_every_type_is_listed_and_explained(type_: str, capsys: pytest.CaptureFi
     assert app.run(["explain"]) == ExitCode.OK
     assert f"  {type_}" in capsys.readouterr().out
     assert app.run(["explain", type_]) == ExitCode.OK
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     definitions = schema.load(type_)["definitions"]
-    assert all(f"  {name}  " in told for name in definitions["with"]["properties"])
-    assert all(f"  {name} " in told for name in definitions["state"]["properties"])
+    assert all(f"  {name}  " in printed for name in definitions["with"]["properties"])
+    assert all(f"  {name} " in printed for name in definitions["state"]["properties"])
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_a_field_is_explained(topic: str, first: str, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(
-    ("topic", "said"),
+    ("topic", "expected"),
     [
         ("file.contnt", "error: file has no 'contnt'\nhint: did you mean 'content'?\n"),
         ("permissions.match.mod", "error: permissions.match has no 'mod'\nhint: did you mean 'mode'?\n"),
     ],
 )
-def test_what_is_not_there_is_an_error(topic: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_topic_is_an_error(topic: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["explain", topic]) == ExitCode.ERROR
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == expected
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +54,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "description" in document["schema"]
 
 
-def test_types_of_other_packages_are_listed_even_where_one_cannot_be_explained(
+def test_types_of_other_packages_are_listed_despite_a_broken_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     info = tmp_path / "shelf-1.dist-info"
@@ -63,8 +63,8 @@ def test_types_of_other_packages_are_listed_even_where_one_cannot_be_explained(
     (info / "entry_points.txt").write_text("[converge.providers]\nshelf = no_such_module\nfile = theirs\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     assert app.run(["explain"]) == ExitCode.OK
-    told = capsys.readouterr().out
-    assert "Resource types of other packages\n  shelf  there is no module no_such_module (install" in told
-    assert told.count("  file  ") == 1
+    printed = capsys.readouterr().out
+    assert "Resource types of other packages\n  shelf  the module no_such_module is missing (install" in printed
+    assert printed.count("  file  ") == 1
     assert app.run(["explain", "shelf"]) == ExitCode.ERROR
-    assert "there is no module no_such_module" in capsys.readouterr().err
+    assert "the module no_such_module is missing" in capsys.readouterr().err

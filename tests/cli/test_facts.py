@@ -14,7 +14,7 @@ def test_values_and_the_reasons_of_unknown_ones(converge: Converge, capsys: pyte
     assert converge("facts", "os.version", "memory.total") == ExitCode.OK
     version, memory = capsys.readouterr().out.splitlines()
     assert version.split() == ["os.version", '"1.0"']
-    assert memory == "memory.total  unknown under a foreign root"
+    assert memory == "memory.total  unknown under --root (--this-hardware supplies it)"
 
 
 def test_all_facts_as_json(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,7 +22,7 @@ def test_all_facts_as_json(converge: Converge, capsys: pytest.CaptureFixture[str
     document = json.loads(capsys.readouterr().out)
     assert document["facts"]["os.id"] == "test"
     assert document["facts"]["memory.total"] is None
-    assert "foreign root" in document["unknown"]["memory.total"]
+    assert "unknown under --root" in document["unknown"]["memory.total"]
 
 
 def test_a_misspelt_fact(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,13 +30,15 @@ def test_a_misspelt_fact(converge: Converge, capsys: pytest.CaptureFixture[str])
     assert "did you mean 'memory.total'?" in capsys.readouterr().err
 
 
-def test_a_file_that_holds_no_facts(tmp_path: Path, converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
+def test_facts_file_without_a_map_is_refused(
+    tmp_path: Path, converge: Converge, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "facts.yaml").write_text("- 1\n")
     assert converge("facts", "--facts", str(tmp_path / "facts.yaml")) == ExitCode.USAGE
-    assert "facts.yaml holds no facts" in capsys.readouterr().err
+    assert "facts.yaml is not a map of facts" in capsys.readouterr().err
 
 
 def test_expressions_are_explained_with_every_fact(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["explain", "expressions"]) == ExitCode.OK
-    told = capsys.readouterr().out
-    assert all(f"  {name} " in told for name in (*FACTS, *CONSTANTS))
+    printed = capsys.readouterr().out
+    assert all(f"  {name} " in printed for name in (*FACTS, *CONSTANTS))

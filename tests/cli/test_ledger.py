@@ -16,7 +16,7 @@ def shown(converge: Converge, capsys: pytest.CaptureFixture[str]) -> dict[str, d
 
 def test_show_before_the_first_run(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
     assert converge("ledger", "show") == ExitCode.OK
-    assert capsys.readouterr().out.count("there is none yet") == 2
+    assert capsys.readouterr().out.count("not written yet") == 2
 
 
 def test_both_ledgers_are_shown(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +41,7 @@ def test_a_baselined_resource_is_not_done(converge: Converge, root: Path, capsys
     assert (root / "etc/motd").exists()
 
 
-def test_mending_is_audited(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ledger_edits_are_audited(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
     converge("ledger", "baseline", "notes", "small")
     converge("ledger", "forget", "notes")
     capsys.readouterr()
@@ -51,16 +51,16 @@ def test_mending_is_audited(converge: Converge, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (("forget", "nots"), "did you mean 'notes'?"),
         (("baseline", "nots"), "did you mean 'notes'?"),
         (("baseline", "motd"), "applies always"),
     ],
 )
-def test_what_cannot_be_mended(
-    arguments: tuple[str, ...], said: str, converge: Converge, capsys: pytest.CaptureFixture[str]
+def test_ledger_edit_of_a_wrong_id_is_refused(
+    arguments: tuple[str, ...], expected: str, converge: Converge, capsys: pytest.CaptureFixture[str]
 ) -> None:
     converge("apply", "small", "--event", "install")
     assert converge("ledger", *arguments) == ExitCode.ERROR
-    assert said in capsys.readouterr().err
+    assert expected in capsys.readouterr().err

@@ -11,19 +11,17 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
-def test_a_plan_says_what_would_change_and_changes_nothing(
-    converge: Converge, root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_plan_shows_changes_and_makes_none(converge: Converge, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = files(root)
     assert converge("plan", "small", "--event", "install") == ExitCode.OK
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == "Small edition (small): install"
-    assert "      why: Users like it." in told
-    assert told[-1] == "Plan: 2 to add, 0 to change, 0 to remove; 0 kept, 0 owed, 0 in place."
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == f"Small edition (small) on {root}: install"
+    assert "        why: Users like it." in printed
+    assert printed[-1] == "Plan: 2 to add, 0 to change, 0 to remove; 0 kept, 0 owed, 0 in place, 0 failed."
     assert files(root) == before
 
 
-def test_a_detailed_exit_code_tells_changes_from_none(converge: Converge) -> None:
+def test_plan_detailed_exit_code_is_2_if_there_are_changes(converge: Converge) -> None:
     assert converge("plan", "small", "--event", "install", "--detailed-exitcode") == ExitCode.CHANGES
     assert converge("apply", "small", "--event", "install") == ExitCode.OK
     assert converge("plan", "--event", "refresh", "--detailed-exitcode") == ExitCode.OK
@@ -46,7 +44,7 @@ def test_a_parameter_can_be_set(converge: Converge, root: Path) -> None:
     assert (root / "etc/motd").read_text() == "moin"
 
 
-def test_the_site_says_which_product(converge: Converge, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_product_is_that_of_the_site(converge: Converge, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site = root / "etc/converge/site.yaml"
     site.parent.mkdir()
     site.write_text("product: small\nparameters:\n  greeting: ahoy\n")
@@ -54,19 +52,19 @@ def test_the_site_says_which_product(converge: Converge, root: Path, capsys: pyt
     assert "  from the site: " in capsys.readouterr().out
 
 
-def test_without_a_product_anywhere_it_is_a_usage_error(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_without_any_product_is_a_usage_error(converge: Converge, capsys: pytest.CaptureFixture[str]) -> None:
     assert converge("plan") == ExitCode.USAGE
-    assert capsys.readouterr().err.startswith("error: no product is named\nhint: ")
+    assert capsys.readouterr().err.startswith("error: the product is not named\nhint: ")
 
 
-def test_an_invalid_manifest_is_told_in_the_form_asked_for(
+def test_invalid_manifest_is_reported_in_the_requested_format(
     converge: Converge, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (root / "bad.yaml").write_text("converge: 1\nproduct: bad\nresorces: {}\n")
     assert converge("plan", str(root / "bad.yaml"), "--format", "json") == ExitCode.INVALID
-    told = capsys.readouterr()
-    assert "unknown-key" in {each["code"] for each in json.loads(told.out)["diagnostics"]}
-    assert "did you mean 'resources'?" in told.err
+    printed = capsys.readouterr()
+    assert "unknown-key" in {each["code"] for each in json.loads(printed.out)["diagnostics"]}
+    assert "did you mean 'resources'?" in printed.err
 
 
 def test_facts_can_be_given(converge: Converge, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,7 +93,7 @@ def test_a_folder_of_valid_manifests(folder: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == "1 manifest valid\n"
 
 
-def test_the_usual_folders_are_looked_at(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_without_path_checks_the_usual_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["validate", "--products", str(folder)]) == ExitCode.OK
     assert capsys.readouterr().out == "1 manifest valid\n"
 
@@ -113,10 +113,12 @@ def test_one_run_reports_every_fault_with_its_place_and_remedy(
 def test_text_underlines_each_fault(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "faulty.yaml").write_text(FAULTY)
     assert app.run(["validate", "faulty.yaml"]) == ExitCode.INVALID
-    told = capsys.readouterr().out
-    assert told.count("error[") == len(re.findall(r"^      \| +\^+ ", told, re.MULTILINE)) == len(EXPECTED)
-    assert "   13 |     with: {path: /etc/b, contnt: b}\n      |                          ^^^^^^ did you mean" in told
-    assert told.splitlines()[-1] == "11 errors, 0 warnings in 1 manifest"
+    printed = capsys.readouterr().out
+    assert printed.count("error[") == len(re.findall(r"^      \| +\^+ ", printed, re.MULTILINE)) == len(EXPECTED)
+    assert (
+        "   13 |     with: {path: /etc/b, contnt: b}\n      |                          ^^^^^^ did you mean" in printed
+    )
+    assert printed.splitlines()[-1] == "11 errors, 0 warnings in 1 manifest"
 
 
 def test_other_formats(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

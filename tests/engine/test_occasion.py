@@ -1,4 +1,4 @@
-"""Why a run happens: told from the two ledgers, the deployment that runs and what the command line asks."""
+"""The occasion of a run, by the two ledgers, the running deployment and the command line."""
 
 import shutil
 from pathlib import Path
@@ -63,7 +63,7 @@ def versions(occasion: Occasion) -> tuple[str, str]:
     return str(occasion.installed_version), str(occasion.previous_version)
 
 
-def test_a_machine_that_predates_converge_is_adopted_by_an_upgrade(machine: Machine) -> None:
+def test_machine_that_predates_converge_is_adopted_by_an_upgrade(machine: Machine) -> None:
     occasion = machine.run(V2)
     assert events(occasion) == (UPGRADE, UPGRADE, True)
     assert occasion.began == (UPGRADE, None)
@@ -71,20 +71,20 @@ def test_a_machine_that_predates_converge_is_adopted_by_an_upgrade(machine: Mach
     assert events(machine.look(V2)) == (REFRESH, REFRESH, False)
 
 
-def test_an_adopted_machine_stays_one_that_no_version_was_installed_on(machine: Machine) -> None:
+def test_adopted_machine_never_has_an_installed_version(machine: Machine) -> None:
     machine.run(V1)
     assert versions(machine.look(V1)) == ("none", "none")
     assert versions(machine.look(V2)) == ("none", "3.7.4")
 
 
-def test_an_installation_on_the_live_machine_is_over_with_its_first_run(machine: Machine) -> None:
+def test_live_installation_ends_with_its_first_run(machine: Machine) -> None:
     occasion = machine.run(V1, INSTALL)
     assert events(occasion) == (INSTALL, INSTALL, False)
     assert not occasion.stays_open
     assert events(machine.look(V1)) == (REFRESH, REFRESH, False)
 
 
-def test_at_an_installation_the_previous_version_is_the_installed_one(machine: Machine) -> None:
+def test_installation_previous_version_is_the_installed_one(machine: Machine) -> None:
     assert versions(machine.run(V1, INSTALL)) == ("3.7.4", "3.7.4")
     assert versions(machine.look(V1)) == ("3.7.4", "3.7.4")
     assert versions(machine.run(V2)) == ("3.7.4", "3.7.4")
@@ -92,7 +92,7 @@ def test_at_an_installation_the_previous_version_is_the_installed_one(machine: M
     assert versions(machine.look(V3)) == ("3.7.4", "3.8.0")
 
 
-def test_the_first_live_run_finishes_the_install_of_an_image_build(machine: Machine) -> None:
+def test_first_live_run_finishes_the_install_of_an_image_build(machine: Machine) -> None:
     built = machine.run(V1, INSTALL, live=False)
     assert built.stays_open
     assert events(machine.run(V1, live=False)) == (INSTALL, INSTALL, False)
@@ -102,7 +102,7 @@ def test_the_first_live_run_finishes_the_install_of_an_image_build(machine: Mach
     assert events(machine.look(V1)) == (REFRESH, REFRESH, False)
 
 
-def test_an_install_is_finished_by_a_live_run_even_on_a_newer_deployment(machine: Machine) -> None:
+def test_install_is_finished_by_a_live_run_on_newer_deployment(machine: Machine) -> None:
     machine.run(V1, INSTALL, live=False)
     first_boot = machine.run(V2)
     assert events(first_boot) == (INSTALL, INSTALL, False)
@@ -112,7 +112,7 @@ def test_an_install_is_finished_by_a_live_run_even_on_a_newer_deployment(machine
 
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("requested", [None, UPGRADE, REFRESH])
-def test_the_machine_has_been_on_the_deployment_that_it_was_built_with(
+def test_history_contains_the_deployment_of_the_image_build(
     machine: Machine, requested: Event | None, killed: bool
 ) -> None:
     machine.run(V1, INSTALL, live=False)
@@ -123,7 +123,7 @@ def test_the_machine_has_been_on_the_deployment_that_it_was_built_with(
 
 
 @pytest.mark.parametrize("requested", [UPGRADE, REFRESH])
-def test_an_explicit_event_closes_an_install_under_a_foreign_root(machine: Machine, requested: Event) -> None:
+def test_explicit_event_closes_an_install_under_a_foreign_root(machine: Machine, requested: Event) -> None:
     machine.run(V1, INSTALL, live=False)
     occasion = machine.run(V1, requested, live=False)
     assert events(occasion) == (requested, requested, False)
@@ -146,12 +146,12 @@ def test_every_first_run_but_an_installation_adopts(machine: Machine, requested:
 
 
 @pytest.mark.parametrize("requested", [INSTALL, UPGRADE, REFRESH])
-def test_the_command_line_has_the_last_word_on_both_domains(machine: Machine, requested: Event) -> None:
+def test_event_of_the_command_line_overrides_both_domains(machine: Machine, requested: Event) -> None:
     machine.run(V1, INSTALL)
     assert events(machine.look(V1, requested)) == (requested, requested, False)
 
 
-def test_a_run_that_was_killed_goes_on_as_what_it_was(machine: Machine) -> None:
+def test_killed_run_resumes_with_its_event(machine: Machine) -> None:
     machine.run(V1, INSTALL)
     assert events(machine.run(V2, killed=True)) == (UPGRADE, UPGRADE, False)
     again = machine.run(V2)
@@ -161,19 +161,19 @@ def test_a_run_that_was_killed_goes_on_as_what_it_was(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("requested", [None, UPGRADE, REFRESH])
-def test_an_adoption_that_was_killed_goes_on_as_one(machine: Machine, requested: Event | None) -> None:
+def test_killed_adoption_resumes_as_adoption(machine: Machine, requested: Event | None) -> None:
     machine.run(V1, requested, killed=True)
     again = machine.run(V1)
     assert events(again) == (requested or UPGRADE, requested or UPGRADE, True)
     assert not machine.look(V1).adopting
 
 
-def test_an_explicit_install_adopts_nothing_not_even_after_a_killed_adoption(machine: Machine) -> None:
+def test_explicit_install_after_killed_adoption_adopts_nothing(machine: Machine) -> None:
     machine.run(V1, killed=True)
     assert events(machine.look(V1, INSTALL)) == (INSTALL, INSTALL, False)
 
 
-def test_an_adoption_that_was_killed_goes_on_even_on_another_deployment(machine: Machine) -> None:
+def test_killed_adoption_resumes_on_another_deployment(machine: Machine) -> None:
     machine.run(V1, killed=True)
     assert events(machine.look(V2)) == (UPGRADE, UPGRADE, True)
 
@@ -185,7 +185,7 @@ def test_a_killed_upgrade_does_not_outlive_its_deployment(machine: Machine) -> N
     assert events(machine.look(V3)) == (UPGRADE, UPGRADE, False)
 
 
-def test_a_run_killed_between_the_two_ledgers_is_still_what_it_was(machine: Machine) -> None:
+def test_run_killed_between_the_ledgers_keeps_its_event(machine: Machine) -> None:
     """The machine's ledger, which alone decides whether a run adopts, is closed last."""
     system = System(str(machine.root))
     machine.run(V1, killed=True)
@@ -222,7 +222,7 @@ def test_a_rollback_that_is_redeployed_brings_the_newer_etc(machine: Machine) ->
     assert events(machine.look(V1)) == (REFRESH, REFRESH, False)
 
 
-def test_a_factory_etc_starts_its_domain_anew_as_an_upgrade(machine: Machine) -> None:
+def test_factory_etc_makes_an_upgrade_of_its_domain(machine: Machine) -> None:
     machine.run(V1, INSTALL)
     shutil.rmtree(machine.etc)
     occasion = machine.run(V1)
@@ -231,7 +231,7 @@ def test_a_factory_etc_starts_its_domain_anew_as_an_upgrade(machine: Machine) ->
     assert events(machine.look(V1)) == (REFRESH, REFRESH, False)
 
 
-def test_a_lost_var_makes_the_machine_one_to_adopt(machine: Machine) -> None:
+def test_lost_var_lets_the_machine_be_adopted(machine: Machine) -> None:
     machine.run(V1, INSTALL)
     shutil.rmtree(machine.var)
     occasion = machine.run(V1)
@@ -239,7 +239,7 @@ def test_a_lost_var_makes_the_machine_one_to_adopt(machine: Machine) -> None:
     assert occasion.began == (UPGRADE, None)
 
 
-def test_memory_that_was_mended_by_hand_before_the_first_run_does_not_end_the_adoption(machine: Machine) -> None:
+def test_ledger_edit_before_first_run_does_not_end_adoption(machine: Machine) -> None:
     system = System(str(machine.root))
     for ledger in Ledgers.load(system):
         ledger.add_audit("baseline", "gimp")
@@ -248,7 +248,7 @@ def test_memory_that_was_mended_by_hand_before_the_first_run_does_not_end_the_ad
     assert events(machine.look(V1, INSTALL)) == (INSTALL, INSTALL, False)
 
 
-def test_an_os_with_the_same_version_in_another_deployment_is_an_upgrade(machine: Machine) -> None:
+def test_same_os_version_in_another_deployment_is_an_upgrade(machine: Machine) -> None:
     machine.run(V1, INSTALL)
     rebuilt = Deployment("aab", V1.version)
     assert events(machine.run(rebuilt)) == (UPGRADE, UPGRADE, False)

@@ -1,11 +1,11 @@
-"""How often a resource applies and whose a difference is, as whole tables: a row rules where no row above it does."""
+"""How often a resource applies and who made a difference, as whole tables: the first row that fits decides."""
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations, product
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import astuple, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,12 +51,12 @@ def _fits(pattern: str, word: str) -> bool:
 
 
 # The columns:
-#   memory     none; settled (done or baselined at this revision or a higher one, even where a still higher one is
+#   memory     none; settled (done or baselined at this revision or a higher one, even if work for a still higher one is
 #              open); raised (settled, but at a lower one); open (owed, failed or blocked)
-#   arose      the event the work stands under: of an open entry the one that it arose under, else that of this run,
-#              where a rollback is a refresh
+#   arose      the event of the work: the one under which an open entry arose, else that of this run,
+#              with a rollback as a refresh
 #   run        the event of this run
-#   listed     whether `events` lists the event the work stands under
+#   listed     whether `events` lists the event of the work
 #   adopted    whether the work arose in an adopting run
 DUE = rows("""
 policy              memory   arose     run       listed  when     when_false  on_adopt  adopted  absent  decision
@@ -74,7 +74,7 @@ once                *        *         *         *       *        *           se
 
 
 @frozen
-class Asked:
+class Arguments:
     """The arguments of `due`."""
 
     resource: Resource
@@ -138,22 +138,22 @@ def entries() -> Iterator[Entry | None]:
             yield Entry("a", "t", status, revision=revision, event=event, adopting=adopting)
 
 
-def everything_asked() -> Iterator[Asked]:
+def all_arguments() -> Iterator[Arguments]:
     conditions: tuple[bool | Unknown, ...] = (True, False, Unknown("unknown here"))
     for resource, entry in product(resources(), tuple(entries())):
         for event, condition, adopting, absent in product(Event, conditions, (True, False), (True, False)):
-            yield Asked(resource, event, entry, condition, adopting, absent)
+            yield Arguments(resource, event, entry, condition, adopting, absent)
 
 
-def test_due_answers_everything_as_its_table_does() -> None:
+def test_due_answers_every_case_as_its_table() -> None:
     ruled = [0] * len(DUE)
-    for asked in everything_asked():
-        situation = asked.situation()
+    for arguments in all_arguments():
+        situation = arguments.situation()
         number = ruling(DUE, situation, "decision")
         ruled[number] += 1
-        answer = due(asked.resource, asked.event, asked.entry, asked.condition, asked.adopting, asked.absent)
+        answer = due(*astuple(arguments, recurse=False))
         expected = (DUE[number]["decision"], situation["arose"], situation["adopted"])
-        assert (answer.decision, answer.event, _yes(answer.adopting)) == expected, (number, asked)
+        assert (answer.decision, answer.event, _yes(answer.adopting)) == expected, (number, arguments)
     assert all(ruled), f"rows that never rule: {[n for n, count in enumerate(ruled) if not count]}"
 
 
@@ -161,12 +161,12 @@ def resource(policy: Policy = Policy.ONCE, **keys: Any) -> Resource:
     return Resource("a", "t", policy, MARK, **keys)
 
 
-def decision(asked: Resource, event: Event, entry: Entry | None = None, **situation: Any) -> Decision:
+def decision(declared: Resource, event: Event, entry: Entry | None = None, **situation: Any) -> Decision:
     known: dict[str, Any] = {"condition": True, "adopting": False, "absent": False, **situation}
-    return due(asked, event, entry, **known).decision
+    return due(declared, event, entry, **known).decision
 
 
-def test_an_older_deployment_repeats_nothing_that_a_newer_revision_settled() -> None:
+def test_older_deployment_repeats_nothing_settled_by_a_newer() -> None:
     done = Entry("a", "t", Status.DONE, revision=3)
     assert decision(resource(revision=2), Event.ROLLBACK, done) is Decision.SETTLED
     assert decision(resource(revision=4), Event.UPGRADE, done) is Decision.APPLY
@@ -183,34 +183,35 @@ def test_a_fix_for_upgrades_never_runs_on_a_new_installation() -> None:
     assert decision(fix, Event.UPGRADE, baselined) is Decision.SETTLED
 
 
-def test_what_an_image_build_left_owed_is_still_the_installs_work_at_a_refresh() -> None:
+def test_work_owed_by_image_build_stays_install_work_at_refresh() -> None:
     owed = Entry("a", "t", Status.OWED, revision=0, event=Event.INSTALL)
     swap = resource(Policy.INSTALL_ONLY)
     assert decision(swap, Event.REFRESH, owed) is Decision.APPLY
     assert decision(swap, Event.REFRESH) is Decision.BASELINE
 
 
-def test_a_condition_that_turns_false_after_the_install_is_final_for_install_only() -> None:
+def test_install_only_condition_false_after_install_is_final() -> None:
     owed = Entry("a", "t", Status.OWED, revision=0, event=Event.INSTALL)
     swap = resource(Policy.INSTALL_ONLY)
     assert decision(swap, Event.INSTALL, condition=False) is Decision.NOT_APPLICABLE
     assert decision(swap, Event.REFRESH, owed, condition=False) is Decision.BASELINE
 
 
-def test_work_owed_since_the_adoption_still_spares_what_the_user_had_removed() -> None:
+def test_work_owed_since_adoption_keeps_the_users_removals() -> None:
     owed = Entry("a", "t", Status.OWED, revision=0, event=Event.UPGRADE, adopting=True)
     app = resource(on_adopt=OnAdopt.SETTLE)
     assert decision(app, Event.REFRESH, owed, absent=True) is Decision.BASELINE
     assert decision(app, Event.REFRESH, absent=True) is Decision.APPLY
 
 
-@pytest.mark.parametrize("asked", [resource(Policy.INSTALL_ONLY), resource(events=frozenset((Event.INSTALL,)))])
-def test_every_answer_but_apply_gives_its_reason(asked: Resource) -> None:
-    answer = due(asked, Event.UPGRADE, None, condition=True, adopting=False, absent=False)
-    assert answer.reason.endswith("an upgrade")
+@pytest.mark.parametrize("declared", [resource(Policy.INSTALL_ONLY), resource(events=frozenset((Event.INSTALL,)))])
+def test_every_answer_but_apply_gives_its_reason(declared: Resource) -> None:
+    answer = due(declared, Event.UPGRADE, None, condition=True, adopting=False, absent=False)
+    assert answer.reason.endswith("(this is an upgrade)")
+    assert answer.reason_code in ("install-only", "other-event")
 
 
-def test_what_is_owed_says_what_is_unknown() -> None:
+def test_owed_reason_names_the_unknown_value() -> None:
     answer = due(resource(), Event.INSTALL, None, Unknown("disk.size is unknown here"), adopting=False, absent=False)
     assert answer.reason == "disk.size is unknown here"
 
@@ -230,7 +231,7 @@ live   *        *               ours
 VALUES: tuple[Value, ...] = (None, "", "a", "b", "c", ("a", "b"))
 
 
-def test_merge_answers_everything_as_its_table_does() -> None:
+def test_merge_answers_every_case_as_its_table() -> None:
     ruled = set()
     bases, lives = (Missing.BASE, *VALUES), (Missing.THING, *VALUES)
     for base, live, desired, rule in product(bases, lives, VALUES, OnUserChange):
@@ -245,7 +246,7 @@ def test_merge_answers_everything_as_its_table_does() -> None:
     assert ruled == set(range(len(MERGE)))
 
 
-def test_a_field_that_is_unset_is_a_value_and_no_missing_one() -> None:
+def test_unset_field_is_a_value_and_not_missing() -> None:
     assert merge(None, None, "a", OnUserChange.KEEP) is Verdict.OURS
     assert merge("a", None, "a", OnUserChange.KEEP) is Verdict.KEEP
     assert merge(Missing.BASE, None, "a", OnUserChange.KEEP) is Verdict.KEEP
@@ -324,7 +325,7 @@ def test_a_raised_revision_forgets_a_tombstone() -> None:
     assert names(judgement) == ("ensure url title", "", "")
 
 
-def test_a_raised_revision_forgets_no_other_change_of_the_user() -> None:
+def test_raised_revision_keeps_other_changes_of_the_user() -> None:
     judgement = judge(EDIT, MADE, OnUserChange.KEEP, tombstones=False)
     assert names(judgement) == ("", "url title", "")
 
@@ -337,24 +338,28 @@ def test_fields_that_move_together_are_kept_together() -> None:
     assert names(together) == ("", "url title", "")
 
 
-def test_a_group_holds_nobody_else_back() -> None:
+def test_kept_group_does_not_keep_other_fields() -> None:
     changes = (*EDIT, Change("icon", "i", "j"))
     judgement = judge(changes, {"icon": "i"}, OnUserChange.KEEP, groups=[("url", "title")])
     assert names(judgement) == ("icon", "url title", "")
 
 
-def test_a_group_that_is_overwritten_names_only_what_the_user_did() -> None:
+def test_overwritten_group_names_only_the_users_changes() -> None:
     judgement = judge(EDIT, {"url": "theirs"}, OnUserChange.OVERWRITE, groups=[("url", "title")])
     assert names(judgement) == ("url title", "", "title")
 
 
-def test_what_the_manifest_names_outright_is_never_the_users_while_the_thing_is_there() -> None:
-    assert names(judge(EDIT, {}, OnUserChange.KEEP, ours=("url",))) == ("url", "title", "")
-    assert names(judge(EDIT, {}, OnUserChange.OVERWRITE, ours=("url",))) == ("url title", "", "title")
+def test_unprotected_field_is_ours_while_the_thing_is_present() -> None:
+    assert names(judge(EDIT, {}, OnUserChange.KEEP, unprotected=("url",))) == ("url", "title", "")
+    assert names(judge(EDIT, {}, OnUserChange.OVERWRITE, unprotected=("url",))) == ("url title", "", "title")
 
 
-def test_a_tombstone_covers_even_what_the_manifest_names_outright() -> None:
-    assert names(judge(ADD, MADE, OnUserChange.KEEP, absent=True, ours=("ensure",))) == ("", "ensure url title", "")
+def test_tombstone_covers_unprotected_fields() -> None:
+    assert names(judge(ADD, MADE, OnUserChange.KEEP, absent=True, unprotected=("ensure",))) == (
+        "",
+        "ensure url title",
+        "",
+    )
 
 
 MIGRATE = (
@@ -384,9 +389,9 @@ MIGRATED = {"ensure": "present", "origin": "flathub", "replaced": "absent"}
 def test_an_app_that_replaces_another(
     changes: tuple[Change, ...], base: Mapping[str, Value], absent: bool, expected: tuple[str, str, str]
 ) -> None:
-    """CASES 16: what the manifest names outright leaves a group that is kept."""
+    """CASES 16: a field that the manifest names leaves a kept group."""
     groups = [("ensure", "origin", "replaced")]
-    judgement = judge(changes, base, OnUserChange.KEEP, absent=absent, groups=groups, ours=("replaced",))
+    judgement = judge(changes, base, OnUserChange.KEEP, absent=absent, groups=groups, unprotected=("replaced",))
     assert names(judgement) == expected
 
 
@@ -398,7 +403,7 @@ def test_an_app_that_replaces_another(
     raised=st.booleans(),
     groups=st.sampled_from([(), (("a", "b"),), (("a", "b"), ("c", "d")), (("a", "b", "c"),)]),
 )
-def test_no_change_is_lost_and_none_is_judged_silently(
+def test_judge_loses_no_change_and_names_each_overwritten_one(
     base: dict[str, Value],
     live: dict[str, Value],
     rule: OnUserChange,

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge.diagnostics import Mark
-from converge.engine.step import Plan, Step, counted_as, in_order, summary
+from converge.engine.plan import Plan, in_order
+from converge.engine.step import Step, counted_as, summary
 from converge.errors import ConvergeError
-from converge.model import Action, Decision, Domain, Event, Phase, Policy, Product
+from converge.model import Action, Decision, Domain, Event, Policy, Product, Resource
 
 MARK = Mark("p.yaml", 1, 1, 1, 2)
 NOTHING = {
@@ -27,9 +28,7 @@ NOTHING = {
 
 
 def step(decision: Decision, action: Action = Action.NONE, *, certain: bool = True) -> Step:
-    return Step(
-        "a", "t", Policy.ONCE, Event.UPGRADE, action, decision, "", (Domain.MACHINE,), Phase.BOOT, MARK, certain=certain
-    )
+    return Step("a", Resource("a", "t", Policy.ONCE, MARK), decision=decision, action=action, certain=certain)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +44,7 @@ def step(decision: Decision, action: Action = Action.NONE, *, certain: bool = Tr
         ({"a": "c b", "b": "", "c": ""}, "c b a"),
     ],
 )
-def test_what_is_needed_comes_first_and_the_rest_as_declared(needs: dict[str, str], expected: str) -> None:
+def test_order_needed_ids_first_others_as_declared(needs: dict[str, str], expected: str) -> None:
     assert " ".join(in_order({id_: tuple(needed.split()) for id_, needed in needs.items()})) == expected
 
 
@@ -57,22 +56,22 @@ def test_what_is_needed_comes_first_and_the_rest_as_declared(needs: dict[str, st
         ({"a": ("b",), "b": ("c",), "c": ("d",), "d": ("b",)}, "'b' needs 'c' needs 'd' needs 'b'"),
     ],
 )
-def test_a_circle_is_refused_and_shown(needs: dict[str, tuple[str, ...]], circle: str) -> None:
+def test_order_circle_is_refused_and_shown(needs: dict[str, tuple[str, ...]], circle: str) -> None:
     with pytest.raises(ConvergeError) as caught:
         in_order(needs)
     assert caught.value.message.endswith(f"circle: {circle}")
     assert caught.value.hint
 
 
-def test_a_chain_may_be_as_long_as_a_product() -> None:
+def test_order_chain_may_be_as_long_as_a_product() -> None:
     ids = [f"r{number}" for number in range(3000)]
     needs = {id_: (following,) for id_, following in pairwise(ids)} | {ids[-1]: ()}
     assert in_order(needs) == ids[::-1]
 
 
 @given(st.integers(1, 12).flatmap(lambda n: st.lists(st.sets(st.integers(0, n - 1)), min_size=n, max_size=n)))
-def test_every_order_holds_each_id_once_and_after_what_it_needs(graph: list[set[int]]) -> None:
-    """An id needs only ids of a lower number, so there is no circle."""
+def test_order_contains_each_id_once_after_its_needs(graph: list[set[int]]) -> None:
+    """An id needs only ids of a lower number, so a circle is impossible."""
     needs = {str(i): tuple(str(j) for j in sorted(js) if j < i) for i, js in enumerate(graph)}
     for declared in (needs, dict(reversed(needs.items()))):
         ordered = in_order(declared)
@@ -108,7 +107,7 @@ def test_the_summary_names_every_kind_in_the_public_order() -> None:
     assert summary([]) == NOTHING
 
 
-def test_a_plan_has_changes_only_where_a_step_applies() -> None:
+def test_plan_has_changes_only_if_a_step_applies() -> None:
     product = Product("p", "P", MARK, {}, {})
     events = {Domain.MACHINE: Event.ROLLBACK, Domain.DEPLOYMENT: Event.REFRESH}
     idle = [step(decision) for decision in Decision if decision is not Decision.APPLY]

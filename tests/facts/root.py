@@ -1,8 +1,8 @@
-"""A scratch root, in which files say what a machine's kernel and system would."""
+"""A temporary root with the files of a machine's kernel and system."""
 
 from pathlib import Path
 
-from converge.facts.base import Origin, Source
+from converge.facts.fact import Origin, Source
 from converge.system import ReadOnlySystem
 
 
@@ -20,6 +20,6 @@ def link(root: Path, name: str, target: str) -> None:
 
 
 def source(root: Path, origin: Origin | None = None) -> Source:
-    """The root as the machine that converge runs on as well."""
+    """The root, which is also the machine that converge runs on."""
     system = ReadOnlySystem(str(root))
     return Source(system, system, origin or Origin())

@@ -7,7 +7,7 @@ from converge.model import Unknown
 from tests.facts.root import link, put, source
 
 SECTORS = 1 << 21
-"""Of a disk of 1 GiB."""
+"""The sectors of a disk of 1 GiB."""
 
 
 def disk(root: Path, where: str = "pci0000:00/ata1/host0/block/sda", numbers: str = "8:{}") -> None:
@@ -23,7 +23,7 @@ def disk(root: Path, where: str = "pci0000:00/ata1/host0/block/sda", numbers: st
 
 
 def mount(root: Path, *lines: str) -> None:
-    """Lines of mountinfo in which ROOT stands for the scratch root."""
+    """Write mountinfo; ROOT in its lines is replaced by the temporary root."""
     text = "".join(f"{line}\n" for line in lines).replace("ROOT", str(root))
     put(root, {"proc/self/mountinfo": text})
 
@@ -32,7 +32,7 @@ def gathered(root: Path, name: str) -> object:
     return FACTS[f"disk.{name}"].gather(source(root))
 
 
-def test_the_disk_of_the_root(tmp_path: Path) -> None:
+def test_disk_of_root(tmp_path: Path) -> None:
     disk(tmp_path)
     mount(
         tmp_path,
@@ -46,7 +46,7 @@ def test_the_disk_of_the_root(tmp_path: Path) -> None:
     assert gathered(tmp_path, "transport") == "sata"
 
 
-def test_of_mounts_at_one_place_the_last_counts(tmp_path: Path) -> None:
+def test_last_mount_at_a_place_counts(tmp_path: Path) -> None:
     disk(tmp_path)
     mount(tmp_path, "20 1 0:20 / ROOT rw - tmpfs tmpfs rw", "22 20 8:2 / ROOT rw - ext4 /dev/sda2 rw")
     assert gathered(tmp_path, "size") == 1 << 30
@@ -58,16 +58,16 @@ def test_of_mounts_at_one_place_the_last_counts(tmp_path: Path) -> None:
         "22 20 0:31 /@ ROOT rw - btrfs /dev/sda2 rw",
         "22 20 8:2 / ROOT/sysroot rw - ext4 /dev/sda2 rw",
     ],
-    ids=["btrfs has a number of its own", "a composed root has its disk under /sysroot"],
+    ids=["btrfs with its own device number", "composed root with its disk at /sysroot"],
 )
-def test_roots_that_are_no_plain_mount(tmp_path: Path, line: str) -> None:
+def test_disk_of_root_that_is_not_a_plain_mount(tmp_path: Path, line: str) -> None:
     disk(tmp_path)
     put(tmp_path, {"dev/sda2": ""})
     mount(tmp_path, "20 1 0:20 / ROOT rw - overlay overlay rw", line)
     assert gathered(tmp_path, "size") == 1 << 30
 
 
-def test_below_encryption_lies_the_disk(tmp_path: Path) -> None:
+def test_disk_below_encryption_found(tmp_path: Path) -> None:
     disk(tmp_path, "platform/nvme/nvme0/nvme0n1", numbers="259:{}")
     put(tmp_path, {"sys/devices/virtual/block/dm-0/size": "5\n"})
     link(tmp_path, "sys/devices/virtual/block/dm-0/slaves/p", "../../../../platform/nvme/nvme0/nvme0n1/nvme0n12")
@@ -77,7 +77,7 @@ def test_below_encryption_lies_the_disk(tmp_path: Path) -> None:
     assert gathered(tmp_path, "transport") == "nvme"
 
 
-def test_a_disk_without_partitions_has_no_room_for_any(tmp_path: Path) -> None:
+def test_disk_without_partitions_has_no_unpartitioned_space(tmp_path: Path) -> None:
     put(tmp_path, {"sys/devices/virtio0/block/vda/size": f"{SECTORS}\n"})
     link(tmp_path, "sys/dev/block/254:0", "../../devices/virtio0/block/vda")
     mount(tmp_path, "22 20 254:0 / ROOT rw - ext4 /dev/vda rw")
@@ -86,12 +86,12 @@ def test_a_disk_without_partitions_has_no_room_for_any(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name.removeprefix("disk.") for name in FACTS))
-def test_what_is_on_no_disk_is_unknown(tmp_path: Path, name: str) -> None:
+def test_root_without_disk_is_unknown(tmp_path: Path, name: str) -> None:
     mount(tmp_path, "20 1 0:20 / / rw - tmpfs tmpfs rw")
     assert gathered(tmp_path, name) == Unknown("/ is on no disk")
 
 
-def test_several_disks_are_not_one(tmp_path: Path) -> None:
+def test_root_on_several_disks_is_unknown(tmp_path: Path) -> None:
     disk(tmp_path)
     for name in ("a", "b"):
         link(tmp_path, f"sys/devices/virtual/block/md0/slaves/{name}", "../../../../pci0000:00")

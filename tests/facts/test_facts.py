@@ -20,21 +20,21 @@ def value(facts: Facts, text: str) -> object:
     return evaluate(parse_expression(text), facts)
 
 
-def test_the_builders_hardware_is_never_the_roots(tmp_path: Path) -> None:
+def test_hardware_under_root_is_unknown(tmp_path: Path) -> None:
     found = facts(tmp_path).gather(FACTS)
-    assert {name for name, value in found.items() if isinstance(value, Unknown) and "foreign root" in value.reason} == {
+    assert {name for name, value in found.items() if isinstance(value, Unknown) and "under --root" in value.reason} == {
         name for name in FACTS if name.startswith(IS_HARDWARE)
     }
     assert isinstance(value(facts(tmp_path), 'mount("/").free'), Unknown)
 
 
-def test_hardware_is_known_where_the_root_will_run(tmp_path: Path) -> None:
+def test_hardware_with_this_hardware_is_known(tmp_path: Path) -> None:
     found = Facts(ReadOnlySystem(str(tmp_path), this_hardware=True))
     assert value(found, "memory.total > 16 * MiB") is True
     assert value(found, 'mount("/var/not/there/yet").size > MiB') is True
 
 
-def test_every_fact_of_this_machine_is_of_its_type() -> None:
+def test_facts_of_this_machine_have_their_types() -> None:
     kinds = {"boolean": bool, "size": int, "text": str, "version": Version, "list": tuple}
     found = Facts(ReadOnlySystem("/"), Origin(Event.INSTALL, Version("1"), Version("2"))).gather(FACTS)
     for name, fact in FACTS.items():
@@ -61,12 +61,12 @@ def test_every_fact_of_this_machine_is_of_its_type() -> None:
         ({'mount("/").free': 1, 'mount("/").size': 2}, "mount('/').size + mount('/').free", 3),
     ],
 )
-def test_what_is_given_is_not_gathered(tmp_path: Path, given: dict[str, Value], text: str, expected: object) -> None:
+def test_given_fact_is_not_gathered(tmp_path: Path, given: dict[str, Value], text: str, expected: object) -> None:
     assert check(parse_expression(text), scope()).problems == ()
     assert value(facts(tmp_path, given), text) == expected
 
 
-def test_the_rest_of_a_record_given_in_part_stays_unknown(tmp_path: Path) -> None:
+def test_record_given_in_part_rest_stays_unknown(tmp_path: Path) -> None:
     assert isinstance(value(facts(tmp_path, {'mount("/").free': 1}), "mount('/').size"), Unknown)
 
 
@@ -88,13 +88,13 @@ def test_the_rest_of_a_record_given_in_part_stays_unknown(tmp_path: Path) -> Non
         ({'flatpak("a")': True}, "installed"),
     ],
 )
-def test_what_cannot_be_given_is_an_error(tmp_path: Path, given: dict[str, Value], hint: str | None) -> None:
+def test_wrong_given_fact_is_error(tmp_path: Path, given: dict[str, Value], hint: str | None) -> None:
     with pytest.raises(UsageError) as caught:
         facts(tmp_path, given)
     assert hint is None or (caught.value.hint is not None and hint in caught.value.hint)
 
 
-def test_a_fact_is_gathered_once_for_all_items(tmp_path: Path) -> None:
+def test_fact_gathered_once_for_all_items(tmp_path: Path) -> None:
     put(tmp_path, {"etc/os-release": "VERSION_ID=1\n"})
     first = facts(tmp_path)
     assert value(first, "os.version == '1' and not exists('/etc/x')") is True
@@ -110,18 +110,18 @@ def test_parameters_and_items(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["nothing", "room.x", "disk", "nothing('x')", "exists('relative')", "flatpaks('a')"])
-def test_what_means_nothing_is_an_error_of_converge(tmp_path: Path, text: str) -> None:
+def test_unknown_name_is_converge_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConvergeError):
         value(facts(tmp_path, parameters={"room": 5}), text)
 
 
-def test_groups_and_probes_can_be_asked_for(tmp_path: Path) -> None:
+def test_groups_and_probes_can_be_gathered(tmp_path: Path) -> None:
     put(tmp_path, {"etc/os-release": "ID=test\nVERSION_ID=1\n"})
     found = facts(tmp_path).gather(["os", "exists('/etc')"])
     assert found == {"os.id": "test", "os.version": Version("1"), "os.variant": None, "exists('/etc')": True}
 
 
-def test_everything_that_can_be_named_is_in_scope() -> None:
+def test_all_names_are_in_scope() -> None:
     found = scope()
     assert {*FACTS, "GiB"} <= set(found.names)
     assert {*PROBES, "min"} <= set(found.functions)
@@ -138,8 +138,6 @@ def test_everything_that_can_be_named_is_in_scope() -> None:
         ("VERSION_ID=3.7\n", {"deployment.checksum": "abc"}, ("abc", "3.7")),
     ],
 )
-def test_the_identity_of_a_deployment(
-    tmp_path: Path, release: str, given: dict[str, Value], identity: tuple[str, str]
-) -> None:
+def test_deployment_identity(tmp_path: Path, release: str, given: dict[str, Value], identity: tuple[str, str]) -> None:
     put(tmp_path, {"etc/os-release": release})
     assert deployment_identity(ReadOnlySystem(str(tmp_path)), given) == identity

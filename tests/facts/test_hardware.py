@@ -39,11 +39,11 @@ REJECT_6 = f"{NOWHERE} 00 {NOWHERE} 00 {NOWHERE} ffffffff 00000001 00000000 0020
         ("network.online", {"proc/net/route": ROUTES, "proc/net/ipv6_route": REJECT_6 + DEFAULT_6}, True),
     ],
 )
-def test_what_the_kernel_says(tmp_path: Path, name: str, files: dict[str, str | bytes], expected: object) -> None:
+def test_fact_from_kernel(tmp_path: Path, name: str, files: dict[str, str | bytes], expected: object) -> None:
     put(tmp_path, files)
     assert FACTS[name].gather(source(tmp_path)) == expected
 
 
 @pytest.mark.parametrize("name", ["memory.total", "kernel.version", "network.online"])
-def test_what_the_kernel_does_not_say_is_unknown(tmp_path: Path, name: str) -> None:
+def test_fact_missing_in_kernel_is_unknown(tmp_path: Path, name: str) -> None:
     assert isinstance(FACTS[name].gather(source(tmp_path)), Unknown)

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from converge.facts import software
-from converge.facts.base import Origin
+from converge.facts.fact import Origin
 from converge.facts.software import FACTS, PROBES
 from converge.model import LOWEST_VERSION, Event, Unknown, Version
 from converge.system import ReadOnlySystem
+from converge.system.root import Place
 from tests.facts.root import link, put, source
 
 CHECKSUM = "0123456789abcdef" * 4
@@ -36,26 +37,29 @@ CHECKSUM = "0123456789abcdef" * 4
         ("deployment.booted", {"run/ostree-booted": ""}, True),
     ],
 )
-def test_what_files_say(tmp_path: Path, name: str, files: dict[str, str | bytes], expected: object) -> None:
+def test_fact_from_files(tmp_path: Path, name: str, files: dict[str, str | bytes], expected: object) -> None:
     put(tmp_path, files)
     assert FACTS[name].gather(source(tmp_path)) == expected
 
 
-def test_a_deployment_is_known_by_its_folder(tmp_path: Path) -> None:
+def test_deployment_known_by_its_folder(tmp_path: Path) -> None:
     root = tmp_path / "ostree/deploy/meadow/deploy" / f"{CHECKSUM}.1"
     root.mkdir(parents=True)
     assert software.checksum(ReadOnlySystem(str(root))) == CHECKSUM
 
 
 class Booted(ReadOnlySystem):
-    """A root that takes itself for the running system."""
+    """A temporary root in the role of the running system."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(str(root))
         self.live = True
 
+    def _sight(self, doing: str, path: str, *, follow: bool = True) -> Place:
+        return Place(self._descriptor, doing, path, follow=follow)  # a live root would read the host's files
 
-def test_the_booted_deployment_is_the_one_whose_folder_is_the_root(tmp_path: Path) -> None:
+
+def test_booted_deployment_has_the_folder_of_the_root(tmp_path: Path) -> None:
     deployments = "sysroot/ostree/deploy/meadow/deploy"
     put(
         tmp_path,
@@ -65,7 +69,7 @@ def test_the_booted_deployment_is_the_one_whose_folder_is_the_root(tmp_path: Pat
     assert software.checksum(Booted(tmp_path)) == CHECKSUM
 
 
-def test_under_composefs_ostree_says_which_folder_it_is(tmp_path: Path) -> None:
+def test_booted_deployment_under_composefs_read_from_ostree(tmp_path: Path) -> None:
     folder = tmp_path / "sysroot/ostree/deploy/meadow/deploy" / f"{CHECKSUM}.0"
     folder.mkdir(parents=True)
     found = folder.stat()
@@ -75,18 +79,18 @@ def test_under_composefs_ostree_says_which_folder_it_is(tmp_path: Path) -> None:
     assert software.checksum(Booted(tmp_path)) == CHECKSUM
 
 
-def test_a_system_without_ostree_has_no_checksum(tmp_path: Path) -> None:
+def test_system_without_ostree_has_no_checksum(tmp_path: Path) -> None:
     assert software.checksum(Booted(tmp_path)) is None
 
 
-def test_what_the_ledger_knows(tmp_path: Path) -> None:
+def test_fact_from_ledger(tmp_path: Path) -> None:
     known = source(tmp_path, Origin(Event.UPGRADE, LOWEST_VERSION, Version("3.7")))
     names = ("installed.event", "installed.version", "previous.version")
     assert [FACTS[name].gather(known) for name in names] == ["upgrade", LOWEST_VERSION, Version("3.7")]
     assert all(isinstance(FACTS[name].gather(source(tmp_path)), Unknown) for name in names)
 
 
-def test_links_are_followed_inside_the_root(tmp_path: Path) -> None:
+def test_links_followed_inside_the_root(tmp_path: Path) -> None:
     put(tmp_path, {"etc/here": ""})
     link(tmp_path, "good", "/etc/here")
     link(tmp_path, "bad", "/etc/os-release")
@@ -110,7 +114,7 @@ def test_links_are_followed_inside_the_root(tmp_path: Path) -> None:
         ("*", None),
     ],
 )
-def test_a_flatpak_is_found_by_any_of_its_names(tmp_path: Path, ref: str, branch: str | None) -> None:
+def test_flatpak_found_by_any_of_its_names(tmp_path: Path, ref: str, branch: str | None) -> None:
     put(tmp_path, {"var/lib/flatpak/app/org.gimp.GIMP/x86_64/stable/active/deploy": b"flathub\0rest"})
     origin = None if branch is None else "flathub"
     expected = {"installed": branch is not None, "origin": origin, "branch": branch}

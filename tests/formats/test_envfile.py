@@ -85,7 +85,7 @@ def test_a_shell_reads_what_is_set(tmp_path: Path, value: str, before: bytes) ->
     file = Envfile.parse(before)
     file.set("A", value)
     (tmp_path / "file").write_bytes(file.dump())
-    told = subprocess.run(
+    printed = subprocess.run(
         ["sh", "-c", '. "$1"; printf %s "$A"', "sh", str(tmp_path / "file")], check=True, capture_output=True, text=True
     )
-    assert told.stdout == value
+    assert printed.stdout == value

@@ -121,11 +121,11 @@ def test_dropping_what_is_not_there() -> None:
     assert dropped(ROOT, "/swap") == ROOT
 
 
-@pytest.mark.skipif(not shutil.which("findmnt"), reason="there is no findmnt")
+@pytest.mark.skipif(not shutil.which("findmnt"), reason="needs findmnt")
 @pytest.mark.parametrize("source", ["/a b", "/a\tb\\c", "/#1", "/a\u00a0b\u2003ü"])
 def test_libmount_reads_what_is_written(source: str, tmp_path: Path) -> None:
     (tmp_path / "fstab").write_text(put(ROOT, source, "pri=3"))
     argv = ["findmnt", "--tab-file", str(tmp_path / "fstab"), "--noheadings", "--raw", "--types", "swap"]
     argv += ["--output", "SOURCE,OPTIONS"]
-    said = subprocess.run(argv, capture_output=True, check=True).stdout.decode("unicode_escape").encode("latin-1")
-    assert said.decode().rstrip("\n") == f"{source} pri=3,x-converge"
+    printed = subprocess.run(argv, capture_output=True, check=True).stdout.decode("unicode_escape").encode("latin-1")
+    assert printed.decode().rstrip("\n") == f"{source} pri=3,x-converge"

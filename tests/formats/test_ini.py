@@ -42,7 +42,7 @@ def test_what_is_parsed_is_dumped_to_the_letter() -> None:
         ("Homes", "Exec", None),
     ],
 )
-def test_a_value_is_what_stands_there(group: str, key: str, value: str | None) -> None:
+def test_value_is_taken_as_written(group: str, key: str, value: str | None) -> None:
     ini = Inifile.parse(SAMBA)
     (number,) = ini.find(group, key)
     assert ini.value(number) == value
@@ -52,7 +52,7 @@ def test_a_value_is_what_stands_there(group: str, key: str, value: str | None) -
     ("group", "key"),
     [(None, "# kept"), (None, "kept"), (None, "skip-this"), ("Homes", "two"), ("homes", "Exec"), ("global", "Path")],
 )
-def test_what_is_no_pair_or_written_otherwise_is_not_found(group: str | None, key: str) -> None:
+def test_text_that_is_not_a_pair_is_not_found(group: str | None, key: str) -> None:
     assert Inifile.parse(SAMBA).find(group, key) == []
 
 

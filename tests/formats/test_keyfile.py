@@ -122,7 +122,7 @@ def test_a_bad_escape_is_an_error(value: str) -> None:
         Keyfile.parse(f"[a]\nb={value}\n".encode()).get("a", "b")
 
 
-def test_a_word_is_no_boolean() -> None:
+def test_word_is_not_a_boolean() -> None:
     with pytest.raises(ProviderError, match="neither true nor false"):
         Keyfile.parse(b"[a]\nb=yes\n").get_boolean("a", "b")
 

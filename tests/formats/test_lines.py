@@ -74,7 +74,7 @@ def test_any_lines_come_back(pieces: list[bytes], numbers: set[int]) -> None:
     assert lines.dump() == before
 
 
-def test_lines_whose_place_is_not_told_follow_the_last_one() -> None:
+def test_lines_without_a_place_follow_the_last_one() -> None:
     lines = Lines.parse(b"x\ny\n")
     lines.put_back(b"\na\nb\nc\n", [1])
     assert lines.dump() == b"x\na\nb\nc\ny\n"
@@ -84,14 +84,14 @@ def test_lines_whose_place_is_not_told_follow_the_last_one() -> None:
     ("numbers", "places"),
     [([0], "1"), ([2, 4, 5, 6], "3,5-7"), ([0, 1], "1-2"), (list(range(1000)), "1-1000")],
 )
-def test_places_are_told_as_people_write_them(numbers: list[int], places: str) -> None:
+def test_places_are_written_as_people_write_them(numbers: list[int], places: str) -> None:
     assert places_of(numbers) == places
     assert list(numbers_at(places)) == numbers
 
 
-def test_many_places_are_told_in_part() -> None:
+def test_many_places_are_written_in_part() -> None:
     numbers = list(range(0, 1000, 2))
     places = places_of(numbers)
     assert (len(places) <= 102, places.endswith(",…")) == (True, True)
-    assert (told := list(numbers_at(places))) == numbers[: len(told)]
-    assert len(told) > 20
+    assert (found := list(numbers_at(places))) == numbers[: len(found)]
+    assert len(found) > 20

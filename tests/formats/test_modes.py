@@ -26,12 +26,12 @@ from converge.formats.modes import mode_text, parse_mode
         ("=", 0o6755, True, 0o6000),
     ],
 )
-def test_a_text_says_what_becomes_of_a_mode(text: str, before: int, is_folder: bool, after: int) -> None:
+def test_text_changes_a_mode(text: str, before: int, is_folder: bool, after: int) -> None:
     assert mode_text(parse_mode(text).on(before, is_folder=is_folder)) == mode_text(after)
 
 
 @pytest.mark.parametrize("text", ["", "0888", "64", "777777", "17777", "u", "rwx", "u=rwz", "u=rw,", "u=ug", "a=r x"])
-def test_what_is_no_mode_is_refused(text: str) -> None:
+def test_text_that_is_not_a_mode_is_refused(text: str) -> None:
     with pytest.raises(ProviderError):
         parse_mode(text)
 

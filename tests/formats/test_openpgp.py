@@ -96,7 +96,7 @@ def test_every_way_to_write_a_length(header: bytes, size: int) -> None:
     [
         (b"", "no key"),
         (b"some text", "no key"),
-        (USER + A, "no OpenPGP key"),
+        (USER + A, "not an OpenPGP key"),
         (A[:-1], "cut off"),
         (b"\x99\x00", "cut off"),
         (b"\x95" + A[1:], "secret key"),
@@ -105,14 +105,14 @@ def test_every_way_to_write_a_length(header: bytes, size: int) -> None:
         (armor(A).replace(b"WFh", b"W*h", 1), "damaged"),
     ],
 )
-def test_what_is_no_public_key_is_refused(data: bytes, message: str) -> None:
+def test_data_that_is_not_a_public_key_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(ProviderError, match=message):
         certificates(data)
 
 
-def test_a_ring_is_put_together_of_what_is_at_hand_and_what_was_kept(tmp_path: Path) -> None:
+def test_ring_is_built_from_present_and_kept_certificates(tmp_path: Path) -> None:
     system = System(str(tmp_path))
     keep(system, A)
     assert ring_of(system, fingerprints(A + B), None, B) == b"".join(c.data for c in certificates(A + B))
-    with pytest.raises(ProviderError, match="nowhere to be found"):
+    with pytest.raises(ProviderError, match="is missing"):
         ring_of(system, fingerprints(B))

@@ -1,4 +1,4 @@
-"""A document keeps what was written and where, and survives what was written wrongly."""
+"""A document keeps the values of a file and their places, also if the file has faults."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from converge.language.document.events import events, pure_events
 
 
 def read(text: str) -> tuple[Document | None, list[tuple[str, int, int, int]]]:
-    """The document, and per finding its code, line, column and end column."""
+    """The document, and the code, line, column and end column of each finding."""
     report = Report()
     document = parse(text, "school.yaml", report)
     marks = [(finding.code, finding.mark) for finding in report]
@@ -51,7 +51,7 @@ def good(text: str) -> Document:
         ("12345678901234567890", "12345678901234567890"),
     ],
 )
-def test_scalars_are_read_as_yaml_1_2_says(written: str, value: object) -> None:
+def test_scalar_read_by_yaml_1_2(written: str, value: object) -> None:
     data = good(f"key: {written}\n").data
     assert data == {"key": value}
     assert isinstance(data, dict)
@@ -59,7 +59,7 @@ def test_scalars_are_read_as_yaml_1_2_says(written: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("written", ["3.20", "1e3", ".5", "-1.", ".inf", ".nan", "123456789012345678901"])
-def test_a_number_that_is_no_integer_keeps_its_text_and_is_known_for_one(written: str) -> None:
+def test_fraction_keeps_text_and_is_float(written: str) -> None:
     data = good(f"key: {written}\n").data
     assert isinstance(data, dict)
     assert isinstance(data["key"], Float)
@@ -78,7 +78,7 @@ more: plain text
 """
 
 
-def test_every_value_and_key_has_its_place() -> None:
+def test_values_and_keys_have_places() -> None:
     document = good(TEXT)
     assert document.data == {
         "title": "School",
@@ -95,7 +95,7 @@ def test_every_value_and_key_has_its_place() -> None:
     assert document.key_mark(("more", "beyond")) == document.marks["more",]
 
 
-def test_a_url_in_brackets_needs_no_quotes() -> None:
+def test_url_in_brackets_needs_no_quotes() -> None:
     document, found = read("a: {url: https://x.org/, b: {{ c }}}\nd: [a:b]\ne: {{ f }}\n")
     assert document is not None
     assert document.data == {"a": {"url": "https://x.org/", "b": "{{ c }}"}, "d": ["a:b"], "e": "{{ f }}"}
@@ -103,12 +103,12 @@ def test_a_url_in_brackets_needs_no_quotes() -> None:
     assert found == [("unquoted-expression", 1, 29, 36), ("unquoted-expression", 3, 4, 11)]
 
 
-def test_the_source_of_a_value_is_what_was_written() -> None:
+def test_source_of_value() -> None:
     document = good("mode: 0644\ntext: 'a'\nmap: {a: 1}\n")
     assert [document.source((key,)) for key in ("mode", "text", "map")] == ["0644", "a", "{a: 1}"]
 
 
-def test_a_stretch_of_a_text_is_found_where_no_escape_hides_it() -> None:
+def test_stretch_of_text_found_without_escapes() -> None:
     document = good("""plain: a == b\nquoted: "a == b"\nescaped: "a\\t== b"\n""")
     texts = {"plain": "a == b", "quoted": "a == b", "escaped": "a\t== b"}
     assert document.data == texts
@@ -135,7 +135,7 @@ def test_a_stretch_of_a_text_is_found_where_no_escape_hides_it() -> None:
         ("{{ k }}: v\n", {"{{ k }}": "v"}, [(1, 1, 8)]),
     ],
 )
-def test_an_expression_without_quotes_is_reported_and_read_as_it_was_meant(
+def test_expression_without_quotes_reported_and_read(
     text: str, data: object, findings: list[tuple[int, int, int]]
 ) -> None:
     document, found = read(text)
@@ -144,7 +144,7 @@ def test_an_expression_without_quotes_is_reported_and_read_as_it_was_meant(
     assert document.data == data
 
 
-def test_the_remedy_for_an_expression_is_what_to_write() -> None:
+def test_expression_without_quotes_hint_can_be_copied() -> None:
     report = Report()
     parse('a: {{ x }}\nb: {{ "x" }}\n', "f", report)
     assert [finding.hint for finding in report] == ['quote it: "{{ x }}"', "quote it: '{{ \"x\" }}'"]
@@ -162,7 +162,7 @@ def test_the_remedy_for_an_expression_is_what_to_write() -> None:
         ("- a\n- b: c: d\n", ["a", {"b": "c: d"}], (2, 7)),
     ],
 )
-def test_a_fault_in_one_value_does_not_hide_the_rest(text: str, data: object, place: tuple[int, int]) -> None:
+def test_syntax_fault_in_value_does_not_hide_the_rest(text: str, data: object, place: tuple[int, int]) -> None:
     document, found = read(text)
     assert [(code, line, column) for code, line, column, _ in found] == [("syntax", *place)]
     assert document is not None
@@ -184,7 +184,7 @@ def test_a_fault_in_one_value_does_not_hide_the_rest(text: str, data: object, pl
         ("a: " + "x" * (1 << 20), ("too-large", 1, 1, 1)),
     ],
 )
-def test_what_cannot_be_read_at_all_is_reported(text: str, finding: tuple[str, int, int, int]) -> None:
+def test_unreadable_text_reported(text: str, finding: tuple[str, int, int, int]) -> None:
     document, found = read(text)
     assert document is None
     assert found[0] == finding
@@ -205,14 +205,14 @@ def test_what_cannot_be_read_at_all_is_reported(text: str, finding: tuple[str, i
         ("? [a]\n: b\n", ("not-text", 1, 3, 4), {}),
     ],
 )
-def test_what_strict_yaml_refuses_is_left_out(text: str, finding: tuple[str, int, int, int], data: object) -> None:
+def test_strict_yaml_refuses_and_skips(text: str, finding: tuple[str, int, int, int], data: object) -> None:
     document, found = read(text)
     assert found == [finding]
     assert document is not None
     assert document.data == data
 
 
-def test_a_key_that_is_here_twice_names_both_places_and_the_first_counts() -> None:
+def test_duplicate_key_reported_and_first_value_used() -> None:
     report = Report()
     document = parse("a: 1\nb:\n  c: 2\n  'c': {d: [{{ x }}]}\ne: 3\n", "f", report)
     assert document is not None
@@ -223,7 +223,7 @@ def test_a_key_that_is_here_twice_names_both_places_and_the_first_counts() -> No
     assert unquoted.code == "unquoted-expression"
 
 
-def test_an_alias_stands_for_a_copy_whose_parts_keep_their_places() -> None:
+def test_alias_is_copy_with_original_places() -> None:
     document = good("a: &x {k: [v]}\nb: *x\n")
     assert document.data == {"a": {"k": ["v"]}, "b": {"k": ["v"]}}
     assert document.marks["b",] == Mark("school.yaml", 2, 4, 2, 6)
@@ -231,7 +231,7 @@ def test_an_alias_stands_for_a_copy_whose_parts_keep_their_places() -> None:
     assert document.key_marks["b", "k"] == document.key_marks["a", "k"]
 
 
-def test_aliases_cannot_blow_up() -> None:
+def test_aliases_are_limited() -> None:
     names = "abcdefgh"
     text = "a: &a [x, x, x, x, x, x, x, x, x]\n"
     text += "".join(f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in pairwise(names))
@@ -240,18 +240,18 @@ def test_aliases_cannot_blow_up() -> None:
     assert found[0][0] == "too-large"
 
 
-def test_line_ends_and_a_byte_order_mark_do_not_shift_places() -> None:
+def test_line_ends_and_byte_order_mark_keep_places() -> None:
     document = good("\ufeffa: 1\r\nb: x\r\n")
     assert document.data == {"a": 1, "b": "x"}
     assert document.marks["b",] == Mark("school.yaml", 2, 4, 2, 5)
 
 
-def test_findings_come_in_the_order_of_their_places() -> None:
+def test_findings_sorted_by_place() -> None:
     _, found = read("a: 1\na: 2\nb: {{ x }}\nc: d: e\n1: f\n")
     assert [line for _, line, _, _ in found] == [2, 3, 4, 5]
 
 
-def test_a_file_that_is_not_utf_8_is_reported_with_its_place(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_file_not_utf_8_reported_with_place(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("latin") / "x.yaml"
     path.write_bytes("a: 1\nb: ü\n".encode("latin-1"))
     report = Report()
@@ -259,7 +259,7 @@ def test_a_file_that_is_not_utf_8_is_reported_with_its_place(tmp_path_factory: p
     assert [(finding.code, str(finding.mark)) for finding in report] == [("syntax", f"{path}:2:4")]
 
 
-def test_a_file_that_is_not_there_is_an_error() -> None:
+def test_missing_file_is_error() -> None:
     with pytest.raises(ConvergeError, match="No such file"):
         load("/nowhere/x.yaml", Report())
 
@@ -267,28 +267,28 @@ def test_a_file_that_is_not_there_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("a:\n\tb: 1\n", "a tab cannot indent", "indent with spaces"),
+        ("a:\n\tb: 1\n", "a tab is not allowed in the indentation", "indent with spaces"),
         ("a: @b\n", "a value cannot begin with this character", "quote the value"),
-        ("a: [\n", "a value is missing", "write it, or close what was opened before"),
+        ("a: [\n", "a value is missing", "write it, or close the bracket before it"),
     ],
 )
-def test_a_fault_of_syntax_is_told_in_an_authors_words(text: str, message: str, hint: str) -> None:
+def test_syntax_fault_message_and_hint(text: str, message: str, hint: str) -> None:
     report = Report()
     parse(text, "a.yaml", report)
     assert [(found.message, found.hint) for found in report] == [(message, hint)]
 
 
-def test_what_a_bad_alias_stands_for_is_not_read() -> None:
+def test_bad_alias_value_is_unread() -> None:
     document = parse("a: &x {b: *x, c: *y}\n", "a.yaml", Report())
     assert document is not None
     assert document.unread == {("a", "b"), ("a", "c")}
 
 
 @pytest.mark.parametrize("text", [TEXT, "a: &x {k: [v]}\nb: *x\n", "a: 'b'\nc: !!str 1\n", "- - a\n  - b\n"])
-def test_both_parsers_of_ruamel_say_the_same(text: str) -> None:
-    def told(event: object) -> tuple[object, ...]:
+def test_both_ruamel_parsers_agree(text: str) -> None:
+    def shown(event: object) -> tuple[object, ...]:
         start, end = event.start_mark, event.end_mark  # type: ignore[attr-defined]  # every event has them
         value = getattr(event, "value", None)
         return type(event).__name__, value, (start.line, start.column), (end.line, end.column)
 
-    assert [told(event) for event in events(text)][1:] == [told(event) for event in pure_events(text)][1:]
+    assert [shown(event) for event in events(text)][1:] == [shown(event) for event in pure_events(text)][1:]

@@ -1,4 +1,4 @@
-"""What the schemas refuse is told in words of our own, with the place and the remedy; and they fit the providers."""
+"""The refusals of the schemas have our own messages, with place and remedy; the schemas agree with the providers."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ def check(text: str) -> list[Diagnostic]:
 
 
 def underlined(text: str, found: Diagnostic) -> tuple[int, str]:
-    """The line, and the stretch of it, that a diagnostic points to."""
+    """The line, and the part of it, that a diagnostic points to."""
     assert found.mark is not None
     line = text.split("\n")[found.mark.line - 1]
     same = found.mark.line == found.mark.end_line
@@ -37,7 +37,7 @@ def underlined(text: str, found: Diagnostic) -> tuple[int, str]:
 
 
 def resource(type_: str, with_: str, *more: str) -> str:
-    """A manifest of one resource, whose `with` is on line 7."""
+    """A manifest of one resource, with `with` on line 7."""
     lines = ["resources:", "  x:", f"    type: {type_}", "    apply: once", f"    with: {{{with_}}}"]
     return HEAD + "\n".join([*lines, *(f"    {line}" for line in more)]) + "\n"
 
@@ -76,11 +76,11 @@ def resource(type_: str, with_: str, *more: str) -> str:
         ("priority: -1", "-1", "bad-value", "'priority' must be at least 0, not -1", "write 0 or more"),
         ("ensure: presnt", "presnt", "bad-value", "'ensure' must be present or absent, not 'presnt'", "'present'?"),
         ("url: a.org", "a.org", "bad-value", "'url' must be a URL, such as https", "for example `url: https"),
-        ("host: a", "with", "missing-parameter", "flatpak-remote has 'host', which needs 'with_host'", "`with_host: "),
+        ("host: a", "with", "missing-parameter", "'host' of flatpak-remote requires 'with_host'", "`with_host: "),
         ("host: a, with_host: b, url: x://y", "host", "bad-value", "'host' and 'url' exclude each other", "remove one"),
     ],
 )
-def test_a_parameter_that_is_refused(with_: str, at: str, code: str, message: str, hint: str) -> None:
+def test_parameter_refused(with_: str, at: str, code: str, message: str, hint: str) -> None:
     text = resource("flatpak-remote", f"name: n, {with_}")
     (found,) = check(text)
     assert (found.code, underlined(text, found)) == (code, (7, at))
@@ -93,13 +93,13 @@ def test_a_parameter_that_is_refused(with_: str, at: str, code: str, message: st
     [
         ("tittle: x", (3, "tittle"), "unknown-key", "a manifest has no key 'tittle'", "did you mean 'title'?"),
         ("extends: base", (3, "base"), "wrong-type", "'extends' must be a list, not the text 'base'", "write [base]"),
-        ("without: [a, a]", (3, "a"), "bad-value", "'without' has 'a' twice", "remove one of them"),
+        ("without: [a, a]", (3, "a"), "bad-value", "'without' contains 'a' twice", "remove one of them"),
         ("without: [3]", (3, "3"), "not-text", "entry 1 of 'without' must be text, but 3 is a number", 'quote it: "3"'),
         (
             "resources: {A b: {type: file}}",
             (3, "A b"),
             "bad-value",
-            "the name 'A b' must be small letters",
+            "'A b' must be a name of lowercase letters",
             "rename it",
         ),
         ("resources: {a: 5}", (3, "5"), "wrong-type", "'a' must be a map, not 5", "write its `type`, `apply`"),
@@ -108,7 +108,7 @@ def test_a_parameter_that_is_refused(with_: str, at: str, code: str, message: st
         (f"title: [{'x' * 90}]", (3, f"[{'x' * 90}]"), "wrong-type", "must be text, not a list", "School edition"),
         (f"resources: {'x' * 90}", (3, "x" * 90), "wrong-type", f"not the text '{'x' * 39}…'", "`id: {type: …"),
         ("parameters: {a: {typ: text, type: size}}", (3, "typ"), "unknown-key", "a parameter has no key", "'type'?"),
-        ("parameters: {a: {}}", (3, "a"), "missing-key", "'a' needs 'type'", "`type: size`"),
+        ("parameters: {a: {}}", (3, "a"), "missing-key", "'a' requires 'type'", "`type: size`"),
         ("parameters: {a: {type: x, default: 1}}", (3, "x"), "bad-value", "'type' must be text, integer", "write text"),
         ("parameters: {a: {type: text, default: 3.8}}", (3, "3.8"), "not-text", "but 3.8 is a number", '"3.8"'),
         ("override: {a: {apply: onec}}", (3, "onec"), "unknown-policy", "there is no policy 'onec'", "'once'?"),
@@ -116,7 +116,7 @@ def test_a_parameter_that_is_refused(with_: str, at: str, code: str, message: st
         ("override: {a: null}", (3, "null"), "wrong-type", "'a' must be a map, but has no value", "`without`"),
     ],
 )
-def test_a_manifest_that_is_refused(text: str, at: tuple[int, str], code: str, message: str, hint: str) -> None:
+def test_manifest_refused(text: str, at: tuple[int, str], code: str, message: str, hint: str) -> None:
     found = next(found for found in check(HEAD + text + "\n") if found.code == code)
     assert underlined(HEAD + text, found) == at
     assert message in found.message
@@ -128,16 +128,16 @@ def test_a_manifest_that_is_refused(text: str, at: tuple[int, str], code: str, m
     [
         ("url: x", "url", "unknown-key", "a resource has no key 'url'", "put it inside `with`"),
         ("events: [upgrad]", "upgrad", "bad-value", "entry 1 of 'events' must be install, upgrade", "'upgrade'?"),
-        ("events: []", "events", "bad-value", "'events' must not be empty", "fill it in"),
+        ("events: []", "events", "bad-value", "'events' must not be empty", "give it a value"),
         ("revision: 0", "0", "bad-value", "'revision' must be at least 1, not 0", "write 1 or more"),
         ("needs: flathub", "flathub", "wrong-type", "'needs' must be a list", "write [flathub]"),
         ("on_adopt: aply", "aply", "bad-value", "'on_adopt' must be apply or settle", "'apply'?"),
         ("only_if: {ur: x}", "ur", "unknown-key", "flatpak-remote has no state field 'ur'", "'url'?"),
         ("only_if: [{url: x}, {priority: y}]", "y", "wrong-type", "'priority' must be a whole number", "`priority: 1`"),
-        ("only_if: {}", "only_if", "bad-value", "'only_if' must not be empty", "fill it in"),
+        ("only_if: {}", "only_if", "bad-value", "'only_if' must not be empty", "give it a value"),
     ],
 )
-def test_a_key_of_a_resource_that_is_refused(key: str, at: str, code: str, message: str, hint: str) -> None:
+def test_resource_key_refused(key: str, at: str, code: str, message: str, hint: str) -> None:
     text = resource("flatpak-remote", "name: n", key)
     (found,) = check(text)
     assert (found.code, underlined(text, found)) == (code, (8, at))
@@ -145,48 +145,48 @@ def test_a_key_of_a_resource_that_is_refused(key: str, at: str, code: str, messa
     assert hint in str(found.hint)
 
 
-def test_where_a_secret_may_stand_a_text_may_too() -> None:
+def test_parameter_that_may_be_secret_refused_without_value() -> None:
     text = resource("command", "argv: [a], domain: machine, creates: /x, stdin: 5")
-    assert [(found.code, found.hint) for found in check(text)] == [("wrong-type", "quote what is text")]
+    assert [(found.code, found.hint) for found in check(text)] == [("wrong-type", "write text in quotes")]
     text = resource("command", "argv: [a], domain: machine, creates: /x, secrets: {A: b}")
     assert [found.code for found in check(text)] == ["written-out-secret"]
 
 
 @pytest.mark.parametrize("keys", ["aply: once, with: {path: /x}", "apply: once, path: /x", "aplly: once, path: /x"])
-def test_what_is_only_misspelt_or_misplaced_is_not_called_missing(keys: str) -> None:
+def test_misspelt_or_misplaced_key_is_not_reported_missing(keys: str) -> None:
     found = check(f"{HEAD}resources: {{a: {{type: file, {keys}}}}}\n")
     assert {diagnostic.code for diagnostic in found} == {"unknown-key"}
 
 
 @pytest.mark.parametrize(("text", "hint"), [("", "converge: 1"), ("hello\n", "converge: 1"), ("[a]\n", "converge: 1")])
-def test_a_file_that_is_no_manifest(text: str, hint: str) -> None:
+def test_file_that_is_not_a_manifest_refused(text: str, hint: str) -> None:
     (found,) = check(text)
     assert found.code == "wrong-type"
     assert hint in str(found.hint)
 
 
-def test_what_is_missing_is_named_with_an_example() -> None:
+def test_missing_key_named_with_example() -> None:
     text = (
         "resources:\n  a: {type: flatpak-remote, with: {}}\n  b: {type: flatpak-app, apply: once, with: {remote: x}}\n"
     )
-    told = [(found.code, underlined(text, found)[0], found.message, found.hint) for found in check(text)]
-    assert told == [
-        ("missing-key", 1, "a manifest needs 'converge'", "for example `converge: 1`"),
-        ("missing-key", 1, "a manifest needs 'product'", "for example `product: school`"),
-        ("missing-key", 2, "'a' needs 'apply'", "for example `apply: once`"),
-        ("missing-parameter", 2, "flatpak-remote needs 'name'", "for example `name: flathub`"),
-        ("missing-parameter", 3, "flatpak-app needs 'app' or 'runtime'", "for example `app: org.gimp.GIMP`"),
+    reported = [(found.code, underlined(text, found)[0], found.message, found.hint) for found in check(text)]
+    assert reported == [
+        ("missing-key", 1, "a manifest requires 'converge'", "for example `converge: 1`"),
+        ("missing-key", 1, "a manifest requires 'product'", "for example `product: school`"),
+        ("missing-key", 2, "'a' requires 'apply'", "for example `apply: once`"),
+        ("missing-parameter", 2, "flatpak-remote requires 'name'", "for example `name: flathub`"),
+        ("missing-parameter", 3, "flatpak-app requires 'app' or 'runtime'", "for example `app: org.gimp.GIMP`"),
     ]
 
 
-def test_a_type_that_is_not_there() -> None:
+def test_unknown_type_refused() -> None:
     text = resource("flatpak-remot", "name: n, foo: 1")
     (found,) = check(text)
     assert (found.code, underlined(text, found)) == ("unknown-type", (5, "flatpak-remot"))
     assert found.hint == "did you mean 'flatpak-remote'?"
 
 
-def test_every_kind_of_typing_error_is_told_in_one_run() -> None:
+def test_all_typing_errors_reported_in_one_run() -> None:
     text = """\
 converge: 1
 product: school
@@ -229,23 +229,23 @@ resources:
         'default_branch: "3.20"',
     ],
 )
-def test_an_expression_may_stand_for_any_parameter(with_: str) -> None:
+def test_expression_accepted_for_any_parameter(with_: str) -> None:
     assert check(resource("flatpak-remote", f"name: n, {with_}")) == []
 
 
-def test_what_a_fault_of_syntax_hides_is_not_held_against_the_schema() -> None:
+def test_value_hidden_by_syntax_fault_is_not_checked() -> None:
     assert [found.code for found in check(resource("file", "path: /x", "needs: [a"))] == ["syntax"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"), [("", "the file is empty"), ("- a\n", "the file must be a map, not a list")]
 )
-def test_a_manifest_is_a_map(text: str, message: str) -> None:
+def test_manifest_that_is_not_a_map_refused(text: str, message: str) -> None:
     (found,) = check(text)
     assert (found.code, found.message) == ("wrong-type", message)
 
 
-def test_the_site_may_say_four_things() -> None:
+def test_site_with_resources_refused() -> None:
     report = Report()
     text = 'product: school\nparameters: {a: "3", b: [x]}\nwithout: [x]\noverride: {y: {when: null}}\nresources: {}\n'
     document = parse(text, "site.yaml", report)
@@ -255,7 +255,7 @@ def test_the_site_may_say_four_things() -> None:
     assert (found.code, found.message) == ("unknown-key", "site.yaml has no key 'resources'")
 
 
-def test_an_empty_site_is_fine() -> None:
+def test_empty_site_accepted() -> None:
     report = Report()
     document = parse("# nothing here\n", "site.yaml", report)
     assert document is not None
@@ -263,16 +263,16 @@ def test_an_empty_site_is_fine() -> None:
     assert list(report) == []
 
 
-def test_a_composed_resource_is_told_at_the_place_of_each_value() -> None:
+def test_composed_resource_reported_at_places_of_values() -> None:
     own, value, key = (Mark("a.yaml", line, 1, line, 9) for line in (1, 2, 3))
     data: dict[str, Value] = {"type": "file", "apply": "once", "with": {"path": "x", "moed": "0644"}}
     report = Report()
-    for _ in range(2):  # a second look says nothing new
+    for _ in range(2):  # the second check reports nothing new
         schema.check_resource(data, {("with", "path"): value}, {("with", "moed"): key}, own, report)
     assert [(found.code, found.mark) for found in report] == [("bad-value", value), ("unknown-parameter", key)]
 
 
-def test_a_fault_of_a_manifest_is_not_told_again_once_it_is_composed() -> None:
+def test_manifest_fault_not_repeated_after_composition() -> None:
     report = Report()
     document = parse(resource("file", "path: /x, mode: 0644, moed: a"), "school.yaml", report)
     assert document is not None
@@ -286,7 +286,7 @@ def test_a_fault_of_a_manifest_is_not_told_again_once_it_is_composed() -> None:
 
 
 def install_shelf(folder: Path, monkeypatch: pytest.MonkeyPatch, schema_text: str, code: str = "") -> None:
-    """A package of a third party, in a folder that Python looks in."""
+    """A package of a third party, in a folder of Python's search path."""
     info = folder / "shelf-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf\nVersion: 1\n")
@@ -301,7 +301,7 @@ def install_shelf(folder: Path, monkeypatch: pytest.MonkeyPatch, schema_text: st
 
 @pytest.fixture
 def forgetful() -> Iterator[None]:
-    """What is known of third parties is forgotten before and afterwards."""
+    """The caches of third parties' types are cleared before and after a test."""
     forget()
     yield
     forget()
@@ -313,9 +313,7 @@ def forget() -> None:
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_a_type_of_a_third_party_has_its_schema_beside_its_module(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_third_party_schema_is_beside_its_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     level = {"type": "integer", "multipleOf": 2}
     parts = {"type": "object", "additionalProperties": False, "properties": {"level": level}}
     third = {"x-converge": {"on_user_change": "keep"}, "definitions": {"with": parts, "state": parts}}
@@ -323,7 +321,7 @@ def test_a_type_of_a_third_party_has_its_schema_beside_its_module(
 
     found = check(resource("shelf", "level: 3, leevl: 2", "only_if: [{level: 2}, {level: a}]"))
     assert [(finding.code, finding.message) for finding in found] == [
-        ("bad-value", "'level' does not fit its schema"),
+        ("bad-value", "'level' does not match its schema"),
         ("unknown-parameter", "shelf has no parameter 'leevl'"),
         ("wrong-type", "'level' must be a whole number, not the text 'a'"),
     ]
@@ -341,11 +339,11 @@ def test_a_type_of_a_third_party_has_its_schema_beside_its_module(
         (
             '{"definitions": {"with": {"type": "text", "properties": {}}, "state": {"properties": {}}}}',
             "",
-            "the schema of 'shelf' is no JSON schema: 'text' is not valid",
+            "the schema of 'shelf' is not a JSON schema: 'text' is not valid",
         ),
     ],
 )
-def test_a_type_of_a_third_party_that_cannot_be_used_is_told_where_it_stands(
+def test_unusable_third_party_type_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema_text: str, code: str, message: str
 ) -> None:
     install_shelf(tmp_path, monkeypatch, schema_text, code)
@@ -369,33 +367,34 @@ def test_a_type_of_a_third_party_that_cannot_be_used_is_told_where_it_stands(
         ("nothing-known", (OnUserChange.OVERWRITE, OnAdopt.APPLY)),
     ],
 )
-def test_the_defaults_of_a_type(type_: str, defaults: tuple[OnUserChange, OnAdopt]) -> None:
+def test_defaults_of_type(type_: str, defaults: tuple[OnUserChange, OnAdopt]) -> None:
     assert schema.defaults(type_) == defaults
 
 
-def test_a_type_without_a_schema_is_an_error() -> None:
+def test_loading_unknown_type_is_error() -> None:
     with pytest.raises(ConvergeError, match="there is no resource type 'permisions'") as raised:
         schema.load("permisions")
     assert raised.value.hint == "did you mean 'permissions'?"
 
 
-def test_the_schemas_know_the_types_that_have_a_provider() -> None:
+def test_manifest_schema_contains_every_type() -> None:
     manifest = schema.read("manifest.json")["definitions"]["resource"]
-    assert list(schema.types()) == sorted(providers.BUILTIN)
-    assert manifest["properties"]["type"]["enum"] == sorted(providers.BUILTIN)
-    assert [part["if"]["properties"]["type"]["const"] for part in manifest["allOf"]] == sorted(providers.BUILTIN)
+    types = sorted(schema.types())
+    assert list(schema.types()) == types
+    assert manifest["properties"]["type"]["enum"] == types
+    assert [part["if"]["properties"]["type"]["const"] for part in manifest["allOf"]] == types
 
 
-@pytest.mark.parametrize("type_", sorted(providers.BUILTIN))
-def test_a_schema_and_its_provider_agree(type_: str) -> None:
+@pytest.mark.parametrize("type_", schema.types())
+def test_schema_and_provider_agree(type_: str) -> None:
     provider: Any = providers.load(type_)
     parts = schema.load(type_)["definitions"]
-    assert set(parts["with"]["properties"]) == set(field_names(provider.Spec))
-    assert set(parts["state"]["properties"]) == set(field_names(provider.State))
+    assert set(parts["with"]["properties"]) == set(field_names(provider.spec_type))
+    assert set(parts["state"]["properties"]) == set(field_names(provider.state_type))
 
 
 def properties(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every property that a schema describes, at any depth, with its name."""
+    """Every property of a schema, at any depth, with its name."""
     if not isinstance(part, dict):
         return
     described = part.get("properties", {})
@@ -406,7 +405,7 @@ def properties(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.rglob("*.json")), ids=lambda path: path.stem)
-def test_a_schema_describes_itself(path: Path) -> None:
+def test_schema_describes_itself(path: Path) -> None:
     from jsonschema import Draft7Validator
 
     text = json.loads(path.read_text())
@@ -417,6 +416,6 @@ def test_a_schema_describes_itself(path: Path) -> None:
         assert part.get("examples"), name
         assert "x-expected" in part or part.get("pattern") in (None, r"\{\{"), name
         if "$ref" in json.dumps(part):
-            continue  # the parts that it refers to are looked at for themselves
+            continue  # the parts that it refers to are checked separately
         for example in [*part["examples"], *([part["default"]] if "default" in part else [])]:
             assert Draft7Validator(part).is_valid(example), (name, example)

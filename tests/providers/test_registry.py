@@ -1,98 +1,157 @@
-"""The registry: every built-in module is a provider, and third parties are looked up only where one is lacking."""
+"""The registry: each built-in type is a provider, and so is the module or the object of a third party."""
 
 from importlib import import_module
-from types import ModuleType
+from pathlib import Path
 
 import attrs
 import pytest
 
 from converge.errors import ConvergeError
-from converge.providers import registry as providers
+from converge.language import schema
+from converge.model import Change, Claim, Domain, Phase, Thing
+from converge.providers import registry
 from converge.providers.accounts import group, user
 from converge.providers.boot import bootloader_setting, kernel_args
 from converge.providers.files import directory, file, keyfile, line, move, permissions, symlink
 from converge.providers.flatpak import app as flatpak_app
 from converge.providers.flatpak import remote as flatpak_remote
+from converge.providers.guard import provider_from
 from converge.providers.identity import hostname, locale, sysctl, timezone
 from converge.providers.network import connection as network_connection
 from converge.providers.ostree import collection_id
 from converge.providers.ostree import remote as ostree_remote
-from converge.providers.protocol import AnyProvider, Provider, field_names
+from converge.providers.protocol import AnySource, field_names
 from converge.providers.run import ansible, command
 from converge.providers.services import systemd_unit
 from converge.providers.swap import partition as swap_partition
 from converge.providers.swap import swap, zram
+from converge.system import System
+from tests.providers.motd import AN_OBJECT, made
 
-# mypy holds each module against the protocol here; an import by name, as the registry does it, tells it nothing.
-TYPED: tuple[AnyProvider, ...] = (
-    ansible,
-    bootloader_setting,
-    collection_id,
-    command,
-    directory,
-    file,
-    flatpak_app,
-    flatpak_remote,
-    group,
-    hostname,
-    kernel_args,
-    keyfile,
-    line,
-    locale,
-    move,
-    network_connection,
-    ostree_remote,
-    permissions,
-    swap,
-    swap_partition,
-    symlink,
-    sysctl,
-    systemd_unit,
-    timezone,
-    user,
-    zram,
-)
-MODULES: dict[str, ModuleType] = {name: import_module(path) for name, path in providers.BUILTIN.items()}
-REQUIRED = [name for name in vars(Provider) if not name.startswith("_")]
-
-
-def test_each_built_in_type_is_held_against_the_protocol() -> None:
-    assert sorted(provider.TYPE for provider in TYPED) == sorted(providers.BUILTIN)
+TYPED: dict[str, AnySource] = {
+    "ansible": ansible,
+    "bootloader-setting": bootloader_setting,
+    "collection-id": collection_id,
+    "command": command,
+    "directory": directory,
+    "file": file,
+    "flatpak-app": flatpak_app,
+    "flatpak-remote": flatpak_remote,
+    "group": group,
+    "hostname": hostname,
+    "kernel-args": kernel_args,
+    "keyfile": keyfile,
+    "line": line,
+    "locale": locale,
+    "move": move,
+    "network-connection": network_connection,
+    "ostree-remote": ostree_remote,
+    "permissions": permissions,
+    "swap": swap,
+    "swap-partition": swap_partition,
+    "symlink": symlink,
+    "sysctl": sysctl,
+    "systemd-unit": systemd_unit,
+    "timezone": timezone,
+    "user": user,
+    "zram": zram,
+}
+"""mypy checks each module against the protocol here: it cannot follow the registry's import by name."""
 
 
-@pytest.mark.parametrize("type_", MODULES)
-def test_a_module_has_the_name_of_its_type(type_: str) -> None:
-    assert type_ == MODULES[type_].TYPE
+def test_each_built_in_type_is_typed_here() -> None:
+    assert {type_: import_module(registry.module_of(type_)) for type_ in schema.types()} == TYPED
 
 
-@pytest.mark.parametrize("type_", MODULES)
-def test_a_module_says_what_it_owns(type_: str) -> None:
-    assert MODULES[type_].__doc__
+@pytest.mark.parametrize("type_", schema.types())
+def test_built_in_type_loaded_under_its_name(type_: str) -> None:
+    provider = registry.load(type_)
+    assert (provider.type, provider.spec_type) == (type_, TYPED[type_].Spec)
+    assert registry.load(type_) is provider
 
 
-@pytest.mark.parametrize("type_", MODULES)
-@pytest.mark.parametrize("name", REQUIRED)
-def test_a_module_defines_what_the_protocol_asks(type_: str, name: str) -> None:
-    assert callable(getattr(MODULES[type_], name))
+@pytest.mark.parametrize("type_", schema.types())
+def test_built_in_module_has_docstring(type_: str) -> None:
+    assert import_module(registry.module_of(type_)).__doc__
 
 
-@pytest.mark.parametrize("type_", MODULES)
-@pytest.mark.parametrize("name", ["Spec", "State"])
-def test_specs_and_states_are_frozen(type_: str, name: str) -> None:
-    class_ = getattr(MODULES[type_], name)
-    assert attrs.has(class_)
-    assert class_.__setattr__ is not object.__setattr__
+@pytest.mark.parametrize("type_", schema.types())
+def test_specs_and_states_are_frozen(type_: str) -> None:
+    for class_ in (TYPED[type_].Spec, TYPED[type_].State):
+        assert attrs.has(class_)
+        assert class_.__setattr__ is not object.__setattr__
 
 
-@pytest.mark.parametrize("type_", MODULES)
-def test_groups_and_ours_name_fields_of_the_state(type_: str) -> None:
-    module = MODULES[type_]
-    named = {field for group in getattr(module, "GROUPS", ()) for field in group}
-    named |= {*getattr(module, "OURS", ()), *getattr(module, "MADE_ANEW", ())}
-    assert named <= set(field_names(module.State))
+@pytest.mark.parametrize("type_", schema.types())
+def test_traits_name_state_fields_and_parameters(type_: str) -> None:
+    provider = registry.load(type_)
+    traits = provider.traits
+    fields = {*traits.unprotected, *traits.unseen, *traits.recreated, *traits.deferred}
+    assert fields.union(*traits.groups) <= set(field_names(provider.state_type))
+    assert {*traits.files, *traits.folders} <= set(field_names(provider.spec_type))
 
 
-def test_an_unknown_type_is_told_with_the_nearest_known_one() -> None:
+def test_built_in_type_found_without_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: str) -> None:
+        raise AssertionError("it reads what is installed")
+
+    monkeypatch.setattr("importlib.metadata.entry_points", refuse)
+    registry.load.cache_clear()
+    assert registry.load("file").type == "file"
+
+
+def test_unknown_type_hint_is_nearest_type() -> None:
     with pytest.raises(ConvergeError) as caught:
-        providers.load("flatpak-remot")
+        registry.load("flatpak-remot")
     assert caught.value.hint == "did you mean 'flatpak-remote'?"
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> System:
+    (tmp_path / "root/etc").mkdir(parents=True)
+    return System(str(tmp_path / "root"))
+
+
+@pytest.mark.parametrize("source", [made(), AN_OBJECT], ids=["module", "object"])
+def test_module_and_object_work_alike(source: object, system: System) -> None:
+    provider = provider_from("motd", source)
+    spec = provider.parse({"text": "welcome"})
+    motd = Thing("message", "of the day", "path", "/etc/motd")
+    assert provider.claims(spec) == (Claim(motd, "ensure", "present"), Claim(motd, "text", "welcome"))
+    assert provider.domains(system, spec) == {"ensure": Domain.DEPLOYMENT, "text": Domain.DEPLOYMENT}
+    state = provider.inspect(system, spec)
+    assert provider.absent(spec, state)
+    changes = provider.changes(system, spec, state)
+    assert changes == (Change("ensure", "absent", "present"), Change("text", None, "welcome"))
+    assert provider.apply(system, spec, changes) == ()
+    assert system.read("/etc/motd") == b"welcome"
+    assert provider.changes(system, spec, provider.inspect(system, spec)) == ()
+    unwanted = provider.parse({"text": "", "ensure": "absent"})
+    assert provider.changes(system, unwanted, provider.inspect(system, unwanted)) == (
+        Change("ensure", "present", "absent"),
+    )
+
+
+def test_each_optional_function_has_default(system: System) -> None:
+    provider = provider_from("motd", made())
+    spec = provider.parse({"text": "welcome"})
+    state = provider.inspect(system, spec)
+    assert provider.desired(system, spec, state) == provider.declared(spec)
+    assert (provider.phase(spec, ()), provider.idle(spec, state)) == (Phase.BOOT, "")
+    assert (provider.things(spec), provider.implied_only_if(spec), provider.contents(system, spec)) == ({}, {}, ())
+    assert provider.notified(spec, ("other",)) is spec
+    assert (provider.yield_to, provider.fetch) == (None, None)
+    provider.check(spec, state, ())
+
+
+def test_static_domain_overrides_domain_of_path(system: System) -> None:
+    provider = provider_from("motd", made("traits = Traits(domain=Domain.MACHINE)"))
+    assert set(provider.domains(system, provider.parse({"text": "x"})).values()) == {Domain.MACHINE}
+
+
+def test_field_of_other_thing_has_own_claim_and_domain(system: System) -> None:
+    other = 'Thing("message", "elsewhere", "path", "/var/motd")'
+    provider = provider_from("motd", made(f'def things(spec): return {{"text": {other}}}'))
+    spec = provider.parse({"text": "x"})
+    assert [claim.thing.recorded for claim in provider.claims(spec)] == ["path:/etc/motd", "path:/var/motd"]
+    assert provider.domains(system, spec) == {"ensure": Domain.DEPLOYMENT, "text": Domain.MACHINE}

@@ -1,40 +1,46 @@
-"""One provider at work on one machine, as the engine would have it, without policy and memory."""
+"""One provider at work on one machine, as in the engine, but without policy and ledgers."""
 
 from types import ModuleType
 from typing import Any
 
 from converge.model import Change
-from converge.providers.protocol import as_module, fields_of
+from converge.providers.guard import provider_from
+from converge.providers.protocol import Provider, fields_of
 from converge.system import System
 
 
+def acting(provider: ModuleType) -> Provider:
+    """The provider in a module."""
+    return provider_from(provider.__name__, provider)
+
+
 def changes_of(provider: ModuleType, system: System, **params: Any) -> tuple[Change, ...]:
-    """What the provider would change."""
-    acting = as_module(provider)
-    spec = acting.parse(params)
-    return acting.diff(spec, acting.inspect(system.read_only(), spec))
+    """The changes that the provider would make."""
+    made = acting(provider)
+    spec = made.parse(params)
+    return made.changes(system.read_only(), spec, made.inspect(system.read_only(), spec))
 
 
 def converge(provider: ModuleType, system: System, **params: Any) -> tuple[Change, ...]:
-    """Apply what is different, and see that nothing is left."""
-    acting = as_module(provider)
-    spec = acting.parse(params)
-    changes = acting.diff(spec, acting.inspect(system.read_only(), spec))
-    acting.apply(system, spec, changes)
+    """Apply the changes, and check that nothing is left to do."""
+    made = acting(provider)
+    spec = made.parse(params)
+    changes = made.changes(system.read_only(), spec, made.inspect(system.read_only(), spec))
+    made.apply(system, spec, changes)
     assert changes_of(provider, system, **params) == ()
     return changes
 
 
 def take_back(provider: ModuleType, system: System, before: dict[str, Any], /, **params: Any) -> None:
-    """Apply what leads from the present state to the one before."""
-    acting = as_module(provider)
-    spec = acting.parse(params)
-    live = fields_of(acting.inspect(system.read_only(), spec))
+    """Apply the changes from the present state back to the one before."""
+    made = acting(provider)
+    spec = made.parse(params)
+    live = fields_of(made.inspect(system.read_only(), spec))
     changes = tuple(Change(name, live[name], before[name]) for name in live if live[name] != before[name])
-    acting.apply(system, spec, changes)
+    made.apply(system, spec, changes)
     assert state_of(provider, system, **params) == before
 
 
 def state_of(provider: ModuleType, system: System, **params: Any) -> dict[str, Any]:
-    acting = as_module(provider)
-    return fields_of(acting.inspect(system.read_only(), acting.parse(params)))
+    made = acting(provider)
+    return fields_of(made.inspect(system.read_only(), made.parse(params)))

@@ -33,7 +33,7 @@ class Key:
 
 @contextmanager
 def signing_key(name: str = "Example", folder: str = "/tmp") -> Iterator[Key]:
-    """A new key, kept in `folder`, whose path is short since gpg's agent listens on a socket in it."""
+    """A new key in `folder`, whose path must be short, because gpg's agent listens on a socket in it."""
     home = tempfile.mkdtemp(prefix="key-", dir=folder)
     gpg = ("gpg", "--homedir", home, "--batch", "--quiet")
     try:
@@ -56,9 +56,9 @@ def build(
     *,
     content: str = "1",
 ) -> None:
-    """Make a repository with these apps and the runtime that they need, or add new versions of them to it.
+    """Create a repository with these apps and their runtime, or add new versions of them.
 
-    `content` is what the apps hold; another one makes another version.
+    `content` is the content of the apps; another one makes another version.
     """
     collection = [f"--collection-id={collection_id}"] if collection_id else []
     if not path.exists():
@@ -109,30 +109,30 @@ def _output(*argv: str) -> bytes:
 
 @frozen
 class Server:
-    """A folder on the web: `requests` are the paths that were asked for."""
+    """A folder on the web; `requests` are the requested paths."""
 
     url: str
     requests: list[str] = field(factory=list)
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    def __init__(self, *args: object, asked: list[str], directory: str) -> None:
-        self.asked = asked
-        super().__init__(*args, directory=directory)  # type: ignore[arg-type]  # what the server hands on
+    def __init__(self, *args: object, requests: list[str], directory: str) -> None:
+        self.requests = requests
+        super().__init__(*args, directory=directory)  # type: ignore[arg-type]  # from the server
 
     def log_message(self, *_: object) -> None:
-        self.asked.append(self.path)
+        self.requests.append(self.path)
 
 
 @contextmanager
 def serve(path: Path, port: int = 0) -> Iterator[Server]:
     """Serve a folder by http on loopback for the time of a `with`; port 0 is any free one."""
-    asked: list[str] = []
-    with ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, asked=asked, directory=str(path))) as server:
+    requests: list[str] = []
+    with ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, requests=requests, directory=str(path))) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield Server(f"http://127.0.0.1:{server.server_port}/", asked)
+            yield Server(f"http://127.0.0.1:{server.server_port}/", requests)
         finally:
             server.shutdown()
             thread.join()

@@ -1,7 +1,7 @@
-"""A live root to experiment on: converge finds itself at `/` of a running machine, and the host has nothing of it.
+"""A live root to experiment on: converge runs at `/` of a running machine, and the host does not change.
 
 A box has the host's files below and memory on top (overlayfs), and mount, UTS, IPC, network and PID namespaces of its
-own; with its `with` everything in it is gone, also where the tests are killed.
+own. At the end of its `with` everything in it is gone, also if the tests are killed.
 
     with livebox() as box:
         (box.root / "etc/hostname").write_text("before\\n")
@@ -9,9 +9,9 @@ own; with its `with` everything in it is gone, also where the tests are killed.
         assert box.run(["hostname"]).stdout == "after\\n"
         assert box.call(gethostname) == "after"
 
-What several runs change adds up. /run, /dev and /etc/converge are new and empty, the network is a loopback that is up.
-What the kernel shares with the host can only be looked at: /sys, and /proc/sys but for /proc/sys/net. But nothing holds
-back who mounts devices, swaps or sets the clock in a box: do not.
+The changes of several runs add up. /run, /dev and /etc/converge are new and empty; the only network is a loopback.
+Kernel settings that are shared with the host are read-only: /sys, and /proc/sys except /proc/sys/net. But a box does
+not prevent a program from mounting devices, swapping or setting the clock: do not do this.
 """
 
 import ctypes
@@ -63,23 +63,23 @@ pivot_root . .
 umount -l .
 exec chroot . sh -c 'echo ready; read -r end'
 """
-"""Run as the first process of the PID namespace: tells its id on the host, then, once all is made, that it is ready."""
+"""The first process of the PID namespace: it prints its id on the host and, at the end of the setup, `ready`."""
 
 
 def available() -> bool:
-    """Whether boxes can be made here: by root, on a kernel that lets it."""
+    """Whether boxes can be created here: it takes root, and a kernel that permits namespaces."""
     tools = ("unshare", "nsenter", "ip")
     if os.geteuid() != 0 or not all(map(shutil.which, tools)):
         return False
     return subprocess.run(["unshare", "--mount", "--net", "true"], check=False, capture_output=True).returncode == 0
 
 
-needs_livebox = pytest.mark.skipif(not available(), reason="namespaces cannot be made here")
+needs_livebox = pytest.mark.skipif(not available(), reason="namespaces cannot be created here")
 
 
 @frozen
 class Livebox:
-    """A box while it stands. `root` is its `/` as the host finds it; an absolute link in it leads the host astray."""
+    """An open box. `root` is its `/` as a path on the host; there absolute links in it lead to the host's files."""
 
     holder: int
     root: Path
@@ -93,7 +93,7 @@ class Livebox:
         environment: Mapping[str, str] | None = None,
         timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end; `environment` comes on top of the tests' own, `timeout` is in seconds."""
+        """Run a program to its end; `environment` is added to the tests' own, `timeout` is in seconds."""
         enter = ["nsenter", f"--target={self.holder}", "--mount", "--uts", "--ipc", "--net", "--pid", "--"]
         return subprocess.run(
             [*enter, "env", f"--chdir={cwd}", *argv],
@@ -106,11 +106,11 @@ class Livebox:
         )
 
     def converge(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run converge, as this checkout has it, with these words on its command line."""
+        """Run this checkout's converge with these words on its command line."""
         return self.run([sys.executable, "-m", "converge", *words], cwd=str(TOP))
 
     def call(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a function in the box, in a process of its own, and return or raise what it did (both by pickle)."""
+        """Call a function in a process of its own in the box; return its result or raise its error (both by pickle)."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
@@ -118,16 +118,16 @@ class Livebox:
             self._call_here(lambda: function(*args, **kwargs), writing)
         os.close(writing)
         with open(reading, "rb") as answer:
-            told = answer.read()
+            pickled = answer.read()
         _, status = os.waitpid(child, 0)
-        assert told, f"the function ended without an answer: {os.waitstatus_to_exitcode(status)}"
-        succeeded, outcome = pickle.loads(told)
+        assert pickled, f"the function ended without an answer: {os.waitstatus_to_exitcode(status)}"
+        succeeded, outcome = pickle.loads(pickled)
         if not succeeded:
             raise outcome
-        return outcome  # type: ignore[no-any-return]  # pickle does not know
+        return outcome  # type: ignore[no-any-return]  # pickle does not know the type
 
     def _call_here(self, function: Callable[[], Any], writing: int) -> NoReturn:
-        """In a child: enter the box and answer from a grandchild, since only those are in the PID namespace."""
+        """In a child: enter the box and answer from a grandchild, because only children are in the PID namespace."""
         try:
             enter(self.holder)
             if grandchild := os.fork():
@@ -136,25 +136,25 @@ class Livebox:
             with open(writing, "wb") as answer:
                 answer.write(_outcome(function))
             os._exit(0)
-        except BaseException:  # noqa: BLE001  (nothing may come back into the test from a copy of its process)
+        except BaseException:  # noqa: BLE001  (a copy of the test process must not return into the test)
             traceback.print_exc()
             os._exit(1)
 
 
 def _outcome(function: Callable[[], Any]) -> bytes:
-    """Whether a function succeeded, and what it returned or raised, pickled."""
+    """Whether a function succeeded, and its result or its error, pickled."""
     try:
         return pickle.dumps((True, function()))
-    except BaseException as error:  # noqa: BLE001  (the test that called is to see whatever it is)
+    except BaseException as error:  # noqa: BLE001  (the calling test gets every error)
         try:
-            pickle.loads(told := pickle.dumps((False, error)))
+            pickle.loads(pickled := pickle.dumps((False, error)))
         except Exception:  # noqa: BLE001  (many exceptions cannot be pickled)
             return pickle.dumps((False, RuntimeError(traceback.format_exc())))
-        return told
+        return pickled
 
 
 def enter(process: int) -> None:
-    """Go into the namespaces of a process (setns(2)); into its PID namespace go only children."""
+    """Enter the namespaces of a process (setns(2)); only children enter its PID namespace."""
     libc = ctypes.CDLL(None, use_errno=True)
     descriptors = [os.open(f"/proc/{process}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in NAMESPACES]
     for descriptor in descriptors:
@@ -182,7 +182,7 @@ def livebox() -> Iterator[Livebox]:
 
 
 def _on_other_file_systems() -> list[str]:
-    """What a box must see and an overlay over `/` does not show: mounts are no part of it."""
+    """The paths that a box needs and an overlay over `/` lacks, because it does not contain other mounts."""
     top = Path("/").stat().st_dev
     paths = (TOP, Path(sys.prefix), Path(sys.base_prefix), Path(tempfile.gettempdir()))
     return sorted({str(path) for path in paths if path.stat().st_dev != top})

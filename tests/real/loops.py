@@ -1,6 +1,6 @@
-"""Files as disks: loop devices of the running kernel, gone again at the end of a `with`.
+"""Files as disks: loop devices of the running kernel, removed at the end of a `with`.
 
-Swaps and loop devices are the kernel's, whatever the namespace: other tests may have theirs at the same time.
+Swaps and loop devices belong to the kernel in every namespace: other tests may have theirs at the same time.
 """
 
 import os
@@ -17,17 +17,17 @@ TOOLS = ("losetup", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs", "mkswap", "swapon", "
 
 
 def missing() -> str:
-    """Why there can be none here; empty where there can."""
+    """Why loop devices cannot be used here; empty if they can."""
     if os.geteuid() != 0 or not Path("/dev/loop-control").exists():
         return "needs root, and loop devices"
-    return ", ".join(f"there is no {tool}" for tool in TOOLS if not shutil.which(tool))
+    return ", ".join(f"{tool} is missing" for tool in TOOLS if not shutil.which(tool))
 
 
-needs_loops = pytest.mark.skipif(bool(missing()), reason=missing() or "they are there")
+needs_loops = pytest.mark.skipif(bool(missing()), reason=missing() or "available")
 
 
 def call(*words: str, given: str | None = None) -> str:
-    """What a program says; it has to go well."""
+    """Run a program that must succeed; returns its output."""
     done = subprocess.run(words, check=False, capture_output=True, text=True, input=given)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
     return done.stdout
@@ -44,7 +44,7 @@ def image(path: Path, size: int) -> Path:
 def loop(disk: Path, *options: str) -> Iterator[str]:
     """The disk as a device."""
     device = call("losetup", "--find", "--show", *options, str(disk)).strip()
-    subprocess.run(["partx", "--delete", device], check=False, capture_output=True)  # those of another disk before
+    subprocess.run(["partx", "--delete", device], check=False, capture_output=True)  # those of a former disk
     try:
         yield device
     finally:

@@ -17,14 +17,14 @@ def program() -> str | None:
 
 
 def read_back(profile: bytes) -> tuple[bytes, str]:
-    """What NetworkManager makes of a profile, as it writes it, and what it says against it."""
+    """The profile as NetworkManager writes it again, and its error messages."""
     argv = [program() or "nmcli", "--offline", "connection", "modify", "connection.lldp", "default"]
     done = subprocess.run(argv, input=profile, env=_environment(), capture_output=True, check=False)
     return done.stdout, done.stderr.decode()
 
 
 def install(root: Path) -> None:
-    """Give a root nmcli, with all that it needs."""
+    """Install nmcli with its libraries into a root."""
     nmcli = program()
     assert nmcli
     for folder in ("usr/bin", "usr/lib", "proc", "dev", "tmp"):
@@ -38,8 +38,8 @@ def install(root: Path) -> None:
 
 
 def _libraries(path: str) -> Iterator[str]:
-    said = subprocess.run(["ldd", path], env=_environment(), capture_output=True, check=True, text=True).stdout
-    return (found[1] for found in re.finditer(r"(/\S+) \(0x", said))
+    printed = subprocess.run(["ldd", path], env=_environment(), capture_output=True, check=True, text=True).stdout
+    return (found[1] for found in re.finditer(r"(/\S+) \(0x", printed))
 
 
 def _environment() -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""A deployment that a script finds itself booted into, as far as ostree and converge can tell.
+"""Run a script in a deployment that appears to ostree and converge as booted.
 
-The script runs in mounts of its own, composed as ostree composes them: the deployment is `/`, with its sysroot, /boot
-and /var in it. ostree tells what is booted by the inode of `/`. /usr is the host's, for its programs, and /run is new
-each time, as after a boot. This checkout and its libraries are in /run/converge-tests.
+The script runs in its own mount namespace, composed as ostree does it: the deployment is `/`, with its sysroot, /boot
+and /var in it. ostree finds the booted deployment by the inode of `/`. /usr is the host's, for its programs, and /run
+is new each time, as after a boot. This checkout and its libraries are in /run/converge-tests.
 """
 
 import subprocess
@@ -45,7 +45,7 @@ converge() { python3 -m converge "$@"; }
 
 @frozen
 class Entry:
-    """A boot loader entry. `arguments` are without the one that ostree itself sets, which leads to the deployment."""
+    """A boot loader entry. `arguments` are without `ostree=`, which ostree itself sets to find the deployment."""
 
     version: int
     deployment: Path
@@ -73,7 +73,7 @@ def _read(sysroot: Sysroot, path: Path) -> Entry:
 
 
 def boot(sysroot: Sysroot, deployment: Path, script: str, *, read_only: bool = False) -> str:
-    """Run a shell script (with `converge` as a command) to its end; returns what it said."""
+    """Run a shell script (with `converge` as a command) to its end; returns its output."""
     cmdline = sysroot.path.with_name("cmdline")
     (entry,) = (each for each in entries(sysroot) if each.deployment == deployment)
     cmdline.write_text(f"BOOT_IMAGE=/vmlinuz {entry.arguments} ostree=/ostree/boot.0/os/0/0\n")

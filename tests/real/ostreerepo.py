@@ -10,7 +10,7 @@ BRANCH, COLLECTION = "os/example/stable", "com.example.Os"
 
 
 def build(path: Path, key: Key, *, content: str = "1") -> None:
-    """Make a repository with one branch, bound to a collection, or add a version of it that holds other content."""
+    """Create a repository with one branch, bound to a collection, or add a version with other content."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         _ostree("init", f"--repo={path}", "--mode=archive", f"--collection-id={COLLECTION}")
@@ -23,7 +23,7 @@ def build(path: Path, key: Key, *, content: str = "1") -> None:
 
 
 def install(system: System) -> None:
-    """Give a machine the repository of an ostree system, which /ostree leads to."""
+    """Give a machine the repository of an ostree system, with the link /ostree to it."""
     folder = Path(system.root, "sysroot/ostree")
     folder.mkdir(parents=True)
     _ostree("init", f"--repo={folder}/repo", "--mode=archive")

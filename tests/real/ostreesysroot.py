@@ -29,7 +29,7 @@ class Sysroot:
     path: Path
 
     def deploy(self) -> "subprocess.CompletedProcess[str]":
-        """Deploy the commit (again), with the changes that the last deployment has in /etc."""
+        """Deploy the commit (again), with the changes to /etc of the last deployment."""
         return self.ostree("admin", "deploy", f"--sysroot={self.path}", "--os=os", "main")
 
     def ostree(self, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -43,7 +43,7 @@ class Sysroot:
 
 @contextmanager
 def made(folder: Path) -> Iterator[Sysroot]:
-    """A sysroot in a folder, for the time of a `with`; the tree that it was committed from stands beside it."""
+    """A sysroot in a folder, for the time of a `with`; beside it is the tree of its commit."""
     sysroot, tree = Sysroot(folder / "sysroot"), folder / "tree"
     for name, text in TREE.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)

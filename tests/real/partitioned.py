@@ -3,8 +3,8 @@
     with attached(image(folder / "disk.img", DISK)) as disk, disk.mounted(folder / "root"):
         System(str(folder / "root"))
 
-The kernel of a test machine may read no tables by itself, so it is told of every partition. Whatever a test leaves
-swapped on, mounted and attached of a disk is undone with its `with`.
+Every partition is added to the kernel, because the kernel of a test machine may not read tables by itself. Swaps,
+mounts and devices that a test leaves are removed at the end of the `with`.
 """
 
 import gc
@@ -41,17 +41,17 @@ def available() -> bool:
 
 
 def grows_ext4() -> bool:
-    """Whether the kernel lets us grow an ext4 that is mounted, which takes CAP_SYS_RESOURCE (capabilities(7))."""
+    """Whether the kernel lets us grow a mounted ext4, which requires CAP_SYS_RESOURCE (capabilities(7))."""
     found = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff:"))
     return bool(int(found.split()[1], 16) >> 24 & 1)
 
 
-needs_disks = pytest.mark.skipif(not available(), reason="needs root, loop devices, and the tools for tables")
+needs_disks = pytest.mark.skipif(not available(), reason="needs root, loop devices and partition tools")
 
 
 @frozen
 class Blueprint:
-    """A disk to make: `script` is sfdisk(8)'s; per number of a partition, `contents` is `swap` or a file system.
+    """A disk to make: `script` is for sfdisk(8); `contents` is `swap` or a file system by partition number.
 
     The root is on the partition `root`; `size` is in MiB.
     """
@@ -62,7 +62,7 @@ class Blueprint:
     sector: int = 512
     root: int = 1
     active: bool = False
-    """Whether the MBR that protects a GPT is marked as bootable."""
+    """Whether the protective MBR of a GPT is marked as bootable."""
 
 
 @frozen
@@ -81,7 +81,7 @@ class Disk:
         return self.node.rpartition("/")[2]
 
     def kernel(self) -> dict[int, tuple[int, int]]:
-        """Per partition that the kernel knows: its first sector and how many there are, of 512 bytes each."""
+        """The first sector and the number of sectors (512 bytes) of each partition that the kernel knows."""
         found = Path(f"/sys/block/{self.name}").glob(f"{self.name}p*")
         return {
             int((each / "partition").read_text()): (int((each / "start").read_text()), int((each / "size").read_text()))
@@ -89,7 +89,7 @@ class Disk:
         }
 
     def outside_the_root(self) -> str:
-        """A digest of all of the disk but its root partition."""
+        """A digest of the disk without its root partition."""
         found = next(row for row in self.table() if row["number"] == self.blueprint.root)
         start, end = (found["start"] + shift for shift in (0, found["size"]))
         digest = sha256()
@@ -105,13 +105,13 @@ class Disk:
             return file.read(512)
 
     def table(self) -> list[dict[str, Any]]:
-        """As sfdisk(8) tells it, without the nodes."""
+        """The table as sfdisk(8) prints it, without the nodes."""
         return table_of(self.node)
 
     @contextmanager
     def mounted(self, place: Path, *options: str) -> Iterator[Path]:
         kind = self.blueprint.contents[self.blueprint.root]
-        copies = ("nouuid",) if kind == "xfs" else ()  # others made of the same template may be mounted
+        copies = ("nouuid",) if kind == "xfs" else ()  # another copy of the same template may be mounted
         given = ",".join(("relatime", *copies, *options))
         with mounted(given, self.partition(self.blueprint.root), place):
             yield place
@@ -125,14 +125,14 @@ def mounted(options: str, source: str, place: Path) -> Iterator[Path]:
         yield place
     finally:
         if subprocess.run(["umount", str(place)], check=False, capture_output=True).returncode != 0:
-            gc.collect()  # a system holds its root, and the trace of an error that was caught holds systems
+            gc.collect()  # a system keeps its root open, and the trace of a caught error keeps systems
             run("umount", "--lazy", str(place))
 
 
 def let_go(system: System) -> None:
-    """Have a system hold its root no longer, so that it can be unmounted; it is of no use after that."""
+    """Make a system close its root, so that it can be unmounted; the system cannot be used after that."""
     with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), system._root._descriptor, inheritable=False)
+        os.dup2(nothing.fileno(), system._descriptor, inheritable=False)
 
 
 def run(*argv: str, stdin: str = "") -> str:
@@ -162,7 +162,7 @@ _made: dict[str, Path] = {}
 
 
 def _template(key: str, blueprint: Blueprint) -> Path:
-    """One image for all that have the same blueprint; it takes far longer to make one than to copy it."""
+    """One image per blueprint, because making one takes far longer than copying it."""
     if key not in _made:
         path = Path(_folder().name) / f"{len(_made)}.img"
         with path.open("wb") as file:
@@ -184,7 +184,7 @@ _MAKE = {
     "xfs": ("env", "TEST_DIR=1", "TEST_DEV=1", "QA_CHECK_FS=1", "mkfs.xfs", "-q", "-f"),
     "btrfs": ("mkfs.btrfs", "--quiet", "--force"),
 }
-"""What the file system's own tests set lets mkfs.xfs(8) make one of less than 300 MiB."""
+"""With the variables of xfs's own tests, mkfs.xfs(8) makes file systems of less than 300 MiB."""
 
 
 @contextmanager
@@ -201,7 +201,7 @@ def attached(made: tuple[Path, Blueprint], *, read_only: bool = False) -> Iterat
 @contextmanager
 def _loop(path: Path, sector: int, *words: str) -> Iterator[str]:
     node = run("losetup", "--find", "--show", f"--sector-size={sector}", *words, str(path)).strip()
-    _forget_partitions(node)  # of an image that could not be let go before
+    _forget_partitions(node)  # of an image that could not be released before
     try:
         yield node
     finally:
@@ -215,7 +215,7 @@ def _release(node: str) -> None:
 
 
 def swaps_on(node: str) -> list[str]:
-    """The partitions of a disk that the kernel swaps to, by name: of one in mounts of its own it has only that."""
+    """The names of the disk's partitions in use as swap; only the name is known for those of other mount namespaces."""
     lines = Path("/proc/swaps").read_text().splitlines()[1:]
     names = [line.split()[0].rpartition("/")[2] for line in lines]
     return [name for name in names if name.startswith(f"{node.rpartition('/')[2]}p")]

@@ -1,7 +1,7 @@
-"""A system without ostree that a script finds itself running on: a small disk of its own, as `/` in mounts of its own.
+"""A system without ostree on which a script runs: its own small disk is `/` in its own mount namespace.
 
-/usr is the host's with memory on top. The disk is /dev/vdq: what configures GRUB passes over loop devices. This
-checkout and its libraries are in /run/converge-tests.
+/usr is the host's with memory on top. The disk is /dev/vdq, because GRUB's scripts ignore loop devices. This checkout
+and its libraries are in /run/converge-tests.
 """
 
 import os
@@ -17,7 +17,7 @@ from attrs import frozen
 
 TOP = Path(__file__).parents[2]
 VERSION = "6.1.0-1"
-"""Of the kernel that is installed, as far as its files go."""
+"""The version of the installed kernel, of which only the files exist."""
 
 needs_disk = pytest.mark.skipif(
     os.geteuid() != 0 or not all(map(shutil.which, ("losetup", "mkfs.ext4", "unshare"))), reason="needs root and loops"
@@ -59,7 +59,7 @@ class Disk:
     loop: str
 
     def run(self, script: str) -> str:
-        """Run a shell script (with `converge` as a command) to its end; returns what it said."""
+        """Run a shell script (with `converge` as a command) to its end; returns its output."""
         place = self.image.with_name("mounted")
         place.mkdir(exist_ok=True)
         words = (place, self.loop, TOP, sysconfig.get_path("purelib"), _ENVIRONMENT + script)
@@ -78,7 +78,7 @@ class Disk:
 
 @contextmanager
 def disk(folder: Path) -> Iterator[Disk]:
-    """A new file system, for the time of a `with`; what a script leaves mounted goes with it."""
+    """A new file system for the duration of a `with`; mounts that a script leaves are removed with it."""
     image = folder / "disk.img"
     with image.open("wb") as file:
         file.truncate(64 << 20)

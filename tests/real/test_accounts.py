@@ -1,4 +1,4 @@
-"""Accounts are those that systemd-sysusers would make, the tools of shadow find no fault in them, and NSS has them."""
+"""Accounts are as systemd-sysusers creates them; the tools of shadow find no fault in them, and NSS finds them."""
 
 import os
 import re
@@ -61,7 +61,7 @@ def machine(folder: Path) -> Path:
 
 
 def lines(root: Path) -> dict[str, str]:
-    """The account files; the day on which a password was locked, which only sysusers notes, is left out."""
+    """The account files without the day on which a password was locked, which only sysusers records."""
     texts = {name: (root / "etc" / name).read_text() for name in FILES}
     return texts | {"shadow": re.sub(r"(?<=:!\*:)(?!19000)\d+", "", texts["shadow"])}
 
@@ -73,7 +73,7 @@ def declare(root: Path, declared: Declared) -> None:
 
 
 def check(root: Path) -> None:
-    """pwck(8) and grpck(8) find no fault; whether home folders are there is none."""
+    """pwck(8) and grpck(8) find no fault; a missing home folder does not count."""
     for tool in (("pwck", "-q"), ("grpck",)):
         done = subprocess.run([*tool, "-r", "-R", str(root)], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -81,7 +81,7 @@ def check(root: Path) -> None:
 
 @as_root
 @pytest.mark.parametrize("sysusers", DECLARATIONS)
-def test_the_lines_are_those_of_sysusers(sysusers: str, tmp_path: Path) -> None:
+def test_new_accounts_are_as_sysusers_creates_them(sysusers: str, tmp_path: Path) -> None:
     theirs, ours = machine(tmp_path / "theirs"), machine(tmp_path / "ours")
     (tmp_path / "conf").write_text(f"{sysusers}\n")
     command = ["systemd-sysusers", f"--root={theirs}", str(tmp_path / "conf")]
@@ -92,7 +92,7 @@ def test_the_lines_are_those_of_sysusers(sysusers: str, tmp_path: Path) -> None:
 
 
 @as_root
-def test_what_is_there_already_is_left_to_the_letter_by_both(tmp_path: Path) -> None:
+def test_existing_account_is_unchanged_by_both(tmp_path: Path) -> None:
     root = machine(tmp_path / "root")
     (tmp_path / "conf").write_text("u saned 117\nm saned audio\n")
     subprocess.run(["systemd-sysusers", f"--root={root}", str(tmp_path / "conf")], check=True, capture_output=True)
@@ -103,7 +103,7 @@ def test_what_is_there_already_is_left_to_the_letter_by_both(tmp_path: Path) -> 
 
 
 @as_root
-def test_no_fault_is_found_in_what_is_left_of_removed_accounts(tmp_path: Path) -> None:
+def test_removed_accounts_leave_no_fault_for_pwck_and_grpck(tmp_path: Path) -> None:
     root = machine(tmp_path / "root")
     declare(root, {"group": [{"name": "scanner"}], "user": [{"name": "saned", "groups": ["scanner", "audio"]}]})
     subprocess.run(["gpasswd", "--root", str(root), "-A", "saned", "scanner"], check=True, capture_output=True)
@@ -116,7 +116,7 @@ def test_no_fault_is_found_in_what_is_left_of_removed_accounts(tmp_path: Path) -
 
 
 @as_root
-def test_what_usermod_makes_of_a_user_is_met(tmp_path: Path) -> None:
+def test_user_changed_by_usermod_is_applied_again(tmp_path: Path) -> None:
     root = machine(tmp_path / "root")
     declared: Declared = {"user": [{"name": "saned", "groups": ["lp"], "shell": "/bin/sh"}]}
     declare(root, declared)
@@ -134,7 +134,7 @@ ON_THE_LIVE_ROOT = (
 
 
 def on_the_live_root(etc: Path, *command: str) -> str:
-    """Run a command for which `/etc` is a folder of ours, and /run and /var/lib are empty."""
+    """Run a command with a folder of the test as /etc, and with empty /run and /var/lib."""
     words = ["unshare", "--mount", "sh", "-c", ON_THE_LIVE_ROOT, "sh", str(etc), *command]
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     return subprocess.run(words, env=environment, check=True, capture_output=True, text=True).stdout
@@ -157,13 +157,13 @@ getent passwd saned; id saned; passwd --status saned | cut -d ' ' -f 1,2; stat -
 
 
 @as_root
-def test_on_the_live_root_the_system_finds_them(tmp_path: Path) -> None:
+def test_accounts_on_live_root_are_found_by_nss(tmp_path: Path) -> None:
     etc = machine(tmp_path) / "etc"
     (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\n")
     (etc / "os-release").write_text("ID=test\nVERSION_ID=1\n")
     (tmp_path / "accounts.yaml").write_text(MANIFEST)
-    said = on_the_live_root(etc, "sh", "-c", LIVE, "sh", sys.executable, str(tmp_path / "accounts.yaml"))
-    assert said.splitlines() == [
+    printed = on_the_live_root(etc, "sh", "-c", LIVE, "sh", sys.executable, str(tmp_path / "accounts.yaml"))
+    assert printed.splitlines() == [
         "Applied: 2 added, 0 changed, 0 removed; 0 kept, 0 owed, 0 in place, 0 failed.",
         "Applied: 0 added, 0 changed, 0 removed; 0 kept, 0 owed, 2 in place, 0 failed.",
         "saned:x:117:117::/:/usr/sbin/nologin",
@@ -198,12 +198,12 @@ with System("/").lock_accounts():
 
 
 @as_root
-def test_nobody_else_changes_accounts_meanwhile(tmp_path: Path) -> None:
-    said = on_the_live_root(machine(tmp_path) / "etc", sys.executable, "-c", LOCKED)
-    assert said.splitlines() == ["another program is changing accounts: it holds /etc/.pwd.lock", "held"]
+def test_lock_held_by_another_program_is_later(tmp_path: Path) -> None:
+    printed = on_the_live_root(machine(tmp_path) / "etc", sys.executable, "-c", LOCKED)
+    assert printed.splitlines() == ["another program is changing accounts: it holds /etc/.pwd.lock", "held"]
 
 
-def test_under_a_foreign_root_there_is_nobody_to_hold_off(tmp_path: Path) -> None:
+def test_lock_under_foreign_root_creates_no_file(tmp_path: Path) -> None:
     root = machine(tmp_path / "root")
     with System(str(root)).lock_accounts():
         assert sorted(path.name for path in (root / "etc").iterdir()) == sorted(FILES)

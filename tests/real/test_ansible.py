@@ -1,6 +1,6 @@
-"""The real Ansible, in a root that has a Python of its own under each policy, and on a live machine with our example.
+"""The real Ansible: under each policy in a root with its own Python, and on a live machine with our example.
 
-Each time that Ansible is asked or told something takes seconds, so each test does all that it can with one machine.
+Each run of Ansible takes seconds, so each test does as much as possible with one machine.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from converge.engine.plan import Plan
 from converge.engine.result import Run
-from converge.engine.step import Plan
 from converge.model import Decision, Event
 from converge.providers.run.ansible import playbook
 from tests.machine import Machine, decisions, outcomes, reasons
@@ -40,7 +40,7 @@ TEN_TASKS = """
       ansible.builtin.file: {path: "/var/lib/{{ name }}", state: directory, owner: scanner, mode: "0750"}
     - name: settings
       ansible.builtin.copy: {content: "of={{ name }}\\n", dest: "/etc/{{ name }}.conf", mode: "0640"}
-      notify: told
+      notify: notified
     - name: a page
       ansible.builtin.template: {src: page.j2, dest: "/var/lib/{{ name }}/page", mode: "0644"}
     - name: a line
@@ -64,8 +64,8 @@ TEN_TASKS = """
       ansible.builtin.command: {argv: [cat, /etc/passwd]}
       changed_when: false
   handlers:
-    - name: told
-      ansible.builtin.shell: echo {{ name }} >>/var/told
+    - name: notified
+      ansible.builtin.shell: echo {{ name }} >>/var/notified
 """
 
 RESOURCE = """
@@ -86,11 +86,11 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     put(machine, "site.yml", TEN_TASKS)
     put(machine, "page.j2", "a page of {{ name }}\n")
     yield machine
-    shutil.rmtree(machine.path("/usr"))  # megabytes, which pytest would keep
+    shutil.rmtree(machine.path("/usr"))  # pytest would keep these megabytes
 
 
 def put(machine: Machine, name: str, text: str) -> None:
-    """A file beside the manifest."""
+    """Write a file beside the manifest."""
     path = machine.manifest.parent / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -110,14 +110,14 @@ def text(machine: Machine, path: str) -> str:
 
 
 def pending(plan: Plan | Run, id_: str) -> tuple[str, ...]:
-    """The tasks that a step would run, and what they would change."""
+    """The tasks that a step would run, and their changes."""
     steps = plan.steps if isinstance(plan, Plan) else [result.step for result in plan.results]
     [step] = [step for step in steps if step.id == id_]
     found: Any = next((change.before for change in step.changes if change.field == "pending"), ())
     return tuple(found)
 
 
-def test_ten_tasks_are_planned_applied_and_then_in_place(machine: Machine) -> None:
+def test_ten_tasks_planned_then_applied_then_in_place(machine: Machine) -> None:
     machine.declare(whole("always"))
     machine.path("/etc/whole.old").touch()
     host = fingerprint("/etc/whole.conf", "/var/lib/whole", "/etc/hosts", "/root/.ansible", "/etc/ansible")
@@ -130,10 +130,10 @@ def test_ten_tasks_are_planned_applied_and_then_in_place(machine: Machine) -> No
     assert "only looked at" not in names
     run = machine.apply(Event.INSTALL)
     assert outcomes(run) == {"whole": "changed"}, reasons(run)
-    assert pending(run, "whole") == tasks, "what was planned is what is applied"
+    assert pending(run, "whole") == tasks, "the applied changes are the planned ones"
     assert text(machine, "/var/lib/whole/page") == "a page of whole\n"
     assert text(machine, "/var/lib/whole/copy") == "of=whole\n"
-    assert text(machine, "/var/told") == "whole\n"
+    assert text(machine, "/var/notified") == "whole\n"
     assert machine.path("/var/lib/whole").stat().st_uid == 117, "scanner's, by the root's own accounts"
     assert not machine.path("/etc/whole.old").exists()
     after = machine_files(machine)
@@ -143,29 +143,29 @@ def test_ten_tasks_are_planned_applied_and_then_in_place(machine: Machine) -> No
 
 
 def machine_files(machine: Machine) -> dict[str, tuple[float, int]]:
-    """What is on the machine but for programs and what converge keeps: nothing that Ansible needs is left there."""
+    """The files on the machine except programs and converge's own: Ansible must leave no other file behind."""
     paths = [path for path in machine.root.rglob("*") if path.relative_to(machine.root).parts[0] not in ("usr", "lib")]
     kept = [path for path in paths if "converge" not in str(path.relative_to(machine.root))]
     return {str(path): (path.lstat().st_mtime, path.lstat().st_mode) for path in kept if not path.is_dir()}
 
 
-def test_each_policy_says_when_it_is_due(machine: Machine) -> None:
+def test_each_policy_applies_when_due(machine: Machine) -> None:
     first = line("kept", "always") + line("once", "once") + line("new", "install-only")
-    mending = line("mended", "once\n  events: [upgrade]")
-    machine.declare(first + mending)
+    fixing = line("fixed", "once\n  events: [upgrade]")
+    machine.declare(first + fixing)
     assert outcomes(machine.apply(Event.INSTALL)) == {
         "kept": "changed",
         "once": "changed",
         "new": "changed",
-        "mended": "unchanged",
+        "fixed": "unchanged",
     }
-    assert not machine.path("/etc/mended.line").exists()
+    assert not machine.path("/etc/fixed.line").exists()
     machine.apply(Event.REFRESH)
     machine.upgrade_os("3.8.0")
     for name in ("kept", "once", "new"):
         machine.path(f"/etc/{name}.line").write_text("a user's\n")
     raised = line("once", "once\n  revision: 2")
-    machine.declare(line("kept", "always") + raised + line("new", "install-only") + mending)
+    machine.declare(line("kept", "always") + raised + line("new", "install-only") + fixing)
     plan = machine.plan()
     assert "-a user's\n+of=kept" in pending(plan, "kept")[0]
     assert decisions(machine.apply()) == decisions(plan)
@@ -173,18 +173,18 @@ def test_each_policy_says_when_it_is_due(machine: Machine) -> None:
         "kept": Decision.APPLY,
         "once": Decision.APPLY,
         "new": Decision.SETTLED,
-        "mended": Decision.SETTLED,
+        "fixed": Decision.SETTLED,
     }
     found = {name: text(machine, f"/etc/{name}.line") for name in ("kept", "once", "new")}
     assert found == {"kept": "of=kept\n", "once": "of=once\n", "new": "a user's\n"}
     assert [id_ for id_, outcome in outcomes(machine.apply()).items() if outcome == "changed"] == []
 
 
-def test_a_fix_for_old_machines_is_applied_to_one(machine: Machine) -> None:
-    machine.declare(line("mended", "once\n  events: [upgrade]"))
-    assert outcomes(machine.apply(Event.UPGRADE)) == {"mended": "changed"}
-    machine.path("/etc/mended.line").unlink()
-    assert decisions(machine.apply()) == {"mended": Decision.SETTLED}
+def test_upgrade_fix_applied_to_old_machine_once(machine: Machine) -> None:
+    machine.declare(line("fixed", "once\n  events: [upgrade]"))
+    assert outcomes(machine.apply(Event.UPGRADE)) == {"fixed": "changed"}
+    machine.path("/etc/fixed.line").unlink()
+    assert decisions(machine.apply()) == {"fixed": Decision.SETTLED}
 
 
 FAILING = """
@@ -206,7 +206,7 @@ other:
 """
 
 
-def test_a_task_that_fails_is_named_and_the_rest_goes_on(machine: Machine) -> None:
+def test_failed_task_named_and_other_resources_applied(machine: Machine) -> None:
     put(machine, "site.yml", FAILING)
     machine.declare(line("printer", "always").replace("[line]", "[]") + OTHER)
     run = machine.apply(Event.UPGRADE)
@@ -216,7 +216,7 @@ def test_a_task_that_fails_is_named_and_the_rest_goes_on(machine: Machine) -> No
     assert not machine.path("/etc/after").exists()
 
 
-def test_where_ansible_is_absent_the_rest_goes_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ansible_leaves_other_resources_applied(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     monkeypatch.setattr(playbook, "PATH", "/no/such/folder")
     machine.declare(whole("always") + OTHER)
@@ -226,7 +226,7 @@ def test_where_ansible_is_absent_the_rest_goes_on(machine: Machine, monkeypatch:
     assert reasons(run)["whole"] == expected
 
 
-def test_what_check_mode_cannot_foretell_is_run_whenever_it_is_due(machine: Machine) -> None:
+def test_task_without_prediction_run_when_due(machine: Machine) -> None:
     put(machine, "tasks.yml", "- name: count\n  ansible.builtin.shell: echo x >>/var/count\n")
     machine.declare("""
     counted: {type: ansible, apply: once, with: {tasks: tasks.yml, domain: machine}}
@@ -250,8 +250,8 @@ KINDS = """
 """
 
 
-def test_texts_stay_texts_and_nothing_runs_but_what_is_to(machine: Machine) -> None:
-    """A text that looks like a number, a hidden task, and a privilege that the run has already."""
+def test_variables_keep_types_and_skipped_task_not_run(machine: Machine) -> None:
+    """A text that looks like a number, a hidden task, and a privilege that the run already has."""
     put(machine, "role/tasks/main.yml", KINDS)
     machine.declare("""
     kinds:
@@ -266,8 +266,8 @@ def test_texts_stay_texts_and_nothing_runs_but_what_is_to(machine: Machine) -> N
     assert decisions(machine.apply()) == {"kinds": Decision.IN_PLACE}
 
 
-def test_what_only_check_mode_fails_at_is_run_and_counts_as_done(machine: Machine) -> None:
-    """The root can only be read in check mode, which some modules take for a fault."""
+def test_task_failing_only_in_check_mode_run_and_done(machine: Machine) -> None:
+    """In check mode the root is read-only, and some modules report this as an error."""
     put(machine, "tasks.yml", "- ansible.builtin.copy: {src: /etc/passwd, dest: /etc/copy, remote_src: true}\n")
     machine.declare("copied: {type: ansible, apply: once, with: {tasks: tasks.yml, domain: machine}}")
     assert outcomes(machine.apply(Event.UPGRADE)) == {"copied": "changed"}
@@ -275,7 +275,7 @@ def test_what_only_check_mode_fails_at_is_run_and_counts_as_done(machine: Machin
     assert decisions(machine.apply()) == {"copied": Decision.SETTLED}
 
 
-PASSWORD = 'f1rst "quoted" {{ told }}'
+PASSWORD = 'f1rst "quoted" {{ room }}'
 SECRETIVE = """
 - name: password
   ansible.builtin.copy: {content: "{{ password }}\\n", dest: /etc/password, mode: "0600"}
@@ -285,24 +285,24 @@ SECRETIVE = """
 """
 
 
-def test_a_role_gets_a_secret_that_nobody_else_does(machine: Machine) -> None:
+def test_role_gets_secret_without_leak(machine: Machine) -> None:
     put(machine, "role/tasks/main.yml", SECRETIVE)
     machine.declare(
         """
     printer:
       type: ansible
       apply: always
-      with: {role: role, domain: machine, secrets: {password: "{{ password }}"}, variables: {told: data}}
+      with: {role: role, domain: machine, secrets: {password: "{{ password }}"}, variables: {room: data}}
     """,
         parameters="password: {type: secret}",
     )
     machine.settings = {"password": PASSWORD}
     hunt = Hunt((PASSWORD,), [machine.root / "etc/converge", machine.root / "var", machine.root / "tmp"])
     for acted in (machine.plan(Event.UPGRADE), machine.apply(Event.UPGRADE)):
-        hunt.heard("step", json.dumps([reasons(acted), pending(acted, "printer")]))
+        hunt.record("step", json.dumps([reasons(acted), pending(acted, "printer")]))
     assert text(machine, "/etc/password") == f"{PASSWORD}\n"
-    assert "repeated' failed" in hunt.said[-1][1]
-    assert "(secret)" in hunt.said[-1][1]
+    assert "repeated' failed" in hunt.outputs[-1][1]
+    assert "(secret)" in hunt.outputs[-1][1]
     assert hunt.found() == []
 
 
@@ -313,7 +313,7 @@ def box() -> Iterator[Livebox]:
 
 
 @needs_livebox
-def test_the_live_machine_is_reached_directly(box: Livebox) -> None:
+def test_example_applied_on_live_machine(box: Livebox) -> None:
     folder = box.root / "etc/products"
     shutil.copytree(EXAMPLES / "files", folder / "files")
     shutil.copy(EXAMPLES / "ansible.yaml", folder)

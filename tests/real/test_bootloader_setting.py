@@ -1,4 +1,4 @@
-"""What ostree, grub-mkconfig and a real FAT say of settings that converge has made."""
+"""Settings made by converge, as read by ostree and grub-mkconfig, and on a real FAT."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ TOP = Path(__file__).parents[2]
 
 
 def manifest(*resources: str) -> str:
-    """A product of resources of a type and what stands in their `with`."""
+    """A product of resources, each given by its type and the text of its `with`."""
     lines = [
         f"  r{number}: {{type: {type_}, apply: always, with: {{{text}}}}}"
         for number, (type_, _, text) in enumerate(each.partition(" ") for each in resources)
@@ -42,30 +42,30 @@ def sysroot(tmp_path: Path) -> Iterator[Sysroot]:
         yield made
 
 
-def said(sysroot: Sysroot, setting: str) -> str:
-    """What ostree reads; nothing where it is not set."""
+def value_of(sysroot: Sysroot, setting: str) -> str:
+    """The value that ostree reads; empty if it is not set."""
     return sysroot.ostree("config", f"--repo={sysroot.path}/ostree/repo", "get", setting).stdout.strip()
 
 
 @needs_ostree
-def test_ostree_reads_what_was_set(sysroot: Sysroot) -> None:
+def test_ostree_reads_the_value(sysroot: Sysroot) -> None:
     assert converge(sysroot.path, "bootloader-setting setting: sysroot.bootprefix, value: true").returncode == 0
-    assert (said(sysroot, "sysroot.bootprefix"), said(sysroot, "sysroot.bootloader")) == ("true", "none")
+    assert (value_of(sysroot, "sysroot.bootprefix"), value_of(sysroot, "sysroot.bootloader")) == ("true", "none")
     assert sysroot.deploy().returncode == 0
     assert converge(sysroot.path, "bootloader-setting setting: sysroot.bootprefix, ensure: absent").returncode == 0
-    assert said(sysroot, "sysroot.bootprefix") == ""
+    assert value_of(sysroot, "sysroot.bootprefix") == ""
 
 
 @needs_ostree
 @pytest.mark.parametrize("value", ["none", "auto", "grub2", "syslinux", "uboot", "zipl"])
-def test_ostree_can_open_its_repository_with_every_word_that_may_be_set(sysroot: Sysroot, value: str) -> None:
+def test_ostree_opens_its_repository_with_every_value(sysroot: Sysroot, value: str) -> None:
     assert converge(sysroot.path, f"bootloader-setting setting: sysroot.bootloader, value: {value}").returncode == 0
     assert sysroot.ostree("refs", f"--repo={sysroot.path}/ostree/repo").returncode == 0
-    assert said(sysroot, "sysroot.bootloader") == value
+    assert value_of(sysroot, "sysroot.bootloader") == value
 
 
 @needs_ostree
-def test_on_the_running_system_it_is_set_where_sysroot_is_read_only(sysroot: Sysroot) -> None:
+def test_value_on_read_only_sysroot_is_set(sysroot: Sysroot) -> None:
     own, unset = "setting: sysroot.bootloader, value: auto", "setting: sysroot.bootprefix, value: false"
     resources = [f"bootloader-setting {each}, only_if_unset: true" for each in (own, unset)]
     (sysroot.path / "ostree/deploy/os/var/test.yaml").write_text(manifest(*resources))
@@ -74,22 +74,22 @@ def test_on_the_running_system_it_is_set_where_sysroot_is_read_only(sysroot: Sys
     assert "Applied: 1 added, 0 changed" in first
     assert "Applied: 0 added, 0 changed" in second
     assert "reboot" not in first
-    assert (said(sysroot, "sysroot.bootprefix"), said(sysroot, "sysroot.bootloader")) == ("false", "none")
+    assert (value_of(sysroot, "sysroot.bootprefix"), value_of(sysroot, "sysroot.bootloader")) == ("false", "none")
 
 
 def has_fat() -> bool:
     return "\tvfat\n" in Path("/proc/filesystems").read_text() and shutil.which("mkfs.vfat") is not None
 
 
-needs_fat = pytest.mark.skipif(not has_fat(), reason="the kernel has no FAT, or there is no mkfs.vfat")
+needs_fat = pytest.mark.skipif(not has_fat(), reason="needs FAT in the kernel, and mkfs.vfat")
 
 
 @needs_loops
 @pytest.mark.parametrize(
     ("kind", "options"), [("ext4", ()), pytest.param("vfat", ("-oumask=0077",), marks=needs_fat)], ids=["ext4", "vfat"]
 )
-def test_loader_conf_is_on_a_partition_of_its_own(tmp_path: Path, kind: str, options: tuple[str, ...]) -> None:
-    """A FAT knows no owners and modes. A read-only one is left as it is."""
+def test_loader_conf_is_written_on_its_partition(tmp_path: Path, kind: str, options: tuple[str, ...]) -> None:
+    """A FAT does not have owners and modes. A read-only one stays as it is."""
     (root := tmp_path / "root").mkdir()
     disk = image(tmp_path / "esp.img", 8 * MIB)
     call(f"mkfs.{kind}", str(disk))
@@ -129,12 +129,12 @@ KILL = """\
 #!/bin/sh
 kill -9 $(ps -o ppid= -p $PPID) $PPID
 """
-"""A script of grub-mkconfig's that kills it, and who called it."""
+"""A script of grub-mkconfig that kills it and its caller."""
 
 
 @frozen
 class Grub:
-    """A disk with a root on it, which converge finds itself on, and where GRUB is the boot loader."""
+    """A disk with a root and GRUB; converge runs on it as the live root."""
 
     root: Path
 
@@ -154,7 +154,7 @@ class Grub:
 
 
 DISK = Blueprint("label: gpt\nsize=48MiB, type=linux\n", 64, {1: "ext4"})
-"""GRUB's scripts make no entries for a root that is a loop device as a whole."""
+"""With a partition, because GRUB's scripts do not make entries for a root on a whole loop device."""
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ TIMEOUT = "bootloader-setting setting: timeout, value: 3"
 
 @needs_disks
 @needs_grub
-def test_grubs_configuration_is_made_anew(grub: Grub) -> None:
+def test_grub_cfg_is_generated_again(grub: Grub) -> None:
     done = grub.apply(TIMEOUT, "kernel-args append: [module_blacklist=hid_sensor_hub]")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "    set timeout_style=menu\n    set timeout=3\n" in grub.made
@@ -192,7 +192,7 @@ def test_grubs_configuration_is_made_anew(grub: Grub) -> None:
 
 @needs_disks
 @needs_grub
-def test_killed_before_it_was_made_the_next_run_makes_it(grub: Grub) -> None:
+def test_run_killed_before_grub_cfg_is_finished(grub: Grub) -> None:
     grub.apply("bootloader-setting setting: timeout, value: 5")
     killer = grub.root / "etc/grub.d/99_kill"
     killer.write_text(KILL)
@@ -207,11 +207,11 @@ def test_killed_before_it_was_made_the_next_run_makes_it(grub: Grub) -> None:
 
 @needs_disks
 @needs_grub
-@pytest.mark.parametrize("what", ["overruled", "broken"])
-def test_where_it_cannot_be_made_so_the_setting_stays_as_it_was(grub: Grub, what: str) -> None:
-    line = "GRUB_HIDDEN_TIMEOUT=9" if what == "overruled" else "GRUB_DEFAULT=$(exit 7"
+@pytest.mark.parametrize("what", ["overridden", "broken"])
+def test_grub_cfg_not_generated_keeps_the_setting(grub: Grub, what: str) -> None:
+    line = "GRUB_HIDDEN_TIMEOUT=9" if what == "overridden" else "GRUB_DEFAULT=$(exit 7"
     grub.settings.write_text(before := f"GRUB_TIMEOUT=5\n{line}\n")
     failed = grub.apply(TIMEOUT)
     assert failed.returncode == 4
-    assert ("was made with a timeout of '9'" if what == "overruled" else "grub-mkconfig") in failed.stdout
+    assert ("was generated with a timeout of '9'" if what == "overridden" else "grub-mkconfig") in failed.stdout
     assert grub.settings.read_text() == before

@@ -10,10 +10,9 @@ from converge.model import Asset, Domain
 from converge.providers.flatpak import app as flatpak_app
 from converge.providers.flatpak import remote as flatpak_remote
 from converge.providers.ostree import collection_id
-from converge.providers.protocol import as_module
 from converge.system import System, flatpak
 from tests.real import flatpakrepo
-from tests.real.converging import changes_of, converge, state_of, take_back
+from tests.real.converging import acting, changes_of, converge, state_of, take_back
 from tests.real.flatpakrepo import COLLECTION, Key
 
 OS: dict[str, Any] = {"ostree": "eos", "collection_id": "com.endlessm.Os"}
@@ -23,7 +22,7 @@ CORE = "[core]\nrepo_version=1\nmode=bare\n\n"
 
 @pytest.fixture
 def repo(tmp_path: Path, key: Key) -> Path:
-    """A repository of its own, since a new version of the app comes into it."""
+    """A repository of its own, because tests add a new version of the app to it."""
     path = tmp_path / "served/repo"
     flatpakrepo.build(path, ["org.example.Hello"], "stable", COLLECTION, **flatpakrepo.sign_with(key))
     return path
@@ -51,7 +50,7 @@ def new_version(repo: Path, key: Key) -> None:
     flatpakrepo.build(repo, ["org.example.Hello"], "stable", COLLECTION, **flatpakrepo.sign_with(key), content="2")
 
 
-def test_a_real_update_over_http_follows(old: System, repo: Path, key: Key) -> None:
+def test_collection_id_set_lets_flatpak_update(old: System, repo: Path, key: Key) -> None:
     (change,) = converge(collection_id, old, flatpak="apps", collection_id=COLLECTION)
     assert (change.before, change.after) == (None, COLLECTION)
     new_version(repo, key)
@@ -59,22 +58,24 @@ def test_a_real_update_over_http_follows(old: System, repo: Path, key: Key) -> N
     assert content(old) == b"2"
 
 
-def test_why_a_wrong_one_is_refused(old: System, repo: Path, key: Key) -> None:
-    """What flatpak itself lets pass breaks the next update."""
+def test_wrong_collection_id_breaks_flatpak_update(old: System, repo: Path, key: Key) -> None:
+    """Flatpak itself accepts a wrong one, and its next update fails."""
     old.run(["flatpak", "remote-modify", "--system", "--collection-id=org.wrong.Apps", "apps"])
     new_version(repo, key)
     assert "org.wrong.Apps" in update(old).stderr
     assert content(old) == b"1"
 
 
-def test_one_that_contradicts_the_commits_at_hand_is_refused(old: System) -> None:
+def test_collection_id_contradicting_commits_is_refused(old: System) -> None:
     before = old.read(flatpak.CONFIG)
     with pytest.raises(ProviderError, match=r"org\.wrong\.Apps contradicts .*bound to org\.example\.Apps"):
         converge(collection_id, old, flatpak="apps", collection_id="org.wrong.Apps")
     assert old.read(flatpak.CONFIG) == before
 
 
-def test_so_is_any_where_the_commits_have_none(system: System, tmp_path: Path, key: Key, key_file: Path) -> None:
+def test_collection_id_for_commits_without_one_is_refused(
+    system: System, tmp_path: Path, key: Key, key_file: Path
+) -> None:
     flatpakrepo.build(tmp_path / "bare", ["org.example.Hello"], **flatpakrepo.sign_with(key))
     with flatpakrepo.serve(tmp_path / "bare") as server:
         converge(flatpak_remote, system, name="apps", url=server.url, gpg_key=Asset(str(key_file)))
@@ -87,7 +88,7 @@ def test_so_is_any_where_the_commits_have_none(system: System, tmp_path: Path, k
         assert content(system) == b"1"
 
 
-def test_without_verification_it_is_refused(system: System) -> None:
+def test_collection_id_without_verification_is_refused(system: System) -> None:
     before = CORE + GROUP.replace("gpg-verify=true", "gpg-verify=false")
     system.write("/ostree/repo/config", before.encode())
     with pytest.raises(ProviderError, match="does not verify signatures"):
@@ -95,7 +96,7 @@ def test_without_verification_it_is_refused(system: System) -> None:
     assert system.read("/ostree/repo/config") == before.encode()
 
 
-def test_the_os_remote(system: System) -> None:
+def test_ostree_remote_gets_collection_id_and_is_restored(system: System) -> None:
     system.write("/ostree/repo/config", (CORE + GROUP).encode())
     before = state_of(collection_id, system, **OS)
     converge(collection_id, system, **OS)
@@ -105,8 +106,8 @@ def test_the_os_remote(system: System) -> None:
     assert (system.read("/ostree/repo/config") or b"").decode() == CORE + GROUP
 
 
-def test_a_remote_in_remotes_d_belongs_to_the_deployment(system: System) -> None:
-    provider = as_module(collection_id)
+def test_remote_in_remotes_d_has_domain_deployment(system: System) -> None:
+    provider = acting(collection_id)
     system.write("/ostree/repo/config", CORE.encode())
     system.write("/etc/ostree/remotes.d/eos.conf", GROUP.encode())
     spec = provider.parse(OS)
@@ -116,27 +117,26 @@ def test_a_remote_in_remotes_d_belongs_to_the_deployment(system: System) -> None
     assert system.read("/ostree/repo/config") == CORE.encode()
 
 
-def test_a_repository_by_path(system: System) -> None:
+def test_repository_by_path_gets_only_collection_id(system: System) -> None:
     system.write("/var/mirror/config", (CORE + GROUP).encode())
     (change,) = converge(collection_id, system, repo="/var/mirror", remote="eos", collection_id="a.b.C")
     assert change.field == "collection_id"
 
 
 @pytest.mark.parametrize("config", [CORE, None])
-def test_no_half_remote_is_made(system: System, config: str | None) -> None:
+def test_missing_remote_is_refused(system: System, config: str | None) -> None:
     if config:
         system.write("/ostree/repo/config", config.encode())
-    with pytest.raises(ProviderError, match="there is no remote 'eos' in /ostree/repo/config"):
+    with pytest.raises(ProviderError, match="remote 'eos' is missing in /ostree/repo/config"):
         changes_of(collection_id, system, **OS)
 
 
-def test_it_shares_a_remote_with_flatpak_remote() -> None:
-    ours = collection_id.claims(collection_id.parse({"flatpak": "apps", "collection_id": COLLECTION}))
-    theirs = flatpak_remote.claims(
-        flatpak_remote.parse({"name": "apps", "url": "http://a/", "collection_id": COLLECTION})
-    )
-    by_path = collection_id.claims(
-        collection_id.parse({"repo": "/var/lib/flatpak/repo", "remote": "apps", "collection_id": COLLECTION})
+def test_claims_are_shared_with_flatpak_remote() -> None:
+    provider, owner = acting(collection_id), acting(flatpak_remote)
+    ours = provider.claims(provider.parse({"flatpak": "apps", "collection_id": COLLECTION}))
+    theirs = owner.claims(owner.parse({"name": "apps", "url": "http://a/", "collection_id": COLLECTION}))
+    by_path = provider.claims(
+        provider.parse({"repo": "/var/lib/flatpak/repo", "remote": "apps", "collection_id": COLLECTION})
     )
     assert set(ours) <= set(theirs)
     assert by_path == ours

@@ -1,4 +1,4 @@
-"""An ostree sysroot, or a deployment in it, as the root: all ends up where the booted system will look for it."""
+"""An ostree sysroot, or a deployment in it, as the root: every change is where the booted system will find it."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def converge(sysroot: Sysroot, verb: str, root: Path, *words: str) -> "subproces
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
-def test_what_is_installed_lies_where_the_booted_system_looks_for_it(sysroot: Sysroot) -> None:
+def test_install_writes_to_the_places_of_the_booted_system(sysroot: Sysroot) -> None:
     done = converge(sysroot, "apply", sysroot.path, "--event", "install")
     assert (done.returncode, done.stdout.splitlines()[-1][:17]) == (0, "Applied: 3 added,"), done
     shared = sysroot.path / "ostree/deploy/os/var"
@@ -53,14 +53,14 @@ def test_what_is_installed_lies_where_the_booted_system_looks_for_it(sysroot: Sy
     assert str(sysroot.path) not in Path("/proc/self/mountinfo").read_text()
 
 
-def test_a_second_run_changes_nothing_whichever_way_the_deployment_is_named(sysroot: Sysroot) -> None:
+def test_second_run_by_either_path_changes_nothing(sysroot: Sysroot) -> None:
     assert converge(sysroot, "apply", sysroot.path, "--event", "install").returncode == 0
     for root in (sysroot.path, sysroot.deployment):
         planned = converge(sysroot, "plan", root, "--detailed-exitcode")
         assert (planned.returncode, planned.stderr) == (0, ""), planned
 
 
-def test_the_deployment_that_boots_next_is_the_one_worked_on(sysroot: Sysroot) -> None:
+def test_sysroot_means_the_deployment_that_boots_next(sysroot: Sysroot) -> None:
     first = sysroot.deployment
     assert sysroot.deploy().returncode == 0
     assert sysroot.deployment != first
@@ -69,7 +69,7 @@ def test_the_deployment_that_boots_next_is_the_one_worked_on(sysroot: Sysroot) -
     assert not (first / "etc/app.conf").exists()
 
 
-def test_of_two_deployments_the_other_one_finds_what_they_share_in_place(sysroot: Sysroot) -> None:
+def test_other_deployment_finds_shared_state_in_place(sysroot: Sysroot) -> None:
     first = sysroot.deployment
     assert sysroot.deploy().returncode == 0
     assert converge(sysroot, "apply", sysroot.path, "--event", "install").returncode == 0
@@ -79,7 +79,7 @@ def test_of_two_deployments_the_other_one_finds_what_they_share_in_place(sysroot
     assert (first / "etc/app.conf").exists()
 
 
-def test_a_sysroot_without_a_deployment(tmp_path: Path) -> None:
+def test_sysroot_without_deployment_is_refused(tmp_path: Path) -> None:
     sysroot = Sysroot(tmp_path / "sysroot")
     sysroot.path.mkdir()
     (tmp_path / "test.yaml").write_text(MANIFEST)
@@ -90,7 +90,7 @@ def test_a_sysroot_without_a_deployment(tmp_path: Path) -> None:
 
 
 @needs_livebox
-def test_the_running_systems_own_sysroot_is_refused(sysroot: Sysroot) -> None:
+def test_sysroot_of_running_system_is_refused(sysroot: Sysroot) -> None:
     with livebox() as box:
         box.run(
             ["sh", "-c", f"mkdir /ostree && mount --bind {sysroot.path}/ostree /ostree && touch /run/ostree-booted"]
@@ -102,20 +102,20 @@ def test_the_running_systems_own_sysroot_is_refused(sysroot: Sysroot) -> None:
     assert not (sysroot.deployment / "etc/app.conf").exists()
 
 
-def test_without_the_right_to_mount(sysroot: Sysroot) -> None:
+def test_missing_right_to_mount_is_in_the_error(sysroot: Sysroot) -> None:
     manifest = sysroot.path.with_name("test.yaml")
     argv = [sys.executable, "-m", "converge", "plan", str(manifest), "--root", str(sysroot.path)]
     dropped = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", *argv]
     failed = subprocess.run(dropped, capture_output=True, text=True, check=False)
     assert failed.returncode == 1
-    assert "cannot mount what belongs to" in failed.stderr
+    assert "cannot compose the root" in failed.stderr
     assert "run converge as root" in failed.stderr
 
 
 @needs_loops
 @pytest.mark.parametrize("place", ["ostree/deploy/os/var", "var of the deployment"])
-def test_a_var_and_a_boot_of_their_own_are_the_ones_worked_on(place: str, sysroot: Sysroot, tmp_path: Path) -> None:
-    """An installer may have mounted the one where ostree keeps it, or where the deployment has it."""
+def test_separate_var_and_boot_are_used(place: str, sysroot: Sysroot, tmp_path: Path) -> None:
+    """An installer may have mounted /var at ostree's own place, or in the deployment."""
     shared = sysroot.deployment / "var" if place.endswith("deployment") else sysroot.path / place
     manifest = MANIFEST + "  swap: {type: swap, apply: always, with: {path: /var/swap/file, size: 1MiB}}\n"
     manifest += "  mark: {type: file, apply: always, with: {path: /boot/mark, content: x}}\n"

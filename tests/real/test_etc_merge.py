@@ -1,4 +1,4 @@
-"""A folder of /usr/etc that is something else in /etc makes ostree's next merge fail, and converge never makes one so.
+"""If a folder of /usr/etc is not a folder in /etc, ostree's next merge fails; converge never replaces such a folder.
 
 With the real ostree: a system root with one deployment, and then the next one, into which /etc is merged.
 """
@@ -25,7 +25,7 @@ def sysroot(tmp_path: Path) -> Iterator[Sysroot]:
 
 
 @pytest.mark.parametrize("make", [Path.touch, lambda path: path.symlink_to("/var")])
-def test_another_kind_makes_the_merge_fail(sysroot: Sysroot, make: Callable[[Path], None]) -> None:
+def test_folder_replaced_by_other_kind_breaks_merge(sysroot: Sysroot, make: Callable[[Path], None]) -> None:
     folder = sysroot.deployment / "etc/app.d"
     shutil.rmtree(folder)
     make(folder)
@@ -47,14 +47,14 @@ def converge(sysroot: Sysroot, type_: str, params: str) -> int:
 
 
 @pytest.mark.parametrize("resource", [REMOVED, MOVED, LINKED, WRITTEN])
-def test_a_folder_that_is_there_stays_one(sysroot: Sysroot, resource: tuple[str, str]) -> None:
+def test_existing_folder_of_usr_etc_is_not_replaced(sysroot: Sysroot, resource: tuple[str, str]) -> None:
     assert converge(sysroot, *resource) == ExitCode.FAILED
     assert (sysroot.deployment / "etc/app.d/default").read_text() == "ours\n"
     assert sysroot.deploy().returncode == 0
 
 
 @pytest.mark.parametrize("resource", [MOVED, LINKED, WRITTEN])
-def test_nothing_else_comes_where_the_folder_was(
+def test_removed_folder_of_usr_etc_is_not_replaced(
     sysroot: Sysroot, resource: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(sysroot.deployment / "etc/app.d")
@@ -65,7 +65,7 @@ def test_nothing_else_comes_where_the_folder_was(
     assert sysroot.deploy().returncode == 0
 
 
-def test_what_is_in_such_a_folder_is_taken_away_and_kept_with_the_deployment(sysroot: Sysroot) -> None:
+def test_emptied_folder_survives_merge_with_kept_content(sysroot: Sysroot) -> None:
     assert converge(sysroot, "directory", "path: /etc/app.d, empty: true") == ExitCode.OK
     first = sysroot.deployment
     assert sysroot.deploy().returncode == 0

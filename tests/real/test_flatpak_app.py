@@ -9,7 +9,6 @@ from converge.errors import Later, ProviderError
 from converge.model import Asset
 from converge.providers.flatpak import app as flatpak_app
 from converge.providers.flatpak import remote as flatpak_remote
-from converge.providers.protocol import as_module
 from converge.system import System, flatpak
 from tests.real import flatpakrepo
 from tests.real.converging import changes_of, converge, state_of, take_back
@@ -21,7 +20,7 @@ REPLACING = NEW | {"replaces": {"app": "org.gimp.Gimp", "branch": "eos3", "remot
 
 
 def refs(system: System) -> dict[str, str]:
-    """What is installed, and where it came from."""
+    """The installed refs, with their origins."""
     return {str(ref): ref.origin for ref in flatpak.installed(system)}
 
 
@@ -55,7 +54,7 @@ def endless(system: System, tmp_path: Path, key: Key, key_file: Path) -> Iterato
         yield system
 
 
-def test_an_app_comes_with_its_runtime_and_goes_alone(apps: System) -> None:
+def test_app_brings_runtime_which_stays_after_removal(apps: System) -> None:
     hello = {"app": "org.example.Hello", "remote": "apps"}
     converge(flatpak_app, apps, **hello)
     runtime = f"runtime/{RUNTIME}/{ARCH}/1"
@@ -66,19 +65,19 @@ def test_an_app_comes_with_its_runtime_and_goes_alone(apps: System) -> None:
     take_back(flatpak_app, apps, before, app="org.example.Hello", ensure="absent")
 
 
-def test_what_users_keep_in_an_app_outlives_it(apps: System) -> None:
+def test_removed_app_leaves_data_of_users(apps: System) -> None:
     apps.write("/var/home/u/.var/app/org.example.Hello/data", b"mine")
     converge(flatpak_app, apps, app="org.example.Hello", remote="apps")
     converge(flatpak_app, apps, app="org.example.Hello", ensure="absent")
     assert apps.read("/var/home/u/.var/app/org.example.Hello/data") == b"mine"
 
 
-def test_a_runtime(apps: System) -> None:
+def test_runtime_is_installed_alone(apps: System) -> None:
     converge(flatpak_app, apps, runtime=RUNTIME, branch="1", remote="apps")
     assert refs(apps) == {f"runtime/{RUNTIME}/{ARCH}/1": "apps"}
 
 
-def test_another_remote_is_pinned_and_can_be_changed_to(apps: System, server: Server, key_file: Path) -> None:
+def test_app_is_installed_from_declared_remote(apps: System, server: Server, key_file: Path) -> None:
     add_remote(apps, "others", server.url, key_file)
     converge(flatpak_app, apps, app="org.example.Hello", remote="others")
     assert refs(apps)[HELLO] == "others"
@@ -86,30 +85,30 @@ def test_another_remote_is_pinned_and_can_be_changed_to(apps: System, server: Se
     assert (change.field, refs(apps)[HELLO]) == ("origin", "apps")
 
 
-def test_applying_the_same_changes_again_changes_nothing(apps: System, server: Server) -> None:
+def test_same_changes_applied_twice_change_nothing(apps: System, server: Server) -> None:
     spec = flatpak_app.parse({"app": "org.example.Hello", "remote": "apps"})
-    changes = flatpak_app.diff(spec, flatpak_app.inspect(apps, spec))
+    changes = changes_of(flatpak_app, apps, app="org.example.Hello", remote="apps")
     flatpak_app.apply(apps, spec, changes)
-    asked = len(server.requests)
+    requested = len(server.requests)
     flatpak_app.apply(apps, spec, changes)
-    assert len(server.requests) == asked
+    assert len(server.requests) == requested
 
 
-def test_one_ref_replaces_another(endless: System) -> None:
+def test_replaces_installs_new_app_and_removes_old(endless: System) -> None:
     converge(flatpak_app, endless, **REPLACING)
     assert {ref: origin for ref, origin in refs(endless).items() if ref.startswith("app/")} == {
         f"app/org.gimp.GIMP/{ARCH}/stable": "flathub"
     }
 
 
-def test_what_was_replaced_can_be_taken_back(endless: System) -> None:
+def test_replaced_app_is_restored_by_undo(endless: System) -> None:
     before = state_of(flatpak_app, endless, **REPLACING)
     converge(flatpak_app, endless, **REPLACING)
     take_back(flatpak_app, endless, before, **REPLACING)
     assert f"app/org.gimp.Gimp/{ARCH}/eos3" in refs(endless)
 
 
-def test_a_new_app_that_is_there_already_is_left_as_it_is(endless: System) -> None:
+def test_replacing_app_already_installed_is_left_alone(endless: System) -> None:
     converge(flatpak_app, endless, **NEW)
     path = f"/var/lib/flatpak/app/org.gimp.GIMP/{ARCH}/stable"
     before = endless.stat(path)
@@ -117,7 +116,7 @@ def test_a_new_app_that_is_there_already_is_left_as_it_is(endless: System) -> No
     assert (change.field, change.after, endless.stat(path)) == ("replaced", "absent", before)
 
 
-def test_the_old_one_stays_where_the_new_one_cannot_come(endless: System) -> None:
+def test_replaced_app_stays_if_new_one_cannot_be_installed(endless: System) -> None:
     old = refs(endless)
     with pytest.raises(ProviderError, match="Nothing matches"):
         converge(flatpak_app, endless, **(REPLACING | {"app": "org.gimp.Nope"}))
@@ -125,17 +124,17 @@ def test_the_old_one_stays_where_the_new_one_cannot_come(endless: System) -> Non
 
 
 @pytest.mark.parametrize("replaces", [{"app": "org.gimp.Gimp"}, {"app": "org.gimp.Gimp", "branch": "eos3"}])
-def test_any_branch_and_remote_where_none_is_named(endless: System, replaces: dict[str, str]) -> None:
+def test_replaces_without_branch_or_remote_matches_any(endless: System, replaces: dict[str, str]) -> None:
     assert state_of(flatpak_app, endless, **(NEW | {"replaces": replaces}))["replaced"] == "present"
 
 
 @pytest.mark.parametrize("replaces", [{"branch": "stable"}, {"remote": "flathub"}])
-def test_another_branch_or_remote_is_not_meant(endless: System, replaces: dict[str, str]) -> None:
-    asked = {"app": "org.gimp.Gimp", **replaces}
-    assert state_of(flatpak_app, endless, **(NEW | {"replaces": asked}))["replaced"] == "absent"
+def test_replaces_with_other_branch_or_remote_does_not_match(endless: System, replaces: dict[str, str]) -> None:
+    params = NEW | {"replaces": {"app": "org.gimp.Gimp", **replaces}}
+    assert state_of(flatpak_app, endless, **params)["replaced"] == "absent"
 
 
-def test_offline_is_owed(system: System, repo: Path, key_file: Path) -> None:
+def test_app_without_network_is_owed(system: System, repo: Path, key_file: Path) -> None:
     with flatpakrepo.serve(repo) as server:
         add_remote(system, "apps", server.url, key_file)
     with pytest.raises(Later) as caught:
@@ -143,25 +142,25 @@ def test_offline_is_owed(system: System, repo: Path, key_file: Path) -> None:
     assert caught.value.until == "network"
 
 
-def test_an_unknown_host_is_owed(system: System, key_file: Path) -> None:
+def test_app_from_unknown_host_is_owed(system: System, key_file: Path) -> None:
     add_remote(system, "apps", "http://nowhere.invalid/", key_file)
     with pytest.raises(Later) as caught:
         converge(flatpak_app, system, app="org.example.Hello", remote="apps")
     assert caught.value.until == "network"
 
 
-def test_what_was_fetched_is_installed_without_network(system: System, repo: Path, key_file: Path) -> None:
-    spec = as_module(flatpak_app).parse({"app": "org.example.Hello", "remote": "apps"})
+def test_fetched_app_is_installed_without_network(system: System, repo: Path, key_file: Path) -> None:
+    spec = flatpak_app.parse({"app": "org.example.Hello", "remote": "apps"})
     with flatpakrepo.serve(repo) as server:
         add_remote(system, "apps", server.url, key_file)
-        changes = flatpak_app.diff(spec, flatpak_app.inspect(system, spec))
+        changes = changes_of(flatpak_app, system, app="org.example.Hello", remote="apps")
         flatpak_app.fetch(system, spec, changes)
     assert refs(system) == {}
     converge(flatpak_app, system, app="org.example.Hello", remote="apps")
     assert set(refs(system)) == {HELLO, f"runtime/{RUNTIME}/{ARCH}/1"}
 
 
-def test_no_room_is_owed(apps: System) -> None:
+def test_app_without_disk_room_is_owed(apps: System) -> None:
     config = (apps.read(flatpak.CONFIG) or b"").replace(b"min-free-space-size=500MB", b"min-free-space-size=900TB")
     apps.write(flatpak.CONFIG, config)
     with pytest.raises(Later) as caught:
@@ -169,7 +168,7 @@ def test_no_room_is_owed(apps: System) -> None:
     assert caught.value.until == "room"
 
 
-def test_a_wrong_signature_fails_with_what_flatpak_says(
+def test_wrong_signature_fails_with_message_of_flatpak(
     system: System, server: Server, tmp_path: Path, other_key: Key
 ) -> None:
     (tmp_path / "wrong.gpg").write_bytes(other_key.public)
@@ -179,24 +178,24 @@ def test_a_wrong_signature_fails_with_what_flatpak_says(
     assert refs(system) == {}
 
 
-def test_a_remote_that_is_not_there_is_an_error(apps: System) -> None:
-    with pytest.raises(ProviderError, match="no flatpak remote 'nope'"):
+def test_missing_remote_is_refused(apps: System) -> None:
+    with pytest.raises(ProviderError, match="flatpak remote 'nope' is missing"):
         converge(flatpak_app, apps, app="org.example.Hello", remote="nope")
 
 
-def test_planning_asks_no_server(apps: System, server: Server) -> None:
-    asked = len(server.requests)
+def test_plan_sends_no_request(apps: System, server: Server) -> None:
+    requested = len(server.requests)
     assert changes_of(flatpak_app, apps, app="org.example.Hello", remote="apps")
-    assert len(server.requests) == asked
+    assert len(server.requests) == requested
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"app": "org.example.Hello"}, "needs a remote"),
+        ({"app": "org.example.Hello"}, "`remote` is required"),
         ({"app": "a.b.c", "ensure": "absent", "replaces": {"app": "a.b.d"}}, "exclude each other"),
     ],
 )
-def test_contradictions_are_refused(params: dict[str, Any], message: str) -> None:
+def test_parameters_contradictory_are_refused(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ProviderError, match=message):
         flatpak_app.parse(params)

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from converge.diagnostics import Report
 from converge.errors import ProviderError
+from converge.language import schema
+from converge.language.document import parse
 from converge.model import Asset, Phase
 from converge.providers.flatpak import app as flatpak_app
 from converge.providers.flatpak import remote as flatpak_remote
-from converge.providers.protocol import as_module, group_of
+from converge.providers.protocol import group_of
 from converge.system import System, flatpak
 from tests.real import flatpakrepo
-from tests.real.converging import changes_of, converge, state_of, take_back
+from tests.real.converging import acting, changes_of, converge, state_of, take_back
 from tests.real.flatpakrepo import Key, Server
 
 EVERYTHING: dict[str, Any] = {
@@ -53,11 +56,11 @@ def listing(system: System) -> str:
 
 
 def lines_of(text: str, remote: str) -> list[str]:
-    """The lines of a remote in a repository's configuration, sorted."""
+    """The sorted lines of a remote in a repository's configuration."""
     return sorted(text.partition(f'[remote "{remote}"]\n')[2].partition("\n[")[0].split())
 
 
-def test_what_is_written_is_what_flatpak_would_write(system: System, key: Key, key_file: Path) -> None:
+def test_new_remote_is_written_as_flatpak_writes_it(system: System, key: Key, key_file: Path) -> None:
     url = "http://127.0.0.1:9/"
     system.write("/etc/flatpak/some.filter", b"allow *\n")
     system.write("/var/key.gpg", key.public)
@@ -68,7 +71,7 @@ def test_what_is_written_is_what_flatpak_would_write(system: System, key: Key, k
     assert lines_of(config(system), "a") == lines_of(config(system), "b") != []
 
 
-def test_flatpak_reads_ours_and_theirs_alike(system: System, server: Server, key: Key, key_file: Path) -> None:
+def test_new_remote_is_read_by_flatpak_like_its_own(system: System, server: Server, key: Key, key_file: Path) -> None:
     wanted = {**EVERYTHING, "disabled": False}
     del wanted["filter"]
     converge(flatpak_remote, system, name="ours", url=server.url, gpg_key=Asset(str(key_file)), **wanted)
@@ -80,7 +83,7 @@ def test_flatpak_reads_ours_and_theirs_alike(system: System, server: Server, key
     assert ours.removeprefix("ours") == theirs.removeprefix("theirs")
 
 
-def test_a_remote_that_flatpak_added_is_in_place(system: System, server: Server, key: Key, key_file: Path) -> None:
+def test_remote_added_by_flatpak_is_in_place(system: System, server: Server, key: Key, key_file: Path) -> None:
     system.write("/var/key.gpg", key.public)
     add = ["flatpak", "--system", "remote-add", "--gpg-import=/var/key.gpg", "--title=Apps", "apps", server.url]
     system.run(add).require()
@@ -97,14 +100,14 @@ def test_unknown_keys_and_groups_stay(system: System) -> None:
 
 
 @pytest.mark.parametrize("armored", [True, False])
-def test_keys_ascii_or_binary(system: System, key: Key, armored: bool) -> None:
+def test_key_file_may_be_ascii_or_binary(system: System, key: Key, armored: bool) -> None:
     system.write("/etc/key", key.armored if armored else key.public)
     converge(flatpak_remote, system, name="a", url="http://127.0.0.1:9/", gpg_key="/etc/key")
     state = state_of(flatpak_remote, system, name="a")
     assert (state["gpg_key"], state["verify"]) == ((key.fingerprint,), True)
 
 
-def test_a_replaced_key_can_be_taken_back(system: System, key: Key, other_key: Key) -> None:
+def test_replaced_key_is_restored_by_undo(system: System, key: Key, other_key: Key) -> None:
     system.write("/etc/one", key.public)
     system.write("/etc/two", other_key.public)
     params = {"name": "a", "url": "http://127.0.0.1:9/", "gpg_key": "/etc/one"}
@@ -116,7 +119,7 @@ def test_a_replaced_key_can_be_taken_back(system: System, key: Key, other_key: K
     take_back(flatpak_remote, system, before, name="a", gpg_key="/etc/two")
 
 
-def test_removal_and_back(system: System, server: Server, key_file: Path) -> None:
+def test_removed_remote_is_restored_by_undo(system: System, server: Server, key_file: Path) -> None:
     params = {"name": "a", "url": server.url, "title": "T", "gpg_key": Asset(str(key_file))}
     converge(flatpak_remote, system, **params)
     before = state_of(flatpak_remote, system, name="a")
@@ -126,7 +129,7 @@ def test_removal_and_back(system: System, server: Server, key_file: Path) -> Non
     take_back(flatpak_remote, system, before, name="a", ensure="absent")
 
 
-def test_a_remote_in_use_is_not_removed(system: System, server: Server, key_file: Path) -> None:
+def test_remote_in_use_is_not_removed(system: System, server: Server, key_file: Path) -> None:
     converge(flatpak_remote, system, name="a", url=server.url, gpg_key=Asset(str(key_file)))
     converge(flatpak_app, system, app="org.example.Hello", remote="a")
     with pytest.raises(ProviderError, match=r"still the origin of app/org\.example\.Hello/"):
@@ -134,36 +137,47 @@ def test_a_remote_in_use_is_not_removed(system: System, server: Server, key_file
     assert flatpak.remotes(system) == ("a",)
 
 
-def test_each_group_by_itself_leaves_exactly_the_others(tmp_path: Path, key_file: Path) -> None:
-    provider = as_module(flatpak_remote)
+def test_group_of_fields_alone_leaves_the_others_to_change(tmp_path: Path, key_file: Path) -> None:
+    provider = acting(flatpak_remote)
     spec = provider.parse({"name": "a", "url": "http://127.0.0.1:9/", "gpg_key": Asset(str(key_file)), **EVERYTHING})
     for number, group in enumerate(sorted({group_of(provider, name) for name in EVERYTHING})):
         system = System(str(tmp_path))
         system.write(flatpak.CONFIG, f'[core]\n[remote "a"]\nurl=http://{number}/\n'.encode())
-        changes = provider.diff(spec, provider.inspect(system, spec))
+        changes = provider.changes(system, spec, provider.inspect(system, spec))
         chosen = tuple(change for change in changes if change.field in group)
         provider.apply(system, spec, chosen)
-        left = provider.diff(spec, provider.inspect(system, spec))
+        left = provider.changes(system, spec, provider.inspect(system, spec))
         assert left == tuple(change for change in changes if change not in chosen)
         system.remove(flatpak.keyring_of("a"))
 
 
+@pytest.mark.parametrize("key", ["ensure: present", "url: 'http://a/'", "flatpakrepo: a.flatpakrepo"])
+def test_host_change_with_other_address_or_ensure_is_refused(key: str) -> None:
+    report = Report()
+    head = "converge: 1\nproduct: x\ntitle: X\nresources:\n  x:\n    type: flatpak-remote\n    apply: once\n"
+    with_ = f"name: a, host: a.example, with_host: b.example, {key}"
+    document = parse(f"{head}    with: {{{with_}}}\n", "x.yaml", report)
+    assert document is not None
+    schema.check_manifest(document, report)
+    assert [found.message for found in report] == [f"'host' and '{key.partition(':')[0]}' exclude each other"]
+
+
 @pytest.mark.parametrize("extra", [{"gpg_key": "/k"}, {"collection_id": "org.example.Apps"}])
-def test_contradictions_are_refused(extra: dict[str, str]) -> None:
-    with pytest.raises(ProviderError, match="needs signatures to be verified"):
-        as_module(flatpak_remote).parse({"name": "a", "url": "http://a/", "verify": False, **extra})
+def test_parameters_contradictory_are_refused(extra: dict[str, str]) -> None:
+    with pytest.raises(ProviderError, match="requires signature verification"):
+        flatpak_remote.parse({"name": "a", "url": "http://a/", "verify": False, **extra})
 
 
-def test_a_collection_id_without_verification_is_refused(system: System) -> None:
+def test_collection_id_without_verification_is_refused(system: System) -> None:
     before = '[core]\n[remote "a"]\nurl=http://a/\ngpg-verify=false\n'
     system.write(flatpak.CONFIG, before.encode())
-    with pytest.raises(ProviderError, match="without signature checking"):
+    with pytest.raises(ProviderError, match="without signature verification"):
         converge(flatpak_remote, system, name="a", collection_id="org.example.Apps")
     assert config(system) == before
 
 
-def test_nothing_is_made_of_a_remote_without_url(system: System) -> None:
-    with pytest.raises(ProviderError, match="no flatpak remote 'a'"):
+def test_new_remote_without_url_is_refused(system: System) -> None:
+    with pytest.raises(ProviderError, match="flatpak remote 'a' is missing"):
         converge(flatpak_remote, system, name="a", title="T")
     assert flatpak.remotes(system) == ()
 
@@ -178,7 +192,7 @@ GPGKey={key}
 
 
 @pytest.mark.parametrize("on_machine", [True, False])
-def test_a_flatpakrepo_file_gives_what_is_not_given(system: System, tmp_path: Path, key: Key, on_machine: bool) -> None:
+def test_flatpakrepo_file_sets_undeclared_fields(system: System, tmp_path: Path, key: Key, on_machine: bool) -> None:
     data = REPO_FILE.format(key=base64.b64encode(key.public).decode()).encode()
     system.write("/etc/hub.flatpakrepo", data)
     (tmp_path / "hub.flatpakrepo").write_bytes(data)
@@ -202,26 +216,25 @@ def test_a_flatpakrepo_file_gives_what_is_not_given(system: System, tmp_path: Pa
         ("https://ostree.endlessm-sf.com@evil.example/", None),
     ],
 )
-def test_change_of_host(system: System, url: str, expected: str | None) -> None:
+def test_host_change_needs_exactly_the_host(system: System, url: str, expected: str | None) -> None:
     system.write(flatpak.CONFIG, f'[core]\n[remote "a"]\nurl={url}\n'.encode())
     hosts = {"host": "ostree.endlessm-sf.com", "with_host": "ostree.endlessm.com"}
     converge(flatpak_remote, system, name="a", **hosts)
     assert state_of(flatpak_remote, system, name="a")["url"] == expected or url
 
 
-def test_change_of_host_makes_no_remote(system: System) -> None:
+def test_host_change_adds_no_remote(system: System) -> None:
     assert changes_of(flatpak_remote, system, name="a", host="a.example", with_host="b.example") == ()
 
 
-def test_inspecting_changes_nothing(system: System) -> None:
+def test_plan_changes_nothing(system: System) -> None:
     changes_of(flatpak_remote, system, name="a", url="http://a/")
     assert os.listdir(f"{system.root}/var") == []
 
 
-def test_only_additions_are_made_before_the_reboot(system: System) -> None:
-    provider = as_module(flatpak_remote)
-    spec = provider.parse({"name": "a", "url": "http://127.0.0.1:9/"})
-    added = provider.diff(spec, provider.inspect(system, spec))
-    provider.apply(system, spec, added)
+def test_phase_is_fetch_only_for_new_remote(system: System) -> None:
+    spec = flatpak_remote.parse({"name": "a", "url": "http://127.0.0.1:9/"})
+    added = changes_of(flatpak_remote, system, name="a", url="http://127.0.0.1:9/")
+    flatpak_remote.apply(system, spec, added)
     changed = changes_of(flatpak_remote, system, name="a", url="http://127.0.0.1:10/")
     assert [flatpak_remote.phase(spec, changes) for changes in (added, changed)] == [Phase.FETCH, Phase.BOOT]

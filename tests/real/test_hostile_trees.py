@@ -1,7 +1,7 @@
-"""Trees that somebody has laid out against us: what is done in them stays in them, and comes to an end.
+"""Hostile trees: the work in them changes nothing outside of them, and it ends.
 
-What must not change is looked at byte by byte, with inode, mode and owner: on the host, beside the root, and inside the
-root, beside the tree. Each run is a process with a time limit, in mounts of its own.
+The protected files are compared byte by byte, with inode, mode and owner: on the host, beside the root, and inside the
+root, beside the tree. Each run is a process with a time limit and its own mounts.
 """
 
 import os
@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 ODD = os.fsdecode(b"odd\n\xff")
 DEPTH = 100
 RUNS = 30
-"""How often converge runs while links are swapped."""
+"""The number of runs of converge while links are swapped."""
 
 Print = dict[str, tuple[object, ...]]
 
@@ -42,7 +42,7 @@ def fingerprint(folder: Path) -> Print:
 
 @frozen
 class Trap:
-    """A machine with a tree that belongs to a user, and what is precious outside of the tree."""
+    """A machine with a tree that belongs to a user, and precious files outside of the tree."""
 
     machine: Machine
     host: Path
@@ -61,7 +61,7 @@ class Trap:
         return fingerprint(self.host) | fingerprint(self.inside)
 
     def lay(self) -> None:
-        """All that a tree can hold to lead elsewhere, or to hold up whoever walks it."""
+        """Make all entries that could lead out of the tree, or stop a program that walks it."""
         deepest = self.tree / "deep" / "/".join(["d"] * DEPTH)
         for path in (deepest, self.tree / ODD, self.tree / "mounted/bind", self.tree / "mounted/tmpfs"):
             path.mkdir(parents=True)
@@ -81,7 +81,7 @@ class Trap:
                 os.chown(path, 1000, 1000, follow_symlinks=False)
 
     def fill(self, number: int) -> None:
-        """Put something into the tree while somebody swaps it; what is in the way then is left out."""
+        """Fill the tree while links are swapped in it; entries that are in the way are left out."""
         with suppress(OSError):
             shutil.rmtree(self.machine.path("/srv/tree"), ignore_errors=True)
             self.tree.mkdir(exist_ok=True)
@@ -99,7 +99,7 @@ class Trap:
         self.machine.declare(f"hostile: {{type: {type_}, apply: always, with: {params}}}")
 
     def run(self, *, mounts: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run converge; with `mounts`, what is precious on the host and a tmpfs are mounted in the tree meanwhile."""
+        """Run converge; with `mounts`, the precious host folder and a tmpfs are mounted in the tree during the run."""
         points = [str(self.tree / "mounted/bind"), str(self.tree / "mounted/tmpfs")]
         mounting = f'mount --bind {self.host} "$1" && mount -t tmpfs tmpfs "$2" && ' if mounts else ""
         shell = ["sh", "-c", f'{mounting}shift 2 && exec "$@"', "sh", *points]
@@ -117,7 +117,7 @@ class Trap:
 
     @contextmanager
     def swapping(self, name: str, target: str) -> Iterator[None]:
-        """Meanwhile a folder below /var turns into a link and back, over and over."""
+        """During the block, a folder below /var is replaced by a link and back, over and over."""
         command = [sys.executable, "-c", SWAPPER, name, target]
         swapper = subprocess.Popen(command, cwd=self.tree.parent)
         try:
@@ -168,19 +168,19 @@ REMOVING = {
 }
 
 
-def test_permissions_of_a_hostile_tree(trap: Trap) -> None:
+def test_permissions_changed_only_inside_hostile_tree(trap: Trap) -> None:
     trap.lay()
     before = trap.precious()
     trap.declare("permissions", PERMISSIONS % "skip")
     done = trap.run(mounts=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert trap.precious() == before
-    mended = [path for path in trap.tree.rglob("*") if not path.is_symlink() and path.lstat().st_nlink == 1]
-    assert sorted(path.name for path in mended) == ["device", "fifo", "file", "file", ODD]
-    assert {path.lstat().st_mode & 0o7077 for path in mended} == {0}
+    fixed = [path for path in trap.tree.rglob("*") if not path.is_symlink() and path.lstat().st_nlink == 1]
+    assert sorted(path.name for path in fixed) == ["device", "fifo", "file", "file", ODD]
+    assert {path.lstat().st_mode & 0o7077 for path in fixed} == {0}
 
 
-def test_a_hard_link_in_a_tree_is_refused_unless_the_manifest_says_otherwise(trap: Trap) -> None:
+def test_hard_link_in_tree_refused_by_default(trap: Trap) -> None:
     trap.lay()
     before, tree = trap.precious(), fingerprint(trap.tree)
     trap.declare("permissions", PERMISSIONS % "refuse")
@@ -190,7 +190,7 @@ def test_a_hard_link_in_a_tree_is_refused_unless_the_manifest_says_otherwise(tra
 
 
 @pytest.mark.parametrize("what", REMOVING)
-def test_a_hostile_tree_is_taken_away_whole(trap: Trap, what: str) -> None:
+def test_hostile_tree_removed_completely(trap: Trap, what: str) -> None:
     trap.lay()
     before, names = trap.precious(), sorted(os.listdir(trap.tree))
     trap.declare(*REMOVING[what])
@@ -203,7 +203,7 @@ def test_a_hostile_tree_is_taken_away_whole(trap: Trap, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", REMOVING)
-def test_a_tree_in_which_something_is_mounted_stays_as_it_is(trap: Trap, what: str) -> None:
+def test_tree_with_mounts_unchanged(trap: Trap, what: str) -> None:
     trap.lay()
     before, tree = trap.precious(), fingerprint(trap.tree)
     trap.declare(*REMOVING[what])
@@ -243,7 +243,7 @@ THINGS = """
         ("directory", "ensure: absent, recursive: true, backup: false"),
     ],
 )
-def test_each_thing_in_a_hostile_tree(trap: Trap, type_: str, params: str) -> None:
+def test_each_type_changes_nothing_outside_hostile_tree(trap: Trap, type_: str, params: str) -> None:
     trap.lay()
     before = trap.precious()
     trap.machine.declare(THINGS.format(type=type_, params=params))
@@ -269,8 +269,8 @@ SWAPPED = {
 
 @pytest.mark.parametrize("target", ["host", "inside"])
 @pytest.mark.parametrize("what", SWAPPED)
-def test_links_are_swapped_in_meanwhile(trap: Trap, what: str, target: str) -> None:
-    """Losing the race is fine, as long as nothing but the tree is the loser."""
+def test_links_swapped_in_during_run_change_nothing_outside(trap: Trap, what: str, target: str) -> None:
+    """The run may lose the race, as long as nothing outside of the tree is damaged."""
     before = trap.precious()
     type_, params, swapped = SWAPPED[what]
     trap.declare(type_, params)
@@ -294,9 +294,7 @@ def test_links_are_swapped_in_meanwhile(trap: Trap, what: str, target: str) -> N
         ("move", "{from: /var/tree/sub/file, to: /var/tree/sub/new/file}"),
     ],
 )
-def test_links_on_the_way_are_swapped_meanwhile_and_lead_no_further_than_the_root(
-    trap: Trap, type_: str, params: str
-) -> None:
+def test_links_swapped_in_path_during_run_stay_inside_root(trap: Trap, type_: str, params: str) -> None:
     before = fingerprint(trap.host)
     trap.declare(type_, params)
     with trap.swapping("tree/sub", str(trap.host)):

@@ -1,4 +1,4 @@
-"""Kernel arguments of a running ostree system that its user, its administrator and its updater work on as well."""
+"""Kernel arguments of a running ostree system that its user, its administrator and its updater change as well."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +32,7 @@ from tests.real.threedeployments import (
 
 pytestmark = needs_ostree
 
-LEFT = "not set again, since somebody went back from the deployment that has it"
+LEFT = "not applied again: the deployment with these arguments was rolled back"
 STAGE_WITHOUT_ETC = "ostree admin deploy --os=os --stage --no-merge --karg=root=LABEL=root main\n"
 USER_DATA = "etc/userdata"
 WORK = f"echo password > /{USER_DATA}\n"
@@ -44,13 +44,13 @@ def sysroot(tmp_path: Path) -> Iterator[Sysroot]:
         yield sysroot
 
 
-def test_what_changes_in_etc_until_the_reboot_is_kept(sysroot: Sysroot) -> None:
-    """A password, for one."""
+def test_changes_in_etc_before_reboot_are_kept(sysroot: Sysroot) -> None:
+    """Such as a password."""
     boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}echo changed > /etc/app.d/default\n{SHUT_DOWN}")
     assert (entries(sysroot)[0].deployment / "etc/app.d/default").read_text() == "changed\n"
 
 
-def test_what_is_older_is_pinned_until_the_new_one_has_booted_and_no_longer(sysroot: Sysroot) -> None:
+def test_older_deployment_is_pinned_until_new_one_has_booted(sysroot: Sysroot) -> None:
     older, pinned_before = (entry.deployment for entry in entries(sysroot)[1:])
     boot(sysroot, entries(sysroot)[0].deployment, APPLY + SHUT_DOWN)
     assert is_pinned(older)
@@ -64,7 +64,7 @@ def test_what_is_older_is_pinned_until_the_new_one_has_booted_and_no_longer(sysr
     assert is_pinned(pinned_before)
 
 
-def test_what_is_staged_is_lost_with_the_power_and_made_again(sysroot: Sysroot) -> None:
+def test_staged_deployment_lost_with_power_is_made_again(sysroot: Sysroot) -> None:
     before, running = deployed(sysroot), entries(sysroot)[0].deployment
     boot(sysroot, running, APPLY)
     assert deployed(sysroot) == before
@@ -75,15 +75,15 @@ def test_what_is_staged_is_lost_with_the_power_and_made_again(sysroot: Sysroot) 
     assert [is_pinned(entry.deployment) for entry in entries(sysroot)] == [False, False, False, True]
 
 
-def test_what_it_was_deployed_from_goes_with_it_and_that_it_is_pinned_does_not(sysroot: Sysroot) -> None:
+def test_new_deployment_keeps_origin_but_not_the_pin(sysroot: Sysroot) -> None:
     ostree(sysroot, "pin", "0")
     boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}test ! -e /run/converge/origin\n{SHUT_DOWN}")
     assert origin(entries(sysroot)[0].deployment).split() == ["[origin]", "refspec=main"]
     assert is_pinned(entries(sysroot)[1].deployment)
 
 
-def test_whoever_takes_the_new_one_away_keeps_what_they_went_back_to(sysroot: Sysroot) -> None:
-    """They choose the older one in the boot loader's menu, and undo what was deployed."""
+def test_rollback_by_undeploying_is_kept(sysroot: Sysroot) -> None:
+    """The user chooses the older deployment in the boot loader's menu, and undeploys the new one."""
     running = entries(sysroot)[0]
     boot(sysroot, running.deployment, APPLY + SHUT_DOWN)
     assert "1 in place" in boot(sysroot, running.deployment, APPLY)
@@ -94,7 +94,7 @@ def test_whoever_takes_the_new_one_away_keeps_what_they_went_back_to(sysroot: Sy
 
 
 @pytest.mark.parametrize("policy", ["once", "always"])
-def test_whoever_makes_the_older_one_the_default_keeps_it_until_an_update(sysroot: Sysroot, policy: str) -> None:
+def test_rollback_by_new_default_is_kept_until_an_update(sysroot: Sysroot, policy: str) -> None:
     declare(sysroot, MANIFEST.replace("once", policy))
     running = entries(sysroot)[0]
     boot(sysroot, running.deployment, APPLY + SHUT_DOWN)
@@ -102,16 +102,16 @@ def test_whoever_makes_the_older_one_the_default_keeps_it_until_an_update(sysroo
     go_back(sysroot)
     before = deployed(sysroot)
     assert before[0] == (running.name, BEFORE)
-    said = boot(sysroot, running.deployment, APPLY + SHUT_DOWN)
-    assert f"owed: {LEFT}" in said
-    assert REBOOT not in said
+    printed = boot(sysroot, running.deployment, APPLY + SHUT_DOWN)
+    assert f"owed  {LEFT}" in printed
+    assert REBOOT not in printed
     assert deployed(sysroot) == before
     upgrade(sysroot)
     boot(sysroot, running.deployment, STAGE + APPLY + SHUT_DOWN)
     assert deployed(sysroot)[0][1] == AFTER
 
 
-def test_an_update_that_waits_for_its_reboot(sysroot: Sysroot) -> None:
+def test_update_waiting_for_reboot_gets_the_arguments(sysroot: Sysroot) -> None:
     running = entries(sysroot)[0].deployment
     upgrade(sysroot)
     boot(sysroot, running, "ostree admin deploy --os=os --retain main\n")
@@ -122,29 +122,29 @@ def test_an_update_that_waits_for_its_reboot(sysroot: Sysroot) -> None:
     assert (commit(new), new[1]) == (commit(before[0]), AFTER)
     assert rest == before[1:]
     booted = boot(sysroot, entries(sysroot)[0].deployment, APPLY)
-    assert "already as declared" in booted or "1 in place" in booted
+    assert "as declared" in booted or "1 in place" in booted
     assert REBOOT not in booted
 
 
-def test_an_update_that_is_staged(sysroot: Sysroot) -> None:
+def test_staged_update_gets_the_arguments(sysroot: Sysroot) -> None:
     running, before = entries(sysroot)[0], deployed(sysroot)
     upgrade(sysroot)
     first, second, _ = boot(
         sysroot, running.deployment, f"{STAGE}{APPLY}echo then\n{APPLY}echo then\n{SHUT_DOWN}", read_only=True
     ).split("then\n")
-    for said in (first, second):
-        assert f"owed: {STAGED}" in said
-        assert "1 owed" in said
+    for printed in (first, second):
+        assert f"owed  {STAGED}" in printed
+        assert "1 owed" in printed
     assert (REBOOT in first, REBOOT in second) == (True, False)
     (new, *rest) = deployed(sysroot)
     assert (commit(new) != commit(before[0]), new[1]) == (True, AFTER)
-    assert rest == [before[0], before[2]]  # as after any staged update, the one before the running one is gone
+    assert rest == [before[0], before[2]]  # every staged update removes the deployment before the running one
     booted = boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}echo then\n{APPLY}").split("then\n")
     assert ["1 in place, 0 failed" in booted[0], "1 in place or settled" in booted[1]] == [True, True]
     assert REBOOT not in booted[0]
 
 
-def test_an_update_that_was_staged_is_lost_with_the_power(sysroot: Sysroot) -> None:
+def test_staged_update_lost_with_power_is_made_up_for(sysroot: Sysroot) -> None:
     running, before = entries(sysroot)[0], deployed(sysroot)
     upgrade(sysroot)
     boot(sysroot, running.deployment, STAGE + APPLY)
@@ -154,29 +154,29 @@ def test_an_update_that_was_staged_is_lost_with_the_power(sysroot: Sysroot) -> N
     assert deployed(sysroot)[1:] == before
 
 
-def test_an_update_that_is_staged_with_all_arguments_is_nothing_to_wait_for(sysroot: Sysroot) -> None:
+def test_staged_update_with_all_arguments_is_in_place(sysroot: Sysroot) -> None:
     boot(sysroot, entries(sysroot)[0].deployment, APPLY + SHUT_DOWN)
     declare(sysroot, MANIFEST.replace("once", "always"))
     upgrade(sysroot)
-    said = boot(sysroot, entries(sysroot)[0].deployment, STAGE + APPLY)
-    assert "0 owed, 1 in place" in said
+    printed = boot(sysroot, entries(sysroot)[0].deployment, STAGE + APPLY)
+    assert "0 owed, 1 in place" in printed
 
 
-def test_a_newer_deployment_that_is_in_use_keeps_its_etc(sysroot: Sysroot) -> None:
-    """Its user has chosen the older one in the boot loader's menu, for once."""
+def test_newer_deployment_in_use_keeps_its_etc(sysroot: Sysroot) -> None:
+    """The user chose the older one in the boot loader's menu this time."""
     older = entries(sysroot)[0].deployment
     upgrade(sysroot)
     boot(sysroot, older, STAGE + SHUT_DOWN)
     newer = entries(sysroot)[0]
     boot(sysroot, newer.deployment, WORK)
-    said = boot(sysroot, older, APPLY + SHUT_DOWN, read_only=True)
-    assert REBOOT in said
-    assert "0 owed" in said
+    printed = boot(sysroot, older, APPLY + SHUT_DOWN, read_only=True)
+    assert REBOOT in printed
+    assert "0 owed" in printed
     assert [entries(sysroot)[0].name, entries(sysroot)[0].arguments] == [newer.name, AFTER]
     assert (newer.deployment / USER_DATA).read_text() == "password\n"
 
 
-def test_so_does_one_that_converge_has_made(sysroot: Sysroot) -> None:
+def test_newer_deployment_of_converge_keeps_its_etc(sysroot: Sysroot) -> None:
     older = entries(sysroot)[0].deployment
     boot(sysroot, older, APPLY + SHUT_DOWN)
     newer = entries(sysroot)[0].deployment
@@ -188,25 +188,25 @@ def test_so_does_one_that_converge_has_made(sysroot: Sysroot) -> None:
     assert (newer / USER_DATA).exists()
 
 
-def test_what_is_never_deployed_is_an_error_in_the_end_and_no_reboot_is_asked_for(sysroot: Sysroot) -> None:
-    """A folder of /usr/etc that is a file in /etc makes every merge fail."""
+def test_staged_deployment_always_lost_fails_without_reboot(sysroot: Sysroot) -> None:
+    """Every merge fails because a folder of /usr/etc is a file in /etc."""
     running, before = entries(sysroot)[0].deployment, deployed(sysroot)
     boot(sysroot, running, "rm -r /etc/app.d\ntouch /etc/app.d\n")
     fails = f"! {SHUT_DOWN}"
-    asked = [boot(sysroot, running, APPLY + fails), boot(sysroot, running, APPLY + fails)]
-    assert [REBOOT in said for said in asked] == [True, True]
-    said = boot(sysroot, running, f"! {APPLY}! {APPLY}{fails}")
-    assert said.count("were not deployed as the machine went down") == 2
-    assert "journalctl --unit ostree-finalize-staged" in said
-    assert REBOOT not in said
+    outputs = [boot(sysroot, running, APPLY + fails), boot(sysroot, running, APPLY + fails)]
+    assert [REBOOT in printed for printed in outputs] == [True, True]
+    printed = boot(sysroot, running, f"! {APPLY}! {APPLY}{fails}")
+    assert printed.count("earlier staged ones were not deployed at shutdown") == 2
+    assert "journalctl --unit ostree-finalize-staged" in printed
+    assert REBOOT not in printed
     assert deployed(sysroot) == before
     boot(sysroot, running, f"rm /etc/app.d\nmkdir /etc/app.d\n! {APPLY}{SHUT_DOWN}")
     assert deployed(sysroot)[0][1] == AFTER
     assert "1 in place, 0 failed" in boot(sysroot, entries(sysroot)[0].deployment, APPLY)
 
 
-def gone_back(sysroot: Sysroot) -> Path:
-    """A machine whose user has made the older deployment the default again; that one."""
+def rolled_back(sysroot: Sysroot) -> Path:
+    """Make the older deployment the default again, as a user would; returns it."""
     older = entries(sysroot)[0].deployment
     boot(sysroot, older, APPLY + SHUT_DOWN)
     boot(sysroot, entries(sysroot)[0].deployment, APPLY)
@@ -215,36 +215,36 @@ def gone_back(sysroot: Sysroot) -> Path:
     return older
 
 
-def test_what_they_went_back_from_does_not_come_with_other_arguments(sysroot: Sysroot) -> None:
-    older = gone_back(sysroot)
+def test_rolled_back_arguments_do_not_return_with_others(sysroot: Sysroot) -> None:
+    older = rolled_back(sysroot)
     declare(sysroot, MANIFEST + MORE)
     with_more = BEFORE.replace("console=tty1", "console=tty0 console=ttyS0")
     boot(sysroot, older, APPLY + SHUT_DOWN)
     assert deployed(sysroot)[0][1] == with_more
-    said = boot(sysroot, entries(sysroot)[0].deployment, APPLY + SHUT_DOWN)
-    assert f"owed: {LEFT}" in said
-    assert REBOOT not in said
+    printed = boot(sysroot, entries(sysroot)[0].deployment, APPLY + SHUT_DOWN)
+    assert f"owed  {LEFT}" in printed
+    assert REBOOT not in printed
     assert deployed(sysroot)[0][1] == with_more
 
 
-def test_nor_with_an_argument_of_the_administrators(sysroot: Sysroot) -> None:
-    older = gone_back(sysroot)
+def test_rolled_back_arguments_stay_out_after_admin_change(sysroot: Sysroot) -> None:
+    older = rolled_back(sysroot)
     ours = older.name.partition(".")[0]
     boot(sysroot, older, f"{APPLY}ostree admin deploy --os=os --stage --karg-append=debug {ours}\n{APPLY}{SHUT_DOWN}")
     assert deployed(sysroot)[0][1] == f"{BEFORE} debug"
-    assert f"owed: {LEFT}" in boot(sysroot, entries(sysroot)[0].deployment, APPLY + SHUT_DOWN)
+    assert f"owed  {LEFT}" in boot(sysroot, entries(sysroot)[0].deployment, APPLY + SHUT_DOWN)
     assert deployed(sysroot)[0][1] == f"{BEFORE} debug"
 
 
-def test_a_hotfix_is_not_left_behind(sysroot: Sysroot) -> None:
+def test_hotfix_in_usr_is_not_lost(sysroot: Sysroot) -> None:
     running = entries(sysroot)[0]
-    said = boot(sysroot, running.deployment, f"ostree admin unlock --hotfix\n{APPLY}{SHUT_DOWN}")
-    assert "owed: the running deployment has a hotfix in /usr, which one that is made now would lack" in said
-    assert REBOOT not in said
+    printed = boot(sysroot, running.deployment, f"ostree admin unlock --hotfix\n{APPLY}{SHUT_DOWN}")
+    assert "owed  the running deployment has a hotfix in /usr, which a new deployment would lack" in printed
+    assert REBOOT not in printed
     assert entries(sysroot)[0] == running
 
 
-def test_an_update_that_is_staged_after_us_drops_what_it_always_does(sysroot: Sysroot) -> None:
+def test_update_staged_after_us_removes_the_usual_deployment(sysroot: Sysroot) -> None:
     running, before = entries(sysroot)[0].deployment, deployed(sysroot)
     boot(sysroot, running, APPLY)
     upgrade(sysroot)
@@ -253,13 +253,13 @@ def test_an_update_that_is_staged_after_us_drops_what_it_always_does(sysroot: Sy
     assert deployed(sysroot)[1:] == [before[0], before[2]]
 
 
-def test_an_update_that_takes_no_etc_with_it(sysroot: Sysroot) -> None:
+def test_update_staged_without_etc_gets_the_arguments(sysroot: Sysroot) -> None:
     upgrade(sysroot)
-    said = boot(sysroot, entries(sysroot)[0].deployment, STAGE_WITHOUT_ETC + APPLY)
-    assert f"owed: {STAGED}" in said
+    printed = boot(sysroot, entries(sysroot)[0].deployment, STAGE_WITHOUT_ETC + APPLY)
+    assert f"owed  {STAGED}" in printed
 
 
-def test_what_follows_the_change_is_told_of_it(sysroot: Sysroot) -> None:
+def test_follower_runs_once_after_the_change(sysroot: Sysroot) -> None:
     follower = "{argv: [touch, /var/followed], after_change: [sensors], domain: machine}"
     declare(sysroot, f"{MANIFEST}  note: {{type: command, apply: always, with: {follower}}}\n")
     boot(sysroot, entries(sysroot)[0].deployment, f"{APPLY}rm /var/followed\n{APPLY}test ! -e /var/followed\n")

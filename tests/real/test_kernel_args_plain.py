@@ -1,4 +1,4 @@
-"""Kernel arguments of a running system without ostree: GRUB's configuration and boot entries are really made anew."""
+"""Kernel arguments of a running system without ostree: GRUB's configuration and boot entries are really generated."""
 
 import shutil
 from collections.abc import Iterator
@@ -31,12 +31,12 @@ GRUB_CMDLINE_LINUX=""
 """
 APPLY = "converge apply /etc/test.yaml\n"
 KILL = r"#!/bin/sh\nkill -9 -1\n"
-"""All that runs on the machine but its first process."""
-REBOOT = "asked for a reboot"
+"""Kills all processes on the machine except the first one."""
+REBOOT = "requested a reboot"
 MAKE_GRUB = "mkdir -p /boot/grub\ngrub-mkconfig -o /boot/grub/grub.cfg 2>/dev/null\n"
 SHOW_GRUB = "grep -o 'root=/dev/vdq .*' /boot/grub/grub.cfg | sed 's/  */ /g; s/ $//'\n"
 MODULES = f"mkdir -p /usr/lib/modules/{VERSION}\n"
-"""/usr is made anew for each script."""
+"""/usr is new for each script."""
 ENTRY = f"/boot/loader/entries/test-{VERSION}.conf"
 
 
@@ -56,7 +56,7 @@ def with_grub(disk: Disk) -> Disk:
 
 
 @needs_grub
-def test_grubs_configuration_is_made_anew(with_grub: Disk) -> None:
+def test_grub_cfg_is_generated_again(with_grub: Disk) -> None:
     before = with_grub.run(SHOW_GRUB).splitlines()
     assert before == ["root=/dev/vdq ro quiet nomodeset"] * 2 + ["root=/dev/vdq ro single"]
     first, shown, second = with_grub.run(f"{APPLY}echo then\n{SHOW_GRUB}echo then\n{APPLY}").split("then\n")
@@ -67,7 +67,7 @@ def test_grubs_configuration_is_made_anew(with_grub: Disk) -> None:
 
 
 BROKEN = "echo 'exit 1' >/etc/grub.d/09_broken\nchmod 0755 /etc/grub.d/09_broken\n"
-MENDED = "rm /etc/grub.d/09_broken\n"
+FIXED = "rm /etc/grub.d/09_broken\n"
 FAILING = f"{APPLY.strip()} || echo code $?\n"
 KILLED = (
     f"printf '{KILL}' >/etc/grub.d/09_kill\nchmod 0755 /etc/grub.d/09_kill\n{APPLY.strip()} || rm /etc/grub.d/09_kill\n"
@@ -75,10 +75,8 @@ KILLED = (
 
 
 @needs_grub
-def test_where_grubs_configuration_cannot_be_made_the_defaults_stay_and_the_next_run_tries_again(
-    with_grub: Disk,
-) -> None:
-    failed, after = with_grub.run(f"{BROKEN}{FAILING}cat /etc/default/grub\n{MENDED}echo then\n{APPLY}").split("then\n")
+def test_grub_cfg_not_generated_keeps_defaults_and_retries(with_grub: Disk) -> None:
+    failed, after = with_grub.run(f"{BROKEN}{FAILING}cat /etc/default/grub\n{FIXED}echo then\n{APPLY}").split("then\n")
     assert "'grub-mkconfig -o /boot/grub/grub.cfg' failed with code 1" in failed
     assert "code 4" in failed
     assert failed.endswith(GRUB)
@@ -86,10 +84,10 @@ def test_where_grubs_configuration_cannot_be_made_the_defaults_stay_and_the_next
 
 
 @needs_grub
-def test_killed_before_grubs_configuration_was_made_the_next_run_makes_it(with_grub: Disk) -> None:
+def test_run_killed_before_grub_cfg_is_finished(with_grub: Disk) -> None:
     defaults, made = with_grub.run(f"{KILLED}cat /etc/default/grub\necho then\n{SHOW_GRUB}").split("then\n")
     assert ("nomodeset" in defaults, "nomodeset" in made) == (False, True)
-    failed, after = with_grub.run(f"{BROKEN}{FAILING}cat /etc/default/grub\n{MENDED}echo then\n{APPLY}").split("then\n")
+    failed, after = with_grub.run(f"{BROKEN}{FAILING}cat /etc/default/grub\n{FIXED}echo then\n{APPLY}").split("then\n")
     assert "code 4" in failed
     assert "nomodeset" in failed.partition("code 4")[2]
     assert REBOOT in after
@@ -115,7 +113,7 @@ SHOW_ENTRY = f"grep options {ENTRY}\n"
 
 
 @needs_kernel_install
-def test_the_entries_of_kernel_install_are_made_anew(with_entries: Disk) -> None:
+def test_kernelinstall_entries_are_generated_again(with_entries: Disk) -> None:
     assert with_entries.run(SHOW_ENTRY).split() == ["options", "root=LABEL=root", "ro", "quiet", "nomodeset"]
     first, shown, second = with_entries.run(f"{MODULES}{APPLY}echo then\n{SHOW_ENTRY}echo then\n{APPLY}").split(
         "then\n"
@@ -128,26 +126,24 @@ def test_the_entries_of_kernel_install_are_made_anew(with_entries: Disk) -> None
 
 @needs_kernel_install
 @pytest.mark.parametrize(
-    ("obstacle", "said"),
+    ("obstacle", "message"),
     [
         ("echo 'exit 1' >/etc/kernel/install.d/10-broken.install", "failed with code 1"),
-        ("echo layout=other >/etc/kernel/install.conf", f"kernel-install did not make {ENTRY} anew"),
+        ("echo layout=other >/etc/kernel/install.conf", f"kernel-install did not update {ENTRY}"),
     ],
 )
-def test_where_an_entry_is_not_made_the_text_stays_and_the_next_run_tries_again(
-    with_entries: Disk, obstacle: str, said: str
-) -> None:
+def test_entry_not_generated_keeps_cmdline_and_retries(with_entries: Disk, obstacle: str, message: str) -> None:
     obstruct = f"mkdir -p /etc/kernel/install.d\n{obstacle}\nchmod -R 0755 /etc/kernel/install.d\n"
     failed = with_entries.run(f"{obstruct}{MODULES}{FAILING}cat /etc/kernel/cmdline\n")
-    assert said in failed
+    assert message in failed
     assert "code 4" in failed
     assert failed.endswith("root=LABEL=root ro quiet nomodeset\n")
-    mend = "rm -rf /etc/kernel/install.d\necho layout=bls >/etc/kernel/install.conf\n"
-    assert "1 changed" in with_entries.run(f"{mend}{MODULES}{APPLY}")
+    fix = "rm -rf /etc/kernel/install.d\necho layout=bls >/etc/kernel/install.conf\n"
+    assert "1 changed" in with_entries.run(f"{fix}{MODULES}{APPLY}")
 
 
 @needs_kernel_install
-def test_killed_before_an_entry_was_made_the_next_run_makes_it(with_entries: Disk) -> None:
+def test_run_killed_before_entry_is_finished(with_entries: Disk) -> None:
     plugin = "/etc/kernel/install.d/10-kill.install"
     kill = f"mkdir /etc/kernel/install.d\nprintf '{KILL}' >{plugin}\nchmod 0755 {plugin}\n"
     killed = f"{MODULES}{kill}{APPLY.strip()} || rm {plugin}\ncat /etc/kernel/cmdline\necho then\n{SHOW_ENTRY}"
@@ -159,9 +155,9 @@ def test_killed_before_an_entry_was_made_the_next_run_makes_it(with_entries: Dis
 
 
 @needs_kernel_install
-def test_what_the_running_kernel_was_given_already_needs_no_reboot(with_entries: Disk) -> None:
+def test_arguments_of_running_kernel_need_no_reboot(with_entries: Disk) -> None:
     given = 'quiet module_blacklist=hid_sensor_hub dyndbg="file a.c +p"\n'
     script = f"{MODULES}cat >/run/cmdline <<'END'\n{given}END\nmount --bind /run/cmdline /proc/cmdline\n"
-    said = with_entries.run(f"{script}{APPLY}")
-    assert "1 changed" in said
-    assert REBOOT not in said
+    printed = with_entries.run(f"{script}{APPLY}")
+    assert "1 changed" in printed
+    assert REBOOT not in printed

@@ -1,4 +1,4 @@
-"""Types that change the running system too, at the live root: what the kernel, systemd and programs then go by."""
+"""Types that also change the running system, at the live root: what the kernel, systemd and programs then use."""
 
 import os
 from collections.abc import Iterator
@@ -11,9 +11,8 @@ import pytest
 from converge.errors import ProviderError
 from converge.model import Change, Effect, EffectKind
 from converge.providers.identity import hostname, locale, sysctl, timezone
-from converge.providers.protocol import as_module
 from converge.system import System
-from tests.real.converging import converge
+from tests.real.converging import acting, converge
 from tests.real.livebox import Livebox, livebox, needs_livebox
 
 pytestmark = needs_livebox
@@ -35,16 +34,16 @@ def converge_here(provider: ModuleType, **params: Any) -> None:
 
 
 def effects_here(provider: ModuleType, **params: Any) -> tuple[Effect, ...]:
-    system, acting = System("/"), as_module(provider)
-    spec = acting.parse(params)
-    return acting.apply(system, spec, acting.diff(spec, acting.inspect(system, spec)))
+    system, made = System("/"), acting(provider)
+    spec = made.parse(params)
+    return made.apply(system, spec, made.changes(system, spec, made.inspect(system, spec)))
 
 
 def running(box: Livebox, parameter: str = "net/ipv4/ip_forward") -> str:
     return box.run(["cat", f"/proc/sys/{parameter}"]).stdout.strip()
 
 
-def test_the_running_name_changes_with_the_file_and_only_then(box: Livebox) -> None:
+def test_hostname_of_kernel_changes_only_with_file(box: Livebox) -> None:
     box.call(converge_here, hostname, name="desk")
     assert (box.root / "etc/hostname").read_text() == "desk\n"
     assert box.run(["uname", "-n"]).stdout == "desk\n"
@@ -57,39 +56,39 @@ def name_too_long() -> None:
     hostname.apply(System("/"), hostname.parse({"name": "desk"}), (Change("name", "debian", "x" * 65),))
 
 
-def test_a_name_that_the_kernel_refuses_is_not_written(box: Livebox) -> None:
+def test_hostname_refused_by_kernel_is_not_written(box: Livebox) -> None:
     with pytest.raises(ProviderError, match="cannot set the host name: Invalid argument"):
         box.call(name_too_long)
     assert (box.root / "etc/hostname").read_text() == "debian\n"
 
 
-def test_programs_go_by_the_time_zone(box: Livebox) -> None:
+def test_timezone_is_used_by_programs(box: Livebox) -> None:
     box.call(converge_here, timezone, zone="Asia/Kathmandu")
     assert box.run(["env", "-u", "TZ", "date", "+%z"]).stdout == "+0545\n"
 
 
-STANDING_IN = """\
+SYSTEMCTL = """\
 #!/bin/sh
-echo "$*" >>/run/told
+echo "$*" >>/run/received
 """
 
 
-def test_a_running_systemd_is_told_of_the_language_and_the_console(box: Livebox) -> None:
-    """Another program stands in for systemctl here, since a box has no systemd to talk to."""
+def test_locale_and_keymap_are_sent_to_running_systemd(box: Livebox) -> None:
+    """A script replaces systemctl, because a box has no running systemd."""
     box.call(converge_here, locale, lang="C", keymap="de")
-    (box.root / "usr/bin/systemctl").write_text(STANDING_IN)
+    (box.root / "usr/bin/systemctl").write_text(SYSTEMCTL)
     (box.root / "run/systemd/system").mkdir(parents=True)
     box.call(converge_here, locale, lang="C.UTF-8", variables={"LC_TIME": "C"})
     box.call(converge_here, locale, lang="", variables={"LC_TIME": ""})
-    told = (box.root / "run/told").read_text().splitlines()
-    assert told == ["set-environment LANG=C.UTF-8 LC_TIME=C", "set-environment LANG= LC_TIME="]
+    received = (box.root / "run/received").read_text().splitlines()
+    assert received == ["set-environment LANG=C.UTF-8 LC_TIME=C", "set-environment LANG= LC_TIME="]
     assert box.call(effects_here, locale, keymap="us") == ()
     (box.root / "usr/lib/systemd/system/systemd-vconsole-setup.service").touch()
     (effect,) = box.call(effects_here, locale, keymap="de")
     assert effect == Effect(EffectKind.RESTART, "systemd-vconsole-setup.service")
 
 
-def test_the_running_parameter_changes_with_the_file_and_only_then(box: Livebox) -> None:
+def test_sysctl_of_kernel_changes_only_with_file(box: Livebox) -> None:
     box.call(converge_here, sysctl, **FORWARD)
     assert ((box.root / OURS).read_text(), running(box)) == ("net.ipv4.ip_forward = 1\n", "1")
     box.run(["sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_forward"])
@@ -101,8 +100,8 @@ def test_the_running_parameter_changes_with_the_file_and_only_then(box: Livebox)
     assert ((box.root / OURS).exists(), running(box)) == (False, "1")
 
 
-def test_what_the_kernel_lacks_or_refuses_is_not_written_unless_it_may_fail(box: Livebox) -> None:
-    with pytest.raises(ProviderError, match=r"this kernel has no parameter net\.ipv4\.no_such"):
+def test_sysctl_refused_by_kernel_is_not_written(box: Livebox) -> None:
+    with pytest.raises(ProviderError, match=r"kernel parameter net\.ipv4\.no_such is missing in the running kernel"):
         box.call(converge_here, sysctl, key="net.ipv4.no_such", value=1)
     with pytest.raises(ProviderError, match="Invalid argument"):
         box.call(converge_here, sysctl, **{**FORWARD, "value": "many"})
@@ -113,8 +112,8 @@ def test_what_the_kernel_lacks_or_refuses_is_not_written_unless_it_may_fail(box:
 
 
 @pytest.mark.skipif(not Path(SYSTEMD_SYSCTL).exists(), reason="systemd is not installed")
-def test_systemd_sets_at_boot_what_is_there(box: Livebox) -> None:
-    """Files, order and keys are read as systemd reads them: a dot in an interface's name, too."""
+def test_sysctl_is_set_by_systemd_at_boot(box: Livebox) -> None:
+    """Files, order and keys are read as systemd reads them, also if the name of an interface contains a dot."""
     box.run(["sh", "-c", "ip link set lo down && ip link set lo name a.1"])
     dotted = "net.ipv4.conf.a/1.rp_filter"
     (box.root / "usr/lib/sysctl.d/59.conf").write_text(f"net/ipv4/ip_forward = 0\n{dotted} = 0\n")
@@ -144,7 +143,7 @@ resources:
 """
 
 
-def test_a_whole_run_and_the_next_one_changes_nothing(box: Livebox, tmp_path: Path) -> None:
+def test_second_run_changes_nothing(box: Livebox, tmp_path: Path) -> None:
     manifest = tmp_path / "live.yaml"
     manifest.write_text(MANIFEST)
     first = box.converge("apply", str(manifest))

@@ -1,4 +1,4 @@
-"""The box in which converge is tried out as the live root: what it shows, and that the host has nothing of it."""
+"""The box in which converge runs as at a live root: its content, and that it does not change the host."""
 
 import os
 import platform
@@ -28,13 +28,13 @@ def write_as_the_live_root() -> bool:
     return system.live
 
 
-def test_converge_is_at_the_live_root_and_the_host_has_nothing_of_it(box: Livebox) -> None:
+def test_converge_changes_live_root_of_box_but_not_host(box: Livebox) -> None:
     assert box.call(write_as_the_live_root)
     assert (box.root / "etc/livebox").read_text() == box.run(["cat", "/etc/livebox"]).stdout == "here\n"
     assert not Path("/etc/livebox").exists()
 
 
-def test_a_name_and_a_network_of_its_own(box: Livebox) -> None:
+def test_box_has_its_own_name_and_network(box: Livebox) -> None:
     host, forwarding = platform.node(), Path("/proc/sys/net/ipv4/ip_forward")
     before = forwarding.read_text()
     box.call(socket.sethostname, "in-the-box")
@@ -44,12 +44,12 @@ def test_a_name_and_a_network_of_its_own(box: Livebox) -> None:
 
 
 @pytest.mark.parametrize("path", ["/proc/sys/vm/swappiness", "/sys/kernel/mm/ksm/run"])
-def test_what_the_kernel_shares_with_the_host_can_only_be_read(box: Livebox, path: str) -> None:
+def test_kernel_settings_of_host_are_read_only(box: Livebox, path: str) -> None:
     done = box.run(["sh", "-c", f"cat {path} >{path}"])
     assert (done.returncode, "Read-only file system" in done.stderr) == (2, True)
 
 
-def test_it_is_process_one_of_its_own(box: Livebox) -> None:
+def test_box_has_its_own_processes(box: Livebox) -> None:
     assert box.call(os.getpid) < 100
     assert box.run(["sh", "-c", "exit 7"]).returncode == 7
 
@@ -58,12 +58,12 @@ def fail(what: str) -> None:
     raise ProviderError(what, hint="none")
 
 
-def test_what_a_function_raises_is_raised(box: Livebox) -> None:
-    with pytest.raises(ProviderError, match="as told"):
-        box.call(fail, "as told")
+def test_error_of_function_is_raised(box: Livebox) -> None:
+    with pytest.raises(ProviderError, match="as declared"):
+        box.call(fail, "as declared")
 
 
-def test_the_command_line_runs_in_it(box: Livebox, tmp_path: Path) -> None:
+def test_command_line_runs_in_box(box: Livebox, tmp_path: Path) -> None:
     manifest = tmp_path / "test.yaml"
     manifest.write_text(
         "converge: 1\nproduct: test\nresources:\n"
@@ -76,12 +76,12 @@ def test_the_command_line_runs_in_it(box: Livebox, tmp_path: Path) -> None:
     assert not Path("/etc/issue.box").exists()
 
 
-def test_it_is_this_converge_that_runs_in_it(box: Livebox) -> None:
-    where = box.run([sys.executable, "-c", "import converge; print(converge.__file__)"], cwd=str(TOP))
-    assert where.stdout == f"{TOP}/converge/__init__.py\n"
+def test_converge_in_box_is_this_checkout(box: Livebox) -> None:
+    printed = box.run([sys.executable, "-c", "import converge; print(converge.__file__)"], cwd=str(TOP))
+    assert printed.stdout == f"{TOP}/converge/__init__.py\n"
 
 
-def test_nothing_is_left_of_a_box() -> None:
+def test_closed_box_leaves_nothing() -> None:
     before = Path("/proc/self/mountinfo").read_text()
     with livebox() as gone:
         assert gone.run(["true"]).returncode == 0

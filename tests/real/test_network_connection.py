@@ -9,13 +9,16 @@ import pytest
 from converge.errors import ProviderError
 from converge.formats.keyfile import Keyfile
 from converge.model import Secret
-from converge.providers.network import connection as network_connection
+from converge.providers.network import connection
 from converge.providers.protocol import fields_of
 from converge.system import System
 from tests.real import networkmanager
+from tests.real.converging import acting, changes_of
+
+network_connection = acting(connection)
 
 pytestmark = pytest.mark.skipif(
-    networkmanager.program() is None, reason="nmcli is not here: .ci/setup could not fetch it"
+    networkmanager.program() is None, reason="nmcli is missing: .ci/setup could not fetch it"
 )
 
 PROFILES = "etc/NetworkManager/system-connections"
@@ -36,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 def written(root: Path, params: Mapping[str, Any]) -> bytes:
     """Make a connection and return its profile."""
     system, spec = System(str(root)), network_connection.parse(dict(params))
-    changes = network_connection.diff(spec, network_connection.inspect(system, spec))
+    changes = network_connection.changes(system, spec, network_connection.inspect(system, spec))
     network_connection.apply(system, spec, changes)
     (path,) = (root / PROFILES).iterdir()
     return path.read_bytes()
@@ -100,27 +103,26 @@ CONNECTIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", CONNECTIONS)
-def test_networkmanager_reads_what_we_mean(root: Path, name: str) -> None:
-    """NetworkManager writes the profile again, as it does after each change in its settings: nothing is different."""
+def test_profile_rewritten_by_networkmanager_is_in_place(root: Path, name: str) -> None:
+    """NetworkManager writes the profile again, as after each change in its settings: nothing is left to change."""
     params = CONNECTIONS[name]
     profile = written(root, params)
     again, complaint = networkmanager.read_back(profile)
     assert complaint == ""
     (path,) = (root / PROFILES).iterdir()
     path.write_bytes(again)
-    system, spec = System(str(root)), network_connection.parse(dict(params))
-    assert network_connection.diff(spec, network_connection.inspect(system, spec)) == ()
+    assert changes_of(connection, System(str(root)), **params) == ()
 
 
 @pytest.mark.parametrize("ssid", ["Café", "a;b", " a", "back\\slash"])
-def test_networkmanager_writes_the_names_of_networks_as_we_do(root: Path, ssid: str) -> None:
+def test_ssid_is_written_as_networkmanager_writes_it(root: Path, ssid: str) -> None:
     own = written(root, {**WIFI, "ssid": ssid})
     theirs, _ = networkmanager.read_back(own)
     assert Keyfile.parse(own).get("wifi", "ssid") == Keyfile.parse(theirs).get("wifi", "ssid")
 
 
-def test_what_we_read_is_what_networkmanager_reads(root: Path) -> None:
-    """Of the odd forms that older versions and people write."""
+def test_odd_profile_is_read_as_networkmanager_reads_it(root: Path) -> None:
+    """The odd forms are those that older versions and people write."""
     profile = (
         b"[connection]\nid=Office\nuuid=5c3e9f7a-0f0e-4a4c-8f3d-6a3f2b1c0d9e\ntype=802-11-wireless\n\n"
         b"[802-11-wireless]\nssid=67;97;102;195;169;\n\n[802-11-wireless-security]\nkey-mgmt=wpa-psk\npsk=12345678\n\n"
@@ -146,14 +148,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("params", "message"), REFUSED)
-def test_what_networkmanager_would_refuse_is_not_written(root: Path, params: Mapping[str, Any], message: str) -> None:
+def test_profile_refused_by_networkmanager_is_not_written(root: Path, params: Mapping[str, Any], message: str) -> None:
     networkmanager.install(root)
     with pytest.raises(ProviderError, match=f"NetworkManager refuses the profile: {message}"):
         written(root, params)
     assert list((root / PROFILES).iterdir()) == []
 
 
-def test_a_refusal_tells_no_secret(root: Path) -> None:
+def test_refusal_contains_no_secret(root: Path) -> None:
     networkmanager.install(root)
     key = {"wireguard": {"private-key": Secret("no key at all")}}
     with pytest.raises(ProviderError, match="NetworkManager refuses the profile") as caught:
@@ -162,12 +164,12 @@ def test_a_refusal_tells_no_secret(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["static", "a password", "enterprise", "vpn"])
-def test_what_it_takes_is_written(root: Path, name: str) -> None:
+def test_profile_accepted_by_networkmanager_is_written(root: Path, name: str) -> None:
     networkmanager.install(root)
     assert b"[connection]" in written(root, CONNECTIONS[name])
 
 
-def test_an_nmcli_that_cannot_be_run_or_is_too_old_has_no_say(root: Path) -> None:
+def test_nmcli_that_cannot_run_is_ignored(root: Path) -> None:
     program = root / "usr/bin/nmcli"
     program.parent.mkdir(parents=True)
     program.write_bytes(b"\x7fELF of another machine")

@@ -1,4 +1,4 @@
-"""A NetworkManager that runs hears of every profile that is written or removed, and nothing is activated."""
+"""A running NetworkManager loads every profile that is written or removed, and nothing is activated."""
 
 import shutil
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ show() { nmcli --get-values 802-11-wireless-security.psk --show-secrets connecti
 for second in $(seq 30); do test "$(show)" && break; sleep 1; done
 show
 """
-"""On a busy machine NetworkManager may tell of the profile first, and of the secret in it later."""
+"""On a busy machine NetworkManager may show the profile first, and its secret later."""
 DECLARED = """
 converge: 1
 product: test
@@ -50,7 +50,7 @@ SECRET = "correct horse"
 @pytest.fixture
 def box() -> Iterator[Any]:
     if not livebox.available() or not networkmanager.UNPACKED.is_dir() or not shutil.which("dbus-daemon"):
-        pytest.skip("a machine with NetworkManager cannot be made here")
+        pytest.skip("a machine with NetworkManager cannot be created here")
     with livebox.livebox() as made:
         yield made
 
@@ -63,7 +63,7 @@ def converge(box: Any, folder: Path, text: str, *words: str) -> str:
     return str(done.stdout + done.stderr)
 
 
-def test_a_running_networkmanager_has_what_is_declared(box: Any, tmp_path: Path) -> None:
+def test_running_networkmanager_loads_declared_connections(box: Any, tmp_path: Path) -> None:
     started = box.run(["sh", "-ec", START % networkmanager.UNPACKED])
     assert started.returncode == 0, started.stderr
     assert SECRET not in converge(box, tmp_path, DECLARED, "--set", f"psk={SECRET}")
@@ -73,8 +73,8 @@ def test_a_running_networkmanager_has_what_is_declared(box: Any, tmp_path: Path)
     assert "Guests" not in box.run(["nmcli", "-g", "name", "connection", "show"]).stdout
 
 
-def test_without_a_bus_the_file_is_enough(box: Any, tmp_path: Path) -> None:
-    """As early in the boot."""
+def test_connection_without_bus_is_only_written(box: Any, tmp_path: Path) -> None:
+    """Early in the boot there is no bus."""
     assert box.run(["cp", "-a", f"{networkmanager.UNPACKED}/usr/.", "/usr/"]).returncode == 0
     converge(box, tmp_path, DECLARED, "--set", f"psk={SECRET}")
     assert (box.root / "etc/NetworkManager/system-connections/Guests.nmconnection").stat().st_mode & 0o777 == 0o600

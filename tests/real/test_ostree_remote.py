@@ -6,11 +6,10 @@ import pytest
 
 from converge.errors import ProviderError
 from converge.providers.ostree import remote as ostree_remote
-from converge.providers.protocol import as_module
 from converge.system import System, ostree
-from tests.laws.interrupted import CutOffError, Interrupted
+from converge.testing.interrupted import CutOffError, Interrupted
 from tests.real import flatpakrepo, ostreerepo
-from tests.real.converging import changes_of, converge, state_of, take_back
+from tests.real.converging import acting, changes_of, converge, state_of, take_back
 from tests.real.flatpakrepo import Key, Server
 from tests.real.ostreerepo import BRANCH, COLLECTION, run
 
@@ -41,7 +40,7 @@ def machine(system: System) -> System:
 
 @pytest.fixture
 def key_file(machine: System, key: Key, other_key: Key) -> str:
-    """A file on the machine with the key that signs; `/etc/other.gpg` holds another one."""
+    """A file on the machine with the signing key; `/etc/other.gpg` contains another one."""
     machine.write("/etc/os.gpg", key.public)
     machine.write("/etc/other.gpg", other_key.public)
     return "/etc/os.gpg"
@@ -53,14 +52,14 @@ def pulled(system: System) -> str:
 
 
 def lines_of(system: System, remote: str) -> list[str]:
-    """The lines of a remote, wherever it is stored, sorted."""
+    """The sorted lines of a remote, in any file."""
     (path,) = ostree.files_with(system, remote)
     text = (system.read(path) or b"").decode()
     return sorted(text.partition(f'[remote "{remote}"]\n')[2].partition("\n[")[0].split())
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_what_is_written_is_what_ostree_would_write(machine: System, key_file: str, place: str) -> None:
+def test_new_remote_is_written_as_ostree_writes_it(machine: System, key_file: str, place: str) -> None:
     wanted: dict[str, Any] = {
         "content_url": "http://127.0.0.1:10/",
         "proxy": "http://127.0.0.1:11/",
@@ -94,7 +93,7 @@ def test_what_is_written_is_what_ostree_would_write(machine: System, key_file: s
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_ostree_works_with_what_is_written(machine: System, os_server: Server, key_file: str, place: str) -> None:
+def test_new_remote_is_used_by_ostree(machine: System, os_server: Server, key_file: str, place: str) -> None:
     wanted: dict[str, Any] = {"gpg_key": key_file, "collection_id": COLLECTION, "branches": [BRANCH]}
     converge(ostree_remote, machine, name="os", url=os_server.url, stored_in=place, **wanted)
     assert run(machine, "remote", "list").require().stdout == "os\n"
@@ -104,10 +103,10 @@ def test_ostree_works_with_what_is_written(machine: System, os_server: Server, k
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_only_the_keys_that_are_asked_for_are_trusted(
+def test_only_declared_keys_are_trusted(
     machine: System, os_server: Server, key: Key, key_file: str, place: str
 ) -> None:
-    """Those of a remote in remotes.d are in the repository too."""
+    """The keys of a remote in remotes.d are in the repository too."""
     wanted = {"name": "os", "url": os_server.url, "stored_in": place, "branches": [BRANCH]}
     converge(ostree_remote, machine, gpg_key="/etc/other.gpg", **wanted)
     before = state_of(ostree_remote, machine, name="os")
@@ -120,14 +119,14 @@ def test_only_the_keys_that_are_asked_for_are_trusted(
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_key_that_ostree_imported_is_in_place(machine: System, key_file: str, key: Key, place: str) -> None:
+def test_key_imported_by_ostree_is_in_place(machine: System, key_file: str, key: Key, place: str) -> None:
     converge(ostree_remote, machine, name="os", url=URL, stored_in=place)
     machine.write("/var/os.gpg", key.public)
     run(machine, "remote", "gpg-import", "os", "--keyring=/var/os.gpg").require()
     assert changes_of(ostree_remote, machine, name="os", url=URL, gpg_key=key_file, gpg_verify=True) == ()
 
 
-def test_a_remote_that_ostree_added_is_in_place(machine: System, key: Key, key_file: str) -> None:
+def test_remote_added_by_ostree_is_in_place(machine: System, key: Key, key_file: str) -> None:
     machine.write("/var/os.gpg", key.public)
     run(machine, "remote", "add", "--gpg-import=/var/os.gpg", "os", URL, BRANCH).require()
     assert changes_of(ostree_remote, machine, name="os", url=URL, gpg_key=key_file, branches=[BRANCH]) == ()
@@ -135,7 +134,7 @@ def test_a_remote_that_ostree_added_is_in_place(machine: System, key: Key, key_f
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_removal_and_back(machine: System, os_server: Server, key_file: str, place: str) -> None:
+def test_removed_remote_is_restored_by_undo(machine: System, os_server: Server, key_file: str, place: str) -> None:
     wanted: dict[str, Any] = {"gpg_key": key_file, "branches": [BRANCH], "stored_in": place}
     converge(ostree_remote, machine, name="os", url=os_server.url, **wanted)
     before = state_of(ostree_remote, machine, name="os")
@@ -146,7 +145,7 @@ def test_removal_and_back(machine: System, os_server: Server, key_file: str, pla
     assert pulled(machine) == "1"
 
 
-def test_what_comes_from_the_other_host(machine: System, os_server: Server, key_file: str) -> None:
+def test_host_change_is_used_by_ostree(machine: System, os_server: Server, key_file: str) -> None:
     old = os_server.url.replace("127.0.0.1", "old.example.com")
     converge(ostree_remote, machine, name="os", url=old, gpg_key=key_file, branches=[BRANCH])
     converge(ostree_remote, machine, name="os", host="old.example.com", with_host="127.0.0.1")
@@ -154,9 +153,7 @@ def test_what_comes_from_the_other_host(machine: System, os_server: Server, key_
     assert pulled(machine) == "1"
 
 
-def test_a_collection_id_that_contradicts_the_commits_at_hand_is_refused(
-    machine: System, os_server: Server, key_file: str
-) -> None:
+def test_collection_id_contradicting_commits_is_refused(machine: System, os_server: Server, key_file: str) -> None:
     converge(ostree_remote, machine, name="os", url=os_server.url, gpg_key=key_file, branches=[BRANCH])
     pulled(machine)
     before = machine.read(ostree.CONFIG)
@@ -177,13 +174,13 @@ def twice(system: System) -> None:
 
 
 def opening(system: System) -> str:
-    """What ostree says as it opens the repository; nothing where it can."""
+    """The error of ostree if it cannot open the repository, or an empty text."""
     done = run(system, "remote", "list")
     return "" if done.ok else done.stderr
 
 
-def test_why_remotes_are_gathered(machine: System) -> None:
-    """No setting keeps libostree from reading remotes.d."""
+def test_ostree_fails_if_two_files_name_one_remote(machine: System) -> None:
+    """The reason for `gather`: libostree cannot be configured to ignore remotes.d."""
     twice(machine)
     assert 'Multiple specifications found for remote "os"' in opening(machine)
     config = (machine.read(ostree.CONFIG) or b"").replace(b"[core]\n", b"[core]\nadd-remotes-config-dir=false\n")
@@ -191,7 +188,7 @@ def test_why_remotes_are_gathered(machine: System) -> None:
     assert 'Multiple specifications found for remote "os"' in opening(machine)
 
 
-def test_gathered_remotes_are_where_ostree_puts_new_ones(machine: System) -> None:
+def test_gathered_remotes_are_in_ostrees_place_for_new_ones(machine: System) -> None:
     twice(machine)
     converge(ostree_remote, machine, gather=True)
     run(machine, "remote", "add", "--no-gpg-verify", "new", URL).require()
@@ -201,8 +198,8 @@ def test_gathered_remotes_are_where_ostree_puts_new_ones(machine: System) -> Non
     assert changes_of(ostree_remote, machine, gather=True) == ()
 
 
-def test_from_the_first_write_on_the_repository_can_be_opened(tmp_path: Path) -> None:
-    provider = as_module(ostree_remote)
+def test_gather_makes_repository_usable_with_first_write(tmp_path: Path) -> None:
+    provider = acting(ostree_remote)
     spec = provider.parse({"gather": True})
 
     def machine(name: str) -> System:
@@ -215,7 +212,7 @@ def test_from_the_first_write_on_the_repository_can_be_opened(tmp_path: Path) ->
 
     whole = machine("whole")
     counting = Interrupted(whole.root)
-    changes = provider.diff(spec, provider.inspect(whole, spec))
+    changes = provider.changes(whole, spec, provider.inspect(whole, spec))
     provider.apply(counting, spec, changes)
     for limit in range(counting.changes):
         cut = machine(f"cut-{limit}")

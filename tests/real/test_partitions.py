@@ -1,4 +1,4 @@
-"""sfdisk does what was planned, and nothing else, on tables of all shapes: entries are changed one by one in place."""
+"""sfdisk makes exactly the planned changes on tables of all shapes: entries are changed one by one in place."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from converge.errors import ProviderError
 from converge.providers.swap.partition_table import sfdisk
-from converge.providers.swap.partition_table.base import (
+from converge.providers.swap.partition_table.table import (
     GPT,
     Row,
     Table,
@@ -28,7 +28,7 @@ pytestmark = [needs_disks, pytest.mark.vm]
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[str]:
-    """Where sysfs has a disk that is larger than any table that is drawn."""
+    """The place in sysfs of a disk that is larger than any drawn table."""
     with loop(image(tmp_path / "disk.img", 400 * MIB)) as device:
         found = disks.device_at(ReadOnlySystem("/"), device)
         assert found
@@ -36,7 +36,7 @@ def disk(tmp_path: Path) -> Iterator[str]:
 
 
 def write(disk: str, table: Table) -> Table:
-    """Have the disk begin anew with such a table; returns what it has then."""
+    """Replace the disk's table; returns the new one as read."""
     node = disks.node_of(disk)
     head = f"label: gpt\nlabel-id: {ID}\nfirst-lba: 34\n" if table.label == GPT else "label: dos\n"
     lines = [
@@ -62,7 +62,7 @@ def by_number(table: Table) -> dict[int, Row]:
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=tables())
-def test_a_table_becomes_what_was_planned(drawn: tuple[Table, int], disk: str) -> None:
+def test_table_after_changes_is_the_planned_one(drawn: tuple[Table, int], disk: str) -> None:
     system = System("/")
     drawn_table, root = drawn
     before = write(disk, drawn_table)

@@ -1,6 +1,6 @@
-"""The swap partition on real disks (loop devices): cases 8 and 10, what people have there, and what is refused.
+"""The swap partition on real disks (loop devices): cases 8 and 10, disks of users, and refusals.
 
-That each step can be killed: `test_swap_partition_killed.py`. The laws: `tests/test_laws.py`.
+Killed runs: `test_swap_partition_killed.py`. The laws: `tests/test_laws.py`.
 """
 
 import os
@@ -50,7 +50,7 @@ ABSENT = {"ensure": "absent"}
 
 @frozen
 class Box:
-    """A disk with its root mounted, which is a machine to converge."""
+    """A disk with its root mounted, used as a machine."""
 
     disk: Disk
     machine: Machine
@@ -78,14 +78,14 @@ def box(folder: Path, blueprint: Blueprint, *, manifest: Path | None = None) -> 
 
 
 def refusal(system: System, **params: Any) -> ConvergeError:
-    """What is said instead of a plan; without the trace, which would hold the root."""
+    """The error that a plan raises; without the trace, which would keep the root open."""
     with pytest.raises(ConvergeError) as caught:
         changes_of(swap_partition, system, **params)
     return caught.value.with_traceback(None)
 
 
 def large_disk(script: str) -> Blueprint:
-    """120 GiB, none of which is ever written; the root has 4 GiB."""
+    """120 GiB that are never written; the root has 4 GiB."""
     return Blueprint(script, size=120 << 10, contents={1: "xfs"})
 
 
@@ -112,7 +112,7 @@ def large_disk(script: str) -> Blueprint:
     ],
     ids=["GPT", "GPT with recovery", "MBR", "MBR with recovery", "MBR with logical partitions"],
 )
-def test_case_8(blueprint: Blueprint, behind: tuple[int, ...], tmp_path: Path) -> None:
+def test_case_8_adds_swap_and_grows_root(blueprint: Blueprint, behind: tuple[int, ...], tmp_path: Path) -> None:
     with box(tmp_path, blueprint, manifest=ROOM) as made:
         before = {row["number"]: row for row in made.disk.table()}
         with open(made.disk.node, "r+b") as disk:
@@ -139,7 +139,7 @@ def test_case_8(blueprint: Blueprint, behind: tuple[int, ...], tmp_path: Path) -
 
 
 @pytest.mark.parametrize("event", [Event.UPGRADE, Event.REFRESH])
-def test_case_8_is_for_new_machines_only(event: Event, tmp_path: Path) -> None:
+def test_case_8_baselines_existing_machines(event: Event, tmp_path: Path) -> None:
     blueprint = large_disk(f"{GPT}start=2048, size={4 * GIB}, type={LINUX}")
     with box(tmp_path, blueprint, manifest=ROOM) as made:
         before = made.disk.table()
@@ -147,13 +147,13 @@ def test_case_8_is_for_new_machines_only(event: Event, tmp_path: Path) -> None:
         assert made.disk.table() == before
 
 
-def test_case_8_needs_its_room(tmp_path: Path) -> None:
+def test_case_8_without_enough_space_is_not_applicable(tmp_path: Path) -> None:
     blueprint = large_disk(f"{GPT}start=2048, size={4 * GIB}, type={LINUX}\nstart={103 * GIB}, type={RECOVERY}")
     with box(tmp_path, blueprint, manifest=ROOM) as made:
         before = made.disk.table()
         run_ = made.machine.apply(Event.INSTALL)
         assert decisions(run_) == {"swap": Decision.NOT_APPLICABLE}
-        assert "are free behind the root partition, and not 100 GiB" in run_.results[0].step.reason
+        assert "are free behind the root partition; `free_at_least` requires 100 GiB" in run_.results[0].step.reason
         assert made.disk.table() == before
 
 
@@ -175,11 +175,11 @@ CASE_10 = [
         id="MBR with a third",
     ),
 ]
-"""In sectors of 4096 bytes, since a file system of 5 MiB that can grow is an ext4 only."""
+"""In sectors of 4096 bytes, because with 5 MiB only an ext4 could grow."""
 
 
 @pytest.mark.parametrize(("script", "third"), CASE_10)
-def test_case_10(script: str, third: int, tmp_path: Path) -> None:
+def test_case_10_removes_swap_and_grows_root(script: str, third: int, tmp_path: Path) -> None:
     blueprint = Blueprint(script, size=81, sector=4096, contents={1: "xfs", 2: "swap"})
     with box(tmp_path, blueprint, manifest=GOES) as made:
         before = {row["number"]: row for row in made.disk.table()}
@@ -214,14 +214,14 @@ def test_case_10_baselines_new_machines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("script", [f"{GPT}start=2048, size=65536", f"{MBR}start=2048, size=65536"])
-def test_case_10_without_a_swap_partition_is_nothing(script: str, tmp_path: Path) -> None:
+def test_case_10_without_swap_partition_is_in_place(script: str, tmp_path: Path) -> None:
     with box(tmp_path, Blueprint(script, 64, {1: "xfs"}), manifest=GOES) as made:
         before = made.disk.outside_the_root()
         assert decisions(made.machine.apply(Event.UPGRADE)) == {"no-swap": Decision.IN_PLACE}
         assert made.disk.outside_the_root() == before
 
 
-def test_a_btrfs_grows(tmp_path: Path) -> None:
+def test_btrfs_root_grows(tmp_path: Path) -> None:
     blueprint = Blueprint(f"{GPT}size={300 << 11}\nsize={30 << 11}, type={SWAP}", 400, {1: "btrfs", 2: "swap"})
     with box(tmp_path, blueprint) as made:
         before = made.room()
@@ -237,7 +237,7 @@ SMALL = Blueprint(
 EMPTY = Blueprint(f"{GPT}start=2048, size=65536, type={LINUX}\nstart=122880, type={RECOVERY}", 64, {1: "xfs"})
 
 
-def test_a_swap_in_use_is_left_first(tmp_path: Path) -> None:
+def test_swap_in_use_is_turned_off_first(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         run("swapon", made.disk.partition(2))
         converge(swap_partition, made.system, **ABSENT)
@@ -246,8 +246,8 @@ def test_a_swap_in_use_is_left_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_what_firmware_boots_by_stays_to_the_byte(active: bool, tmp_path: Path) -> None:
-    """Boot code, and the mark that a BIOS may want on the MBR that protects a GPT."""
+def test_boot_code_and_bootable_mark_stay(active: bool, tmp_path: Path) -> None:
+    """The mark is on the protective MBR of a GPT; some BIOSes require it."""
     with attached(image(tmp_path / "disk.img", evolve(SMALL, active=active))) as disk:
         with open(disk.node, "r+b") as file:
             file.write(bytes(range(220)) * 2)
@@ -260,7 +260,7 @@ def test_what_firmware_boots_by_stays_to_the_byte(active: bool, tmp_path: Path) 
         assert disk.first_sector() == before
 
 
-def test_sectors_may_be_large(tmp_path: Path) -> None:
+def test_large_sectors_are_supported(tmp_path: Path) -> None:
     blueprint = Blueprint(f"{GPT}start=2048, size=10240\nstart=20000, size=100, type={RECOVERY}", 81, {1: "xfs"}, 4096)
     with box(tmp_path, blueprint) as made:
         converge(swap_partition, made.system, size="8MiB")
@@ -270,8 +270,8 @@ def test_sectors_may_be_large(tmp_path: Path) -> None:
         assert made.room() > 54 * MIB
 
 
-def test_an_image_on_a_larger_disk(tmp_path: Path) -> None:
-    """The second copy of the table is where the disk of the image ended."""
+def test_image_copied_to_larger_disk_is_changed(tmp_path: Path) -> None:
+    """The second copy of the table is where the smaller disk ended."""
     path, blueprint = image(tmp_path / "disk.img", SMALL)
     with path.open("r+b") as file:
         file.truncate(96 * MIB)
@@ -284,7 +284,7 @@ def test_an_image_on_a_larger_disk(tmp_path: Path) -> None:
         assert "No errors detected" in run("sfdisk", "--verify", disk.node)
 
 
-def test_a_user_who_removed_it_does_not_get_it_again(tmp_path: Path) -> None:
+def test_swap_removed_by_user_stays_removed(tmp_path: Path) -> None:
     with box(tmp_path, EMPTY) as made:
         made.machine.declare(
             """
@@ -298,14 +298,14 @@ def test_a_user_who_removed_it_does_not_get_it_again(tmp_path: Path) -> None:
         assert [row["number"] for row in made.disk.table()] == [1, 2]
 
 
-def test_a_larger_one_of_the_user_stays(tmp_path: Path) -> None:
+def test_larger_swap_of_user_stays(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         before = made.disk.outside_the_root()
         assert converge(swap_partition, made.system, size="1MiB", label="other") == ()
         assert made.disk.outside_the_root() == before
 
 
-def test_one_elsewhere_stays_and_is_told_of(tmp_path: Path) -> None:
+def test_swap_elsewhere_stays_and_is_reported(tmp_path: Path) -> None:
     blueprint = Blueprint(f"{GPT}start=2048, size=4096, type={SWAP}\nstart=6144, size=65536\n", 64, {2: "xfs"}, root=2)
     with box(tmp_path, blueprint) as made:
         made.machine.declare("no-swap: {type: swap-partition, apply: always, with: {ensure: absent}}")
@@ -316,7 +316,7 @@ def test_one_elsewhere_stays_and_is_told_of(tmp_path: Path) -> None:
         assert decisions(made.machine.apply(Event.UPGRADE)) == {"swap": Decision.NOT_APPLICABLE}
 
 
-def test_a_table_can_be_put_back_from_the_store(tmp_path: Path) -> None:
+def test_table_in_store_restores_the_former_one(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         before, saved = made.disk.table(), state_of(swap_partition, made.system, **ABSENT)["saved"]
         converge(swap_partition, made.system, **ABSENT)
@@ -343,14 +343,14 @@ def hybrid(disk: Path) -> None:
         file.write(bytes((0, 0, 2, 0, 0x83, 0, 2, 0)) + (2048).to_bytes(4, "little") + (65536).to_bytes(4, "little"))
 
 
-def half(disk: Path) -> None:
+def first_copy(disk: Path) -> None:
     with disk.open("r+b") as file:
         file.seek(1100)
         file.write(b"X")
 
 
 def both_copies(disk: Path) -> None:
-    half(disk)
+    first_copy(disk)
     with disk.open("r+b") as file:
         file.seek(-33 * 512 + 76, os.SEEK_END)
         file.write(b"X")
@@ -376,29 +376,29 @@ def nothing(_: Path) -> None:
 @pytest.mark.parametrize(
     ("blueprint", "harm", "params", "words"),
     [
-        (SMALL_MBR, overlap, ABSENT, "something is wrong with the partition table .* overlaps"),
-        (SMALL, hybrid, ABSENT, "it is a GPT and an MBR of other partitions at once"),
-        (SMALL, half, ABSENT, "The primary GPT table is corrupt"),
-        (SMALL, both_copies, ABSENT, "it is a GPT that is damaged in both of its copies"),
-        (EXT4_THERE, nothing, ABSENT, "p2 holds ext4, which would be lost"),
-        (EMPTY, nothing, {"size": "1GiB"}, "no room for 1 GiB behind the root partition, where 27 MiB are free"),
-        (SMALL, nothing, {"size": "1GiB"}, "p2 has 10000 KiB, and 1 GiB are asked for"),
+        (SMALL_MBR, overlap, ABSENT, "cannot change the partition table .* overlaps"),
+        (SMALL, hybrid, ABSENT, "it is a GPT, but its MBR has other partitions"),
+        (SMALL, first_copy, ABSENT, "The primary GPT table is corrupt"),
+        (SMALL, both_copies, ABSENT, "both copies of its GPT are damaged"),
+        (EXT4_THERE, nothing, ABSENT, "p2 contains ext4, which would be lost"),
+        (EMPTY, nothing, {"size": "1GiB"}, "1 GiB do not fit behind the root partition: 27 MiB are free"),
+        (SMALL, nothing, {"size": "1GiB"}, "p2 has 10000 KiB, but 1 GiB are requested"),
         (LOGICAL, nothing, ABSENT, "which is a logical partition"),
-        (FULL, nothing, {"size": "1MiB"}, "all 4 partitions that the table can have are there already"),
+        (FULL, nothing, {"size": "1MiB"}, "the partition table is full: it has 4 partitions already"),
     ],
     ids=[
         "overlap",
         "hybrid",
-        "half a GPT",
-        "no GPT",
-        "no swap on it",
-        "too small a disk",
-        "too small a swap",
+        "first copy damaged",
+        "both copies damaged",
+        "other contents",
+        "disk too small",
+        "swap too small",
         "logical",
         "full",
     ],
 )
-def test_what_is_refused_stays_byte_for_byte(
+def test_refused_disk_is_not_changed(
     blueprint: Blueprint, harm: Any, params: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     with attached(image(tmp_path / "disk.img", blueprint)) as disk, disk.mounted(tmp_path / "root") as root:
@@ -415,7 +415,7 @@ def test_what_is_refused_stays_byte_for_byte(
         assert [line for line in Path("/proc/swaps").read_text().splitlines() if disk.node in line] == swaps
 
 
-def test_a_refusal_is_told_with_its_remedy_and_fails(tmp_path: Path) -> None:
+def test_refused_disk_fails_the_run(tmp_path: Path) -> None:
     with box(tmp_path, SMALL_MBR) as made:
         overlap(made.disk.image)
         run("blockdev", "--flushbufs", made.disk.node)
@@ -426,18 +426,18 @@ def test_a_refusal_is_told_with_its_remedy_and_fails(tmp_path: Path) -> None:
         assert made.disk.outside_the_root() == before
 
 
-def test_a_disk_that_can_only_be_read(tmp_path: Path) -> None:
+def test_read_only_disk_is_refused(tmp_path: Path) -> None:
     path, blueprint = image(tmp_path / "disk.img", SMALL)
     before = path.read_bytes()
     with (
         attached((path, blueprint), read_only=True) as disk,
         disk.mounted(tmp_path / "root", "ro", "norecovery") as root,
     ):
-        assert "can only be read" in refusal(System(str(root)), **ABSENT).message
+        assert "is read-only" in refusal(System(str(root)), **ABSENT).message
     assert path.read_bytes() == before
 
 
-def test_one_that_is_used_otherwise_is_owed(tmp_path: Path) -> None:
+def test_partition_with_loop_device_on_it_is_owed(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         before = made.disk.outside_the_root()
         over = run("losetup", "--find", "--show", made.disk.partition(2)).strip()
@@ -453,7 +453,7 @@ def test_one_that_is_used_otherwise_is_owed(tmp_path: Path) -> None:
         assert outcomes(made.machine.apply()) == {"no-swap": "changed"}
 
 
-def test_one_that_somebody_has_open_is_owed_and_swapped_to_as_before(tmp_path: Path) -> None:
+def test_open_partition_is_owed_and_still_used_as_swap(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         before = made.disk.outside_the_root()
         run("swapon", "--priority=3", made.disk.partition(2))
@@ -465,32 +465,32 @@ def test_one_that_somebody_has_open_is_owed_and_swapped_to_as_before(tmp_path: P
         assert line.split()[-1] == "3"
 
 
-def test_a_table_that_the_kernel_does_not_know_waits_for_the_next_boot(tmp_path: Path) -> None:
+def test_outdated_table_in_kernel_waits_for_reboot(tmp_path: Path) -> None:
     with box(tmp_path, EMPTY) as made:
         run("addpart", made.disk.node, "7", "90000", "2048")
         error = refusal(made.system, size="8MiB")
         assert isinstance(error, Later)
-        assert (error.until, "is in no table" in error.message) == ("reboot", True)
+        assert (error.until, "the table on the disk does not contain" in error.message) == ("reboot", True)
 
 
-def test_a_root_on_a_whole_disk_is_on_no_partition(tmp_path: Path) -> None:
+def test_root_on_whole_disk_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "disk.img").open("wb") as file:
         file.truncate(16 * MIB)
     run("mkfs.ext4", "-q", str(tmp_path / "disk.img"))
     with mounted("loop", str(tmp_path / "disk.img"), tmp_path / "root") as root:
         error = refusal(System(str(root)), **ABSENT)
-    assert "which is no partition" in error.message
+    assert "which is not a partition" in error.message
     assert error.hint
 
 
-def test_a_folder_has_no_disk(tmp_path: Path) -> None:
+def test_folder_without_disk_is_owed(tmp_path: Path) -> None:
     error = refusal(System(str(tmp_path)), **ABSENT)
     assert isinstance(error, Later)
-    assert (error.until, "no place where a disk is mounted" in error.message) == ("facts", True)
+    assert (error.until, "is not the mount of a disk" in error.message) == ("facts", True)
 
 
-def test_undo_of_what_was_taken_away_makes_one_where_there_is_room(tmp_path: Path) -> None:
-    """The root partition does not become smaller again."""
+def test_undo_of_removal_makes_one_if_there_is_space(tmp_path: Path) -> None:
+    """The root partition does not shrink again."""
     with box(tmp_path, SMALL) as made:
         before = state_of(swap_partition, made.system, **ABSENT)
         converge(swap_partition, made.system, **ABSENT)
@@ -500,7 +500,7 @@ def test_undo_of_what_was_taken_away_makes_one_where_there_is_room(tmp_path: Pat
         assert (after["ensure"], after["size"] >= before["size"], after["label"]) == ("present", True, "old")
         assert after["root_size"] == grown["root_size"]
         converge(swap_partition, made.system, **ABSENT)
-        with pytest.raises(ProviderError, match="no room"):
+        with pytest.raises(ProviderError, match="do not fit behind the root partition"):
             take_back(made.system, {**before, "size": 64 * MIB})
 
 
@@ -510,10 +510,10 @@ def take_back(system: System, before: dict[str, Any]) -> None:
     swap_partition.apply(system, swap_partition.parse(ABSENT), tuple(changes))
 
 
-def test_what_somebody_has_written_to_the_partition_since_is_seen(tmp_path: Path) -> None:
+def test_new_contents_of_partition_are_seen(tmp_path: Path) -> None:
     with box(tmp_path, SMALL) as made:
         assert state_of(swap_partition, made.system, **ABSENT)["label"] == "old"
         run("mkswap", "--label=mine", made.disk.partition(2))
         assert state_of(swap_partition, made.system, **ABSENT)["label"] == "mine"
         run("mkfs.ext4", "-q", "-F", made.disk.partition(2))
-        assert "holds ext4, which would be lost" in refusal(made.system, **ABSENT).message
+        assert "contains ext4, which would be lost" in refusal(made.system, **ABSENT).message

@@ -1,7 +1,7 @@
-"""The power fails: whatever changes the disk is killed, and converge with it, and the next run comes to the same end.
+"""Power failures: a program that changes the disk is killed together with converge, and the next run must finish.
 
-Shims in front of the real programs count what changes the disk. The one whose turn it is kills converge once the real
-program has ended, or once that has been killed (by strace) at one of its writes: a table is then half written.
+Shims in front of the real programs count the changes of the disk. One of them kills converge after the real program has
+ended, or after the program was killed (by strace) at one of its writes, so that a table is only partly written.
 """
 
 import os
@@ -23,7 +23,7 @@ from tests.real.partitioned import GPT_ID, LINUX, RECOVERY, SWAP, Blueprint, Dis
 pytestmark = [
     needs_disks,
     pytest.mark.vm,
-    pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace"),
+    pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace"),
 ]
 
 GPT = f"label: gpt\nlabel-id: {GPT_ID}\n\n"
@@ -42,7 +42,7 @@ RUNS = {
         Blueprint(f"{MBR}start=2048, size=65536, type=83\nstart=122880, type=27", 64, {1: "xfs"}),
         PRESENT,
     ),
-    "taken away from a GPT": (
+    "removed from a GPT": (
         Blueprint(
             f"{GPT}start=2048, size=65536, type={LINUX}, uuid={GPT_ID}\n"
             f"start=67584, size=20000, type={SWAP}, uuid={SWAP}\nstart=122880, type={RECOVERY}, uuid={RECOVERY}",
@@ -52,7 +52,7 @@ RUNS = {
         ),
         ABSENT,
     ),
-    "taken away from an MBR": (
+    "removed from an MBR": (
         Blueprint(
             f"{MBR}start=2048, size=65536, type=83\nstart=67584, size=20000, type=82\nstart=122880, type=27",
             64,
@@ -63,7 +63,7 @@ RUNS = {
 }
 CHANGING = ("flock", "addpart", "resizepart", "mkswap", "sfdisk", "xfs_growfs", "swapoff")
 WRITES = 6
-"""How often sfdisk has a GPT reach the disk: twice for each copy, for the protective MBR, and at the end."""
+"""How often sfdisk syncs a GPT to the disk: twice for each copy, for the protective MBR, and at the end."""
 
 _SHIM = """\
 #!/bin/sh
@@ -79,7 +79,7 @@ kill -KILL $PPID
 
 
 def shims(folder: Path, turn: int, write: int) -> str:
-    """Put shims in a folder; returns the path to find programs by. `write` 0: the program comes to its end."""
+    """Put shims into a folder; returns the search path for programs. `write` 0: the program is not killed."""
     folder.mkdir()
     (folder / "count").write_text("0")
     (folder / "log").write_text("")
@@ -91,7 +91,7 @@ def shims(folder: Path, turn: int, write: int) -> str:
 
 
 def killed(root: Path, params: dict[str, Any], path: str) -> bool:
-    """Converge in a process of its own, and say whether it was killed."""
+    """Run converge in its own process; returns whether it was killed."""
     child = os.fork()
     if child == 0:
         try:
@@ -111,7 +111,7 @@ def attempt(folder: Path, made: tuple[Path, Blueprint]) -> Iterator[tuple[Disk, 
 
 
 def ending(disk: Disk, root: Path, params: dict[str, Any]) -> tuple[Any, ...]:
-    """All that the next run has to bring about."""
+    """Everything that the next run must bring about."""
     state = state_of(swap_partition, System(str(root)), **params)
     space = os.statvfs(root)
     assert not changes_of(swap_partition, System(str(root)), **params)
@@ -128,35 +128,33 @@ def ending(disk: Disk, root: Path, params: dict[str, Any]) -> tuple[Any, ...]:
 @pytest.mark.parametrize("reboot", [False, True], ids=["at once", "after a boot"])
 @pytest.mark.parametrize("within", [False, True], ids=["between programs", "within sfdisk"])
 @pytest.mark.parametrize("name", RUNS)
-def test_killed_anywhere_the_next_run_comes_to_the_same_end(
-    name: str, within: bool, reboot: bool, tmp_path: Path
-) -> None:
-    """After a boot the kernel knows what the table says, and nothing else."""
+def test_run_killed_anywhere_is_finished_by_next_run(name: str, within: bool, reboot: bool, tmp_path: Path) -> None:
+    """After a boot the kernel knows exactly the partitions in the table."""
     blueprint, params = RUNS[name]
     with attempt(tmp_path, image(tmp_path / "undisturbed.img", blueprint)) as (disk, root):
         assert not killed(root, params, shims(tmp_path / "shims", 0, 0))
         programs = (tmp_path / "shims/log").read_text().splitlines()
         expected = ending(disk, root, params)
-    halves, points = 0, list(places(programs, within=within))
+    damaged, points = 0, list(places(programs, within=within))
     assert len(points) >= (WRITES * 2 if within else 5)
     for turn, write in points:
-        where = f"{write} in {turn}, {programs[turn - 1]}"
+        point = f"{write} in {turn}, {programs[turn - 1]}"
         made = image(tmp_path / f"{turn}-{write}.img", blueprint)
         with ExitStack() as undo:
             disk, root = undo.enter_context(attempt(tmp_path, made))
-            assert killed(root, params, shims(tmp_path / f"{turn}-{write}", turn, write)), where
-            halves += is_half_written(disk)
+            assert killed(root, params, shims(tmp_path / f"{turn}-{write}", turn, write)), point
+            damaged += is_damaged(disk)
             if reboot:
                 undo.close()
                 disk, root = undo.enter_context(attempt(tmp_path, made))
             converge(swap_partition, System(str(root)), **params)
-            assert ending(disk, root, params) == expected, where
-            assert not is_half_written(disk)
-    assert halves >= (4 if within and "GPT" in name else 0)
+            assert ending(disk, root, params) == expected, point
+            assert not is_damaged(disk)
+    assert damaged >= (4 if within and "GPT" in name else 0)
 
 
 def places(programs: list[str], *, within: bool) -> Iterator[tuple[int, int]]:
-    """The programs that are killed, from 1, and the write at which they are; 0: they come to their end."""
+    """The programs to kill, from 1, and the write at which they are killed; 0: only converge is killed."""
     for turn, program in enumerate(programs, 1):
         if not within:
             yield turn, 0
@@ -164,6 +162,6 @@ def places(programs: list[str], *, within: bool) -> Iterator[tuple[int, int]]:
             yield from ((turn, write) for write in range(1, WRITES + 1))
 
 
-def is_half_written(disk: Disk) -> bool:
-    said = subprocess.run(["sfdisk", "--verify", disk.node], check=False, capture_output=True, text=True)
-    return "is corrupt, but" in said.stderr
+def is_damaged(disk: Disk) -> bool:
+    done = subprocess.run(["sfdisk", "--verify", disk.node], check=False, capture_output=True, text=True)
+    return "is corrupt, but" in done.stderr

@@ -16,7 +16,7 @@ MBR = "label: dos\nlabel-id: 0x12345678\n\n"
 
 pytestmark = [
     needs_disks,
-    pytest.mark.skipif(not os.path.islink("/bin"), reason="needs a host whose programs are all in /usr"),
+    pytest.mark.skipif(not os.path.islink("/bin"), reason="needs a host with all programs in /usr"),
 ]
 
 _SETUP = r"""
@@ -34,12 +34,12 @@ mount --rbind /dev dev
 mount --rbind /sys sys
 mount -t proc proc proc
 """
-"""In mounts of its own: the file system of a partition with the host's programs in it."""
+"""In its own mount namespace: the file system of a partition, with the host's programs in it."""
 _RUN = 'exec chroot . env --chdir="$top" '
 
 
 def on(disk: Disk, place: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command where the root partition of a disk is `/`."""
+    """Run a command with the root partition of a disk as `/`."""
     place.mkdir(exist_ok=True)
     python = sorted({str(TOP), sys.prefix, sys.base_prefix} - {"/usr"})
     words = ["sh", "-c", _SETUP + _RUN + command, "sh", str(place), disk.partition(1), str(TOP), *python]
@@ -60,7 +60,7 @@ def put(disk: Disk, place: Path, params: str, more: str = "") -> None:
             (root / "etc" / name).write_text(text)
 
 
-def test_it_is_taken_away_under_the_running_system(tmp_path: Path) -> None:
+def test_swap_of_running_system_is_removed(tmp_path: Path) -> None:
     script = f"{MBR}start=2048, size=65536, type=83, bootable\nstart=67584, size=20000, type=82"
     with attached(image(tmp_path / "disk.img", Blueprint(script, 64, {1: "xfs", 2: "swap"}))) as disk:
         place = tmp_path / "root"
@@ -82,7 +82,7 @@ def test_it_is_taken_away_under_the_running_system(tmp_path: Path) -> None:
         assert int(on(disk, place, "df --output=size -B1 / | tail -1").stdout) > 33 << 20
 
 
-def test_it_is_made_beside_the_running_system_and_can_be_used(tmp_path: Path) -> None:
+def test_swap_for_running_system_is_made_and_used(tmp_path: Path) -> None:
     blueprint = Blueprint(f"{GPT}start=2048, size=65536, type={LINUX}", 64, {1: "xfs"})
     with attached(image(tmp_path / "disk.img", blueprint)) as disk:
         place = tmp_path / "root"

@@ -1,7 +1,7 @@
 """A live root whose /sysroot is mounted read-only, as on a booted ostree system, in a box of mounts of its own.
 
-The box shows the host's programs; /etc, /var, /run and the mount at /sysroot are folders of the test. What runs in it
-looks at its own mounts before and after, and the host looks into the folders.
+The box has the host's programs; /etc, /var, /run and the mount at /sysroot are folders of the test. Programs in it
+compare their own mounts before and after, and the host reads the folders.
 """
 
 import os
@@ -27,7 +27,7 @@ def refused():
 before = mounts()
 assert refused()
 """
-"""What begins every script: `before` is what was mounted, `refused()` whether a plain write fails as it should."""
+"""The first lines of every script: `before` is the mounts; `refused()` is true if a plain write fails as it should."""
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount")
 
@@ -47,7 +47,7 @@ def config(box: Path) -> Path:
 
 
 def run(box: Path, *words: str, may_mount: bool = True, read_only: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a program where the box is the live root."""
+    """Run a program with the box as its live root."""
     binds = [word for name in ("etc", "var", "run", "sysroot") for word in ("--bind", str(box / name), f"/{name}")]
     for entry in sorted(Path("/").iterdir()):
         if entry.name not in PRIVATE and entry.is_symlink():
@@ -67,7 +67,7 @@ def run(box: Path, *words: str, may_mount: bool = True, read_only: bool = True) 
 
 
 def python(box: Path, script: str, **options: bool) -> str:
-    """What a script says that has the live system as `system`; it fails where the mounts are not what they were."""
+    """The output of a script with the live system as `system`; it fails if the mounts have changed."""
     text = f"{UNCHANGED}\nfrom converge.system import System\nsystem = System()\n{script}\nassert refused()\n"
     shared = "" if options else "mount --make-rshared / && "  # as systemd has it
     python = ("sh", "-c", f'{shared}exec "$@"', "sh", sys.executable, "-c")
@@ -76,7 +76,7 @@ def python(box: Path, script: str, **options: bool) -> str:
     return done.stdout
 
 
-def test_a_file_is_written_and_the_mount_stays_read_only(box: Path) -> None:
+def test_file_is_written_and_mount_stays_read_only(box: Path) -> None:
     python(box, 'system.write("/ostree/repo/config", b"[core]\\n", mode=0o600)')
     assert config(box).read_text() == "[core]\n"
     assert config(box).stat().st_mode & 0o777 == 0o600
@@ -85,7 +85,7 @@ def test_a_file_is_written_and_the_mount_stays_read_only(box: Path) -> None:
     ]
 
 
-def test_every_change_of_one_path(box: Path) -> None:
+def test_every_kind_of_change_is_made(box: Path) -> None:
     python(
         box,
         """
@@ -105,8 +105,8 @@ system.remove("/ostree/new/other")
     assert sorted(path.name for path in folder.parent.iterdir()) == ["file", "folder"]
 
 
-def test_an_error_is_the_same_as_elsewhere(box: Path) -> None:
-    told = python(
+def test_error_is_the_same_as_elsewhere(box: Path) -> None:
+    printed = python(
         box,
         """
 from converge.errors import ProviderError
@@ -117,14 +117,14 @@ for path in ("/ostree/repo", "/ostree/repo/config/x"):
         print(error.explained)
 """,
     )
-    assert told.splitlines() == [
+    assert printed.splitlines() == [
         "/sysroot/ostree/repo is not a regular file",
-        "cannot write /ostree/repo/config/x: Not a directory (a file stands where the path needs a folder)",
+        "cannot write /ostree/repo/config/x: Not a directory (a component of the path is a file, not a folder)",
     ]
 
 
-def test_without_the_right_to_mount_the_error_says_so(box: Path) -> None:
-    told = python(
+def test_missing_right_to_mount_is_in_the_error(box: Path) -> None:
+    printed = python(
         box,
         """
 from converge.errors import ProviderError
@@ -135,7 +135,7 @@ except ProviderError as error:
 """,
         may_mount=False,
     )
-    assert "/sysroot is mounted read-only and cannot be made writable" in told
+    assert "/sysroot is mounted read-only and cannot be made writable" in printed
     assert config(box).read_text() == f"{CORE}\n{OS}"
 
 
@@ -148,7 +148,7 @@ except ProviderError as error:
         ("ostree-remote", "{name: os, ensure: absent}", "repo_version"),
     ],
 )
-def test_converge_applies_there(box: Path, type_: str, with_: str, expected: str) -> None:
+def test_run_applies_and_finds_resource_in_place(box: Path, type_: str, with_: str, expected: str) -> None:
     more = box / "etc/ostree/remotes.d/more.conf"
     more.write_text('[remote "more"]\nurl=https://more.example.org/\n')
     manifest = box / "etc/box.yaml"
@@ -164,8 +164,8 @@ def test_converge_applies_there(box: Path, type_: str, with_: str, expected: str
     assert opened.returncode == 0, opened.stderr
 
 
-def test_a_program_that_changes_the_file_system_finds_it_writable(box: Path) -> None:
-    told = python(
+def test_program_on_root_disk_can_write(box: Path) -> None:
+    printed = python(
         box,
         """
 from converge.errors import ProviderError
@@ -177,10 +177,10 @@ except ProviderError as error:
 """,
     )
     assert (box / "sysroot/ostree/made").exists()
-    assert told.endswith("failed with code 1: cat: /sysroot/ostree/missing: No such file or directory\n")
+    assert printed.endswith("failed with code 1: cat: /sysroot/ostree/missing: No such file or directory\n")
 
 
-def test_a_writable_sysroot_is_written_to_as_anything_else(box: Path) -> None:
+def test_writable_sysroot_is_written_without_mounting(box: Path) -> None:
     script = 'from converge.system import System; System().write("/ostree/repo/config", b"[core]\\n")'
     done = run(box, sys.executable, "-c", script, may_mount=False, read_only=False)
     assert done.returncode == 0, done.stderr

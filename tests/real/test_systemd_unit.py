@@ -1,4 +1,4 @@
-"""What is read from unit files is what the real systemctl says, and what is written is what it would write."""
+"""converge reads units as the real systemctl does, and writes the same files and links."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from converge.system import System
 from tests.machine import snapshot
 from tests.real.converging import converge, state_of
 
-pytestmark = pytest.mark.skipif(not shutil.which("systemctl"), reason="there is no systemctl here")
+pytestmark = pytest.mark.skipif(not shutil.which("systemctl"), reason="needs systemctl")
 
 SERVICE = "[Service]\nExecStart=/usr/bin/true\n"
 UNITS = {
@@ -83,16 +83,16 @@ def prepare(root: Path, before: str) -> System:
 
 @pytest.mark.parametrize("name", [*NAMES, "linked.service", "other.service", "vendors-nick.service"])
 @pytest.mark.parametrize("before", BEFORE)
-def test_what_is_found_is_what_systemctl_says(before: str, name: str, tmp_path: Path) -> None:
+def test_state_is_the_one_of_systemctl(before: str, name: str, tmp_path: Path) -> None:
     system = prepare(tmp_path, before)
-    said = systemctl(tmp_path, "is-enabled", name)
+    printed = systemctl(tmp_path, "is-enabled", name)
     found = state_of(systemd_unit, system, name=name, without_drop_ins=["none"])
-    assert found["masked"] == (said == "masked"), said
-    if said != "masked":
-        assert found["enabled"] == (said == "enabled"), said
+    assert found["masked"] == (printed == "masked"), printed
+    if printed != "masked":
+        assert found["enabled"] == (printed == "enabled"), printed
 
 
-def test_an_empty_unit_file_is_unmasked_too(tmp_path: Path) -> None:
+def test_empty_unit_file_is_unmasked(tmp_path: Path) -> None:
     system = prepare(tmp_path, "emptied")
     converge(systemd_unit, system, name="plain.service", masked=False)
 
@@ -111,7 +111,7 @@ def test_an_empty_unit_file_is_unmasked_too(tmp_path: Path) -> None:
         ("masked", "plain.service", {"masked": False}, ["unmask"]),
     ],
 )
-def test_what_is_made_is_what_systemctl_makes(
+def test_files_and_links_are_those_of_systemctl(
     before: str, name: str, wanted: dict[str, bool], words: list[str], tmp_path: Path
 ) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
@@ -136,7 +136,7 @@ PRESETS = {
 @pytest.mark.parametrize("name", ["kiosk@yard.service", *sorted(UNITS.keys() - {"kiosk@.service", "also.service"})])
 @pytest.mark.parametrize("before", ["as shipped", "enabled"])
 @pytest.mark.parametrize("has_presets", [True, False])
-def test_a_preset_decides_as_systemctl_preset_does(name: str, before: str, has_presets: bool, tmp_path: Path) -> None:
+def test_preset_is_applied_as_systemctl_does(name: str, before: str, has_presets: bool, tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     for root in (ours, theirs):
         prepare(root, before)
@@ -150,7 +150,7 @@ def test_a_preset_decides_as_systemctl_preset_does(name: str, before: str, has_p
     assert snapshot(ours / "etc") == snapshot(theirs / "etc")
 
 
-VERIFIED = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze here")
+VERIFIED = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
 TARGETS = ("sysinit", "basic", "shutdown", "multi-user", "timers")
 CLEANUP = {
     "cleanup.service": "[Unit]\nDescription=Clean up\n\n[Service]\nType=oneshot\nExecStart=/usr/bin/true\n",
@@ -161,7 +161,7 @@ DROP_INS = {"limits": "[Service]\nMemoryMax=1G\nNice=5\n", "after": "[Unit]\nAft
 
 
 def verify(root: Path, *names: str) -> str:
-    """What systemd-analyze(1) finds wrong with units, their drop-ins and what they need."""
+    """The errors that systemd-analyze(1) finds in units, their drop-ins and dependencies."""
     for target in TARGETS:
         (root / f"usr/lib/systemd/system/{target}.target").write_text(f"[Unit]\nDescription={target}\n")
     (root / "usr/bin").mkdir(exist_ok=True)
@@ -172,7 +172,7 @@ def verify(root: Path, *names: str) -> str:
 
 
 @VERIFIED
-def test_systemd_finds_nothing_wrong_with_what_is_written(tmp_path: Path) -> None:
+def test_written_units_are_valid_for_systemd(tmp_path: Path) -> None:
     system = build(tmp_path)
     for name, text in CLEANUP.items():
         converge(systemd_unit, system, name=name, content=text)
@@ -183,7 +183,7 @@ def test_systemd_finds_nothing_wrong_with_what_is_written(tmp_path: Path) -> Non
 
 
 @VERIFIED
-def test_systemd_sees_the_drop_in_that_is_written(tmp_path: Path) -> None:
-    """Without this the test above could pass because nothing was read."""
+def test_written_drop_in_is_read_by_systemd(tmp_path: Path) -> None:
+    """Otherwise the test above could pass because nothing was read."""
     converge(systemd_unit, build(tmp_path), name="plain.service", drop_ins={"x": "[Service]\nNoSuchKey=1\n"})
     assert "/plain.service.d/x.conf:2: Unknown key" in verify(tmp_path, "plain.service")

@@ -1,6 +1,6 @@
-"""What zram's configuration makes of real devices: zram-generator reads it, and our unit's commands are run as written.
+"""zram's configuration on real devices: zram-generator reads it, and the commands of our unit are run as written.
 
-The devices are hot-added for each test, and gone after it. Units at a real boot: tests/vm/test_zram.py.
+The devices are hot-added for each test and removed after it. Units at a real boot: tests/vm/test_zram.py.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.real.zramdevices import added, algorithms, chosen, needs_zram, of, sw
 PROGRAM = Path(generator.PROGRAMS[0])
 
 SIZES = (1173, 3072, 24576, 98304, 391, 1024, 4096)
-"""In MiB: of memory of 782 MiB, 2, 16 and 64 GiB one and a half times as much; then half of it, and 4 GiB at most."""
+"""In MiB: for memory of 782 MiB, 2, 16 and 64 GiB one and a half times as much; then half of it, at most 4 GiB."""
 
 pytestmark = [
     needs_zram,
@@ -49,7 +49,7 @@ def system(tmp_path: Path) -> System:
 
 
 def set_up(system: System, device: str) -> None:
-    """As the unit systemd-zram-setup@.service does."""
+    """Do the work of the unit systemd-zram-setup@.service."""
     environment = {**os.environ, "ZRAM_GENERATOR_ROOT": system.root}
     done = subprocess.run(
         [PROGRAM, "--setup-device", device], env=environment, check=False, capture_output=True, text=True
@@ -58,7 +58,7 @@ def set_up(system: System, device: str) -> None:
 
 
 def run_as_written(system: System, device: str, kind: str = "ExecStart") -> list[int]:
-    """Run the commands of our unit one by one, as systemd.service(5) has them; the codes of those that may not fail."""
+    """Run the commands of our unit as in systemd.service(5); returns the codes of those that must not fail."""
     text = (Path(system.root) / f"etc/systemd/system/converge-{device}.service").read_text()
     settings = dict(
         shlex.split(re.findall(r"^Environment=(.*)$", text, re.MULTILINE)[0])[i].split("=", 1) for i in range(3)
@@ -80,7 +80,7 @@ def configured(system: System, device: str, **params: object) -> None:
 
 @needs_generator
 @pytest.mark.parametrize("size", SIZES)
-def test_the_generator_makes_what_is_configured(size: int, system: System, device: str) -> None:
+def test_generator_makes_the_configured_device(size: int, system: System, device: str) -> None:
     system.write(generator.PROGRAMS[0], b"")
     configured(system, device, size=f"{size}MiB", algorithms=["lz4"])
     set_up(system, device)
@@ -91,7 +91,7 @@ def test_the_generator_makes_what_is_configured(size: int, system: System, devic
 
 
 @needs_generator
-def test_the_generator_goes_on_without_an_algorithm_that_the_kernel_lacks(system: System, device: str) -> None:
+def test_generator_ignores_algorithm_missing_in_kernel(system: System, device: str) -> None:
     system.write(generator.PROGRAMS[0], b"")
     configured(system, device, size="64MiB", algorithms=["nonesuch"])
     set_up(system, device)
@@ -100,8 +100,10 @@ def test_the_generator_goes_on_without_an_algorithm_that_the_kernel_lacks(system
 
 @needs_generator
 @pytest.mark.parametrize(("limit", "expected"), [("1GiB", True), ("512MiB", False)])
-def test_the_generators_units(limit: str, expected: bool, system: System, device: str, tmp_path: Path) -> None:
-    """Of a machine with 782 MiB, by its own /proc/meminfo. In a container it makes none, and tells so."""
+def test_generator_makes_unit_only_below_the_limit(
+    limit: str, expected: bool, system: System, device: str, tmp_path: Path
+) -> None:
+    """For a machine with 782 MiB, by the root's own /proc/meminfo. In a container it makes none and prints that."""
     system.write(generator.PROGRAMS[0], b"")
     configured(system, device, size="1173MiB", host_memory_limit=limit, priority=7)
     units = tmp_path / "units"
@@ -116,7 +118,7 @@ def test_the_generators_units(limit: str, expected: bool, system: System, device
 
 
 @needs_generator
-def test_the_generator_discards_a_device_that_is_switched_off(system: System, device: str, tmp_path: Path) -> None:
+def test_generator_ignores_a_device_of_size_zero(system: System, device: str, tmp_path: Path) -> None:
     system.write(generator.PROGRAMS[0], b"")
     system.write("/etc/systemd/zram-generator.conf", f"[{device}]\n".encode())
     configured(system, device, ensure="absent")
@@ -128,7 +130,7 @@ def test_the_generator_discards_a_device_that_is_switched_off(system: System, de
 
 
 @needs_generator
-def test_the_generator_does_not_go_by_obsolete_options_of_others(system: System, device: str, tmp_path: Path) -> None:
+def test_generator_uses_our_size_despite_obsolete_options(system: System, device: str, tmp_path: Path) -> None:
     system.write(generator.PROGRAMS[0], b"")
     system.write("/etc/systemd/zram-generator.conf", f"[{device}]\nzram-fraction = 1.0\n".encode())
     configured(system, device, size="64MiB")
@@ -143,7 +145,7 @@ def test_the_generator_does_not_go_by_obsolete_options_of_others(system: System,
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_our_units_commands_make_what_is_configured(size: int, system: System, device: str) -> None:
+def test_our_unit_makes_the_configured_device(size: int, system: System, device: str) -> None:
     configured(system, device, size=f"{size}MiB", priority=9)
     assert run_as_written(system, device, "ExecCondition") == [0]
     assert run_as_written(system, device) == [0, 0, 0, 0]
@@ -152,20 +154,20 @@ def test_our_units_commands_make_what_is_configured(size: int, system: System, d
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"), [(["lzo"], "lzo"), (["nonesuch", "lzo", "lzo-rle"], "lzo"), (["nonesuch"], None)]
+    ("declared", "expected"), [(["lzo"], "lzo"), (["nonesuch", "lzo", "lzo-rle"], "lzo"), (["nonesuch"], None)]
 )
-def test_our_unit_has_the_first_algorithm_that_the_kernel_has(
-    asked: list[str], expected: str | None, system: System, device: str
+def test_our_unit_uses_the_first_algorithm_in_kernel(
+    declared: list[str], expected: str | None, system: System, device: str
 ) -> None:
     default = chosen(device)
     if expected not in (None, *algorithms(device)):
-        pytest.skip(f"this kernel has no {expected}")
-    configured(system, device, size="64MiB", algorithms=asked)
+        pytest.skip(f"this kernel does not have {expected}")
+    configured(system, device, size="64MiB", algorithms=declared)
     assert run_as_written(system, device) == [0, 0, 0, 0]
     assert chosen(device) == (expected or default)
 
 
-def test_a_device_that_is_no_longer_swapped_to_is_made_anew(system: System, device: str) -> None:
+def test_our_unit_recreates_a_device_turned_off(system: System, device: str) -> None:
     for size in (64, 96):
         configured(system, device, size=f"{size}MiB")
         assert run_as_written(system, device) == [0, 0, 0, 0]
@@ -174,7 +176,7 @@ def test_a_device_that_is_no_longer_swapped_to_is_made_anew(system: System, devi
 
 
 @needs_loops
-def test_a_swap_on_disk_stays_and_is_filled_last(system: System, device: str, tmp_path: Path) -> None:
+def test_swap_on_disk_stays_with_lower_priority(system: System, device: str, tmp_path: Path) -> None:
     with loop(image(tmp_path / "disk.img", 16 * MIB)) as disk:
         call("mkswap", disk)
         call("swapon", disk)
@@ -188,8 +190,8 @@ def test_a_swap_on_disk_stays_and_is_filled_last(system: System, device: str, tm
             call("swapoff", disk)
 
 
-def test_a_device_in_use_is_left_as_it_is(system: System, device: str) -> None:
-    """Also where systemd would not hold the unit back."""
+def test_our_unit_keeps_a_device_in_use(system: System, device: str) -> None:
+    """Even if systemd did not check the condition."""
     swap_to(device, "16M", priority=3)
     before = swap(device)
     configured(system, device, size="64MiB")
@@ -200,7 +202,7 @@ def test_a_device_in_use_is_left_as_it_is(system: System, device: str) -> None:
     assert int(of(device, "disksize")) == 16 * MIB
 
 
-def test_a_device_that_holds_something_else_keeps_its_size(system: System, device: str) -> None:
+def test_our_unit_keeps_a_device_with_other_contents(system: System, device: str) -> None:
     Path(f"/sys/block/{device}/disksize").write_text("16M")
     call("mkfs.ext4", "-q", f"/dev/{device}")
     configured(system, device, size="64MiB")
@@ -208,7 +210,7 @@ def test_a_device_that_holds_something_else_keeps_its_size(system: System, devic
     assert int(of(device, "disksize")) == 16 * MIB
 
 
-def test_our_unit_is_one_that_systemd_takes(system: System) -> None:
+def test_our_unit_is_accepted_by_systemd(system: System) -> None:
     configured(system, "zram0", size="64MiB", algorithms=["zstd"], host_memory_limit="8GiB")
     unit = Path(system.root) / "etc/systemd/system/converge-zram0.service"
     done = subprocess.run(["systemd-analyze", "verify", str(unit)], check=False, capture_output=True, text=True)
@@ -219,8 +221,8 @@ def test_our_unit_is_one_that_systemd_takes(system: System) -> None:
 
 
 @needs_livebox
-def test_nothing_is_started_where_none_can_be_made() -> None:
-    """Configured it is all the same: the kernel's arguments change."""
+def test_device_that_cannot_be_made_is_not_started() -> None:
+    """It is configured nevertheless, because kernel arguments may change."""
     manifest = "converge: 1\nproduct: test\nresources:\n"
     manifest += "  zram: {type: zram, apply: always, with: {device: zram99, size: 1GiB}}\n"
     with livebox() as box:
@@ -228,12 +230,12 @@ def test_nothing_is_started_where_none_can_be_made() -> None:
         (box.root / "run/systemd/system").mkdir(parents=True)
         (box.root / "usr/lib/systemd/system-generators").mkdir(exist_ok=True)
         (box.root / "usr/lib/systemd/system-generators/zram-generator").touch()
-        assert "running:" in box.converge("plan", "/root/test.yaml").stdout
+        assert "\n        running  " in box.converge("plan", "/root/test.yaml").stdout
         (box.root / "run/systemd/container").write_text("lxc\n")
-        assert "running:" not in box.converge("plan", "/root/test.yaml").stdout
+        assert "\n        running  " not in box.converge("plan", "/root/test.yaml").stdout
         (box.root / "run/systemd/container").unlink()
         (box.root / "run/cmdline").write_text("quiet systemd.zram=0\n")
         assert box.run(["mount", "--bind", "/run/cmdline", "/proc/cmdline"]).returncode == 0
-        told = box.converge("plan", "/root/test.yaml").stdout
-        assert "running:" not in told
-        assert "1 GiB" in told
+        printed = box.converge("plan", "/root/test.yaml").stdout
+        assert "\n        running  " not in printed
+        assert "1 GiB" in printed

@@ -1,6 +1,6 @@
-"""zram on a live root: what is in use stays as it is, and the rest is owed; what is not there is made at once.
+"""zram on a live root: a device in use stays as it is, and the rest is owed; a missing device is made at once.
 
-The devices are the running kernel's. systemd does not run in a box: in its place a script writes down what it is asked.
+The devices belong to the running kernel. systemd does not run in a box: a script in its place records the requests.
 """
 
 import json
@@ -29,7 +29,7 @@ case "$1" in
     is-system-running) cat /run/state ;;
     show) echo WantedBy=swap.target; echo ActiveState=active ;;
     list-jobs) ;;
-    *) echo "$*" >>/run/asked ;;
+    *) echo "$*" >>/run/requests ;;
 esac
 """
 MANIFEST = """\
@@ -45,15 +45,15 @@ resources:
 
 
 def run_here(verb: str) -> tuple[int, str]:
-    """Run converge, already loaded, on the test's manifest: the exit code, and what it said."""
-    with redirect_stdout(StringIO()) as told:
+    """Run converge, already loaded, on the test's manifest: the exit code, and the output."""
+    with redirect_stdout(StringIO()) as output:
         code = app.run([verb, "/root/test.yaml", "--format", "json"])
-    return code, told.getvalue()
+    return code, output.getvalue()
 
 
 @frozen
 class Machine:
-    """A box, and the one device in it that is the test's."""
+    """A box, and the test's device in it."""
 
     box: Livebox
     device: str
@@ -67,17 +67,17 @@ class Machine:
         """The step of the only resource."""
         with_ = json.dumps({"device": self.device, **params})
         self.at("/root/test.yaml").write_text(MANIFEST.format(policy=policy, user=user, with_=with_))
-        ended, told = self.box.call(run_here, verb)
-        assert ended == code, told
-        (step,) = json.loads(told)["steps"]
+        ended, output = self.box.call(run_here, verb)
+        assert ended == code, output
+        (step,) = json.loads(output)["steps"]
         return dict(step)
 
-    def asked(self) -> list[str]:
-        """What systemd was asked since the last time."""
-        path = self.at("/run/asked")
-        said = path.read_text().splitlines() if path.exists() else []
+    def requests(self) -> list[str]:
+        """The requests to systemd since the last call."""
+        path = self.at("/run/requests")
+        found = path.read_text().splitlines() if path.exists() else []
         path.unlink(missing_ok=True)
-        return said
+        return found
 
     @property
     def config(self) -> str:
@@ -101,7 +101,7 @@ def machine() -> Iterator[Machine]:
 
 
 def boots(machine: Machine) -> None:
-    """From here on the boot is still under way."""
+    """Let the machine appear as still booting."""
     machine.at("/run/state").write_text("starting\n")
 
 
@@ -110,32 +110,32 @@ def without_generator(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("policy", ["always", "once"])
-def test_a_device_in_use_is_left_and_the_rest_is_owed_until_the_next_boot(policy: str, machine: Machine) -> None:
+def test_device_in_use_stays_and_the_rest_is_owed(policy: str, machine: Machine) -> None:
     swap_to(machine.device, "16M", priority=3)
     before = swap(machine.device)
     first = machine.converge(size="64MiB", policy=policy)
     assert first["outcome"] == "owed"
-    assert "is in use with 16 MiB, lzo-rle, priority 3" in first["reason"]
-    assert "64 MiB, lzo-rle, priority 100 from the next boot on" in first["reason"]
+    assert "is in use (16 MiB, lzo-rle, priority 3)" in first["reason"]
+    assert "64 MiB, lzo-rle, priority 100 takes effect at the next boot" in first["reason"]
     assert "64" in machine.config
-    assert machine.asked() == ["daemon-reload"]
-    # The same again changes nothing, and says so again.
+    assert machine.requests() == ["daemon-reload"]
+    # The same again changes nothing, and has the same reason.
     for verb in ("plan", "apply"):
         again = machine.converge(verb, size="64MiB", policy=policy)
         assert (again["decision"], again["changes"]) == ("owed", [])
         assert again["reason"] == first["reason"]
-    assert machine.asked() == []
+    assert machine.requests() == []
     assert swap(machine.device) == before
     assert of(machine.device, "disksize") == str(16 << 20)
-    # The boot makes what is configured.
+    # The boot makes the configured device.
     call("swapoff", f"/dev/{machine.device}")
     swap_to(machine.device, "64M")
     assert machine.converge(size="64MiB", policy=policy)["decision"] == "in-place"
     assert machine.converge(size="64MiB", policy=policy)["decision"] == {"once": "settled"}.get(policy, "in-place")
 
 
-def test_what_is_owed_is_no_change_of_the_users(machine: Machine) -> None:
-    """The configuration that was left while the device was in use is ours to change again."""
+def test_owed_configuration_is_not_a_change_of_the_user(machine: Machine) -> None:
+    """The configuration written while the device was in use is ours, and may be changed again."""
     swap_to(machine.device, "16M")
     machine.converge(size="64MiB")
     owed = machine.converge(size="96MiB", user="keep")
@@ -144,119 +144,123 @@ def test_what_is_owed_is_no_change_of_the_users(machine: Machine) -> None:
     assert "96" in machine.config
 
 
-def test_a_device_that_somebody_uses_for_something_else_stays_theirs(machine: Machine) -> None:
+def test_device_in_other_use_stays(machine: Machine) -> None:
     Path(f"/sys/block/{machine.device}/disksize").write_text("16M")
     call("mkfs.ext4", "-q", f"/dev/{machine.device}")
     for _ in range(2):
-        assert "is in use with something else and stays so" in machine.converge(size="64MiB")["reason"]
-    assert machine.asked() == ["daemon-reload"]
+        assert "is in use (something else); " in machine.converge(size="64MiB")["reason"]
+    assert machine.requests() == ["daemon-reload"]
     assert of(machine.device, "disksize") == str(16 << 20)
 
 
-def test_a_device_that_is_not_there_is_made_at_once(machine: Machine) -> None:
+def test_missing_device_is_made_at_once(machine: Machine) -> None:
     step = machine.converge(size="64MiB")
     assert step["outcome"] == "changed"
-    assert machine.asked() == ["daemon-reload", f"start -- dev-{machine.device}.swap"]
+    assert machine.requests() == ["daemon-reload", f"start -- dev-{machine.device}.swap"]
     swap_to(machine.device, "64M")
     assert machine.converge(size="64MiB")["decision"] == "in-place"
-    assert machine.asked() == []
+    assert machine.requests() == []
 
 
-def test_without_zram_generator_our_unit_makes_it(machine: Machine) -> None:
+def test_missing_device_without_generator_is_made_by_unit(machine: Machine) -> None:
     without_generator(machine)
     machine.converge(size="64MiB", algorithms=["nonesuch", "lzo-rle"])
-    assert machine.asked() == ["daemon-reload", f"start -- converge-{machine.device}.service"]
+    assert machine.requests() == ["daemon-reload", f"start -- converge-{machine.device}.service"]
     swap_to(machine.device, "64M")
     assert machine.converge(size="64MiB", algorithms=["nonesuch", "lzo-rle"])["decision"] == "in-place"
 
 
-def test_a_device_that_is_in_place_changes_over_when_the_generator_comes(machine: Machine) -> None:
-    """With an upgrade of the system. What runs is as it is to be, and goes on."""
+def test_device_of_our_unit_moves_to_a_new_generator(machine: Machine) -> None:
+    """An upgrade of the system brings the generator. The running device is as declared, and stays."""
     program = machine.at(PROGRAMS[0])
     without_generator(machine)
     swap_to(machine.device, "64M")
     machine.converge(size="64MiB", algorithms=["nonesuch", "lzo-rle"])
     program.write_text("")
-    machine.asked()
+    machine.requests()
     step = machine.converge(size="64MiB", algorithms=["nonesuch", "lzo-rle"])
     assert {change["field"]: change["after"] for change in step["changes"]} == {
         "through": "zram-generator",
         "algorithm": "lzo-rle",
     }
     assert step["outcome"] == "changed"
-    assert machine.asked() == ["daemon-reload"]
+    assert machine.requests() == ["daemon-reload"]
     assert not machine.at(f"/etc/systemd/system/converge-{machine.device}.service").exists()
     assert swap(machine.device)
 
 
-def test_what_the_boot_has_yet_to_make_is_in_place(machine: Machine) -> None:
-    """A run early in the boot comes before the device. It is no user who has taken that away."""
+def test_device_not_made_yet_in_the_boot_is_in_place(machine: Machine) -> None:
+    """A run early in the boot comes before the device: the user did not remove it."""
     machine.converge(size="64MiB")
     swap_to(machine.device, "64M")
     machine.converge(size="64MiB")
     call("swapoff", f"/dev/{machine.device}")
-    machine.asked()
+    machine.requests()
     boots(machine)
-    assert machine.converge(size="64MiB", user="keep")["reason"] == "already as declared"
-    assert machine.asked() == []
+    assert machine.converge(size="64MiB", user="keep")["reason"] == "as declared"
+    assert machine.requests() == []
 
 
 @pytest.mark.parametrize("unit", ["dev-{}.swap", "converge-{}.service"])
-def test_what_is_configured_in_a_boot_starts_in_that_boot(unit: str, machine: Machine) -> None:
+def test_device_configured_in_a_boot_starts_in_that_boot(unit: str, machine: Machine) -> None:
     if unit.startswith("converge"):
         without_generator(machine)
     boots(machine)
     step = machine.converge(size="64MiB")
     assert (step["outcome"], "running" in [change["field"] for change in step["changes"]]) == ("changed", False)
-    assert machine.asked() == ["daemon-reload", f"--no-block start -- {unit.format(machine.device)}"]
+    assert machine.requests() == ["daemon-reload", f"--no-block start -- {unit.format(machine.device)}"]
 
 
-def test_a_device_that_the_user_swaps_off_comes_back_unless_that_is_to_be_kept(machine: Machine) -> None:
+def test_device_turned_off_by_user_returns_unless_kept(machine: Machine) -> None:
     machine.converge(size="64MiB")
     swap_to(machine.device, "64M")
     machine.converge(size="64MiB")
     call("swapoff", f"/dev/{machine.device}")
-    machine.asked()
-    assert machine.converge(size="64MiB", user="keep")["reason"] == "the user's: running"
-    assert machine.asked() == []
-    assert "overwrites what the user changed: running" in machine.converge(size="64MiB")["reason"]
-    assert f"start -- dev-{machine.device}.swap" in machine.asked()
+    machine.requests()
+    assert (
+        machine.converge(size="64MiB", user="keep")["reason"] == "changed by the user (running); on_user_change: keep"
+    )
+    assert machine.requests() == []
+    assert "overwrites a user's change (running)" in machine.converge(size="64MiB")["reason"]
+    assert f"start -- dev-{machine.device}.swap" in machine.requests()
 
 
 @pytest.mark.parametrize("unit", ["dev-{}.swap", "systemd-zram-setup@{}.service", "converge-{}.service"])
-def test_a_masked_unit_is_a_device_that_the_user_has_taken_away(unit: str, machine: Machine) -> None:
+def test_masked_unit_counts_as_removed_by_the_user(unit: str, machine: Machine) -> None:
     if unit.startswith("converge"):
         without_generator(machine)
     machine.converge(size="64MiB")
     mask = machine.at(f"/etc/systemd/system/{unit.format(machine.device)}")
     mask.unlink(missing_ok=True)
     mask.symlink_to("/dev/null")
-    machine.asked()
-    assert machine.converge(size="64MiB", user="keep")["reason"] == "removed by the user"
+    machine.requests()
+    assert machine.converge(size="64MiB", user="keep")["reason"] == "removed by the user; on_user_change: keep"
     assert mask.is_symlink()
     step = machine.converge(size="64MiB")
-    assert "overwrites what the user changed: ensure" in step["reason"]
+    assert "overwrites a user's change (ensure)" in step["reason"]
     assert not mask.is_symlink()
-    assert machine.asked()[0] == "daemon-reload"
+    assert machine.requests()[0] == "daemon-reload"
 
 
-def test_what_is_no_longer_wanted_stays_until_the_next_boot(machine: Machine) -> None:
+def test_device_in_use_is_removed_at_the_next_boot(machine: Machine) -> None:
     swap_to(machine.device, "64M")
     machine.converge(size="64MiB")
     gone = machine.converge(ensure="absent")
     assert (gone["outcome"], machine.config) == ("owed", "")
-    assert gone["reason"].endswith("it is gone after the next boot")
+    assert gone["reason"].endswith("it is removed at the next boot")
     assert machine.converge(ensure="absent")["decision"] == "owed"
     assert swap(machine.device)
 
 
-def test_more_memory_than_the_limit_means_none(machine: Machine) -> None:
+def test_memory_above_the_limit_gets_no_device(machine: Machine) -> None:
     step = machine.converge(size="64MiB", host_memory_limit="1MiB")
-    assert (step["outcome"], machine.asked()) == ("changed", ["daemon-reload"])
+    assert (step["outcome"], machine.requests()) == ("changed", ["daemon-reload"])
     assert machine.converge(size="64MiB", host_memory_limit="1MiB")["decision"] == "in-place"
 
 
-def test_an_algorithm_that_the_kernel_lacks_is_an_error_with_those_that_it_has(machine: Machine) -> None:
+def test_algorithm_missing_in_kernel_fails_with_its_list(machine: Machine) -> None:
     failed = machine.converge(size="64MiB", algorithms=["nonesuch"], code=4)
-    assert failed["error"].startswith("the kernel has none of nonesuch (it has ")
-    assert (machine.config, machine.asked()) == ("", [])
+    assert failed["error"].startswith(
+        "the kernel does not have any of the `algorithms` nonesuch (add one that it has: "
+    )
+    assert (machine.config, machine.requests()) == ("", [])

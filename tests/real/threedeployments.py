@@ -1,4 +1,4 @@
-"""An ostree sysroot with three deployments: the one that runs, or is to, the one before it, and one that is pinned."""
+"""An ostree sysroot with three deployments: the running one (or the one to run), the former one, and a pinned one."""
 
 import re
 import subprocess
@@ -30,8 +30,8 @@ BEFORE = "root=LABEL=root rw nomodeset console=tty1 quiet"
 AFTER = 'root=LABEL=root rw console=tty1 quiet module_blacklist=hid_sensor_hub dyndbg="file a.c +p"'
 WITH_MORE = 'root=LABEL=root rw console=tty0 console=ttyS0 quiet module_blacklist=hid_sensor_hub dyndbg="file a.c +p"'
 APPLY = "converge apply /var/test.yaml\n"
-REBOOT = "asked for a reboot"
-STAGED = "set in the deployment that is staged, and done once that has booted"
+REBOOT = "requested a reboot"
+STAGED = "set in the staged deployment; done after it has booted"
 STAGE = "ostree admin deploy --os=os --stage main\n"
 SHUT_DOWN = "ostree admin finalize-staged\n"
 
@@ -64,7 +64,7 @@ def upgrade(sysroot: Sysroot) -> None:
 
 
 def declare(sysroot: Sysroot, text: str, name: str = "test.yaml") -> None:
-    """Write the product where all deployments see it."""
+    """Write the product to /var, which all deployments share."""
     (sysroot.path / "ostree/deploy/os/var" / name).write_text(text)
 
 
@@ -96,13 +96,13 @@ def is_pinned(deployment: Path) -> bool:
 
 
 def bytes_of_entries(sysroot: Sysroot) -> list[str]:
-    """The files without the path in `ostree=`, the one that boots next first."""
+    """The files in their order of booting, without the path in `ostree=`."""
     files = sorted((sysroot.path / "boot/loader/entries").iterdir(), reverse=True)
     return [re.sub(r"\bostree=/ostree/boot\.\d", "ostree=", file.read_text()) for file in files]
 
 
 def go_back(sysroot: Sysroot) -> None:
-    """Have the second deployment be the default, as `rpm-ostree rollback` does."""
+    """Make the second deployment the default, as `rpm-ostree rollback` does."""
     first, second = sorted((sysroot.path / "boot/loader/entries").iterdir(), reverse=True)[:2]
     texts, version = [first.read_text(), second.read_text()], re.compile(r"^version (\d+)$", re.MULTILINE)
     numbers = [found[1] for found in map(version.search, texts) if found]

@@ -1,4 +1,4 @@
-"""zram devices of the running kernel, which every test adds for itself: those that are there are somebody else's."""
+"""zram devices of the running kernel. Each test adds its own, because the existing ones belong to others."""
 
 import os
 import re
@@ -18,7 +18,7 @@ needs_zram = pytest.mark.skipif(os.geteuid() != 0 or not CONTROL.exists(), reaso
 
 @contextmanager
 def added() -> Iterator[str]:
-    """The name of a new device, for the time of a `with`."""
+    """A new device for the duration of a `with`; gives its name."""
     number = (CONTROL / "hot_add").read_text().strip()
     try:
         yield f"zram{number}"
@@ -32,7 +32,7 @@ def of(device: str, name: str) -> str:
 
 
 def algorithms(device: str) -> list[str]:
-    """Those that the kernel has."""
+    """The algorithms that the kernel has."""
     return of(device, "comp_algorithm").replace("[", "").replace("]", "").split()
 
 
@@ -42,13 +42,13 @@ def chosen(device: str) -> str:
 
 
 def swap(device: str) -> list[str]:
-    """The line of /proc/swaps of a device below /dev, but for how much is in use: path, kind, size in KiB, priority."""
+    """The line of a device in /proc/swaps, without the used size: path, kind, size in KiB, priority."""
     lines = [line.split() for line in Path("/proc/swaps").read_text().splitlines()[1:]]
     return next(([*line[:3], line[4]] for line in lines if line[0] == os.path.join("/dev", device)), [])
 
 
 def swap_to(device: str, size: str, *, algorithm: str = "lzo-rle", priority: int = 100) -> None:
-    """As somebody else has it done; `size` is in the kernel's words, such as 16M."""
+    """Use the device as swap, as another program would; `size` is in the kernel's format, such as 16M."""
     Path(f"/sys/block/{device}/reset").write_text("1")
     Path(f"/sys/block/{device}/comp_algorithm").write_text(algorithm)
     Path(f"/sys/block/{device}/disksize").write_text(size)

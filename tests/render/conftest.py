@@ -35,5 +35,5 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
         hint="use `override`",
         related=(Related("declared here first", Mark("school.yaml", 3, 3, 3, 10)),),
     )
-    found.warning("stale", "100% stale:\nreally", hint="mend it, or: not")
+    found.warning("stale", "100% stale:\nreally", hint="fix it, or: not")
     return found

@@ -69,7 +69,7 @@ def test_brief_values(value: object, expected: str) -> None:
         ("file", "mode", "0644", "0600", ('"0644"', '"0600"')),
     ],
 )
-def test_sizes_are_told_in_their_unit(
+def test_sizes_are_written_in_their_unit(
     type_: str, field: str, before: Value, after: Value, expected: tuple[str, str]
 ) -> None:
     assert before_and_after(type_, Change(field, before, after)) == expected
@@ -98,7 +98,7 @@ def test_a_pipe_is_not_read_again() -> None:
     os.close(reading)
 
 
-def test_what_is_hidden_of_a_source_is_dots(tmp_path: Path) -> None:
+def test_hidden_stretch_of_a_source_is_dots(tmp_path: Path) -> None:
     path = tmp_path / "base.yaml"
     path.write_text("psk: hunter2, ssid: x\npsk: |\n  hunter2\n  hunter2\nssid: x\n")
     inline, block = Mark(str(path), 1, 6, 1, 13), Mark(str(path), 2, 6, 5, 1)
@@ -112,7 +112,7 @@ def test_what_is_hidden_of_a_source_is_dots(tmp_path: Path) -> None:
     ]
 
 
-def test_of_a_file_that_is_hidden_no_line_is_shown(tmp_path: Path) -> None:
+def test_hidden_file_shows_no_line(tmp_path: Path) -> None:
     path = tmp_path / "any.yaml"
     path.write_text("psk: hunter2\n\nssid: x")
     report = Report()

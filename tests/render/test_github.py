@@ -12,11 +12,11 @@ def test_annotations(report: Report) -> None:
             "::error file=school.yaml,line=8,endLine=8,col=3,endColumn=9,title=duplicate-id"
             "::the id 'flathub' is declared twice%0Ause `override`"
         ),
-        "::warning title=stale::100%25 stale:%0Areally%0Amend it, or: not",
+        "::warning title=stale::100%25 stale:%0Areally%0Afix it, or: not",
     ]
 
 
-def test_a_stretch_over_lines_has_no_columns_and_a_path_is_escaped() -> None:
+def test_stretch_over_lines_has_no_columns_and_path_is_escaped() -> None:
     report = Report()
     report.error("code", "message", Mark("a,b:c.yaml", 1, 2, 3, 4))
     assert list(github.diagnostics(report)) == ["::error file=a%2Cb%3Ac.yaml,line=1,endLine=3,title=code::message"]

@@ -1,15 +1,17 @@
 import json as standard
 
 from converge.diagnostics import InvalidManifest, Mark, Report
-from converge.engine.step import Plan, Step
+from converge.engine.plan import Plan
+from converge.engine.policy import Due
+from converge.engine.step import Share, Step
 from converge.errors import ConvergeError
-from converge.model import Action, Change, Decision, Domain, Event, Phase, Policy, Product
+from converge.model import Action, Change, Decision, Domain, Event, Policy, Product, Resource, Thing
 from converge.render import json
 
 MARK = Mark("products/school.yaml", 14, 3, 14, 10)
 
 
-def test_a_document_says_its_format() -> None:
+def test_document_contains_its_format() -> None:
     assert standard.loads(json.text({"name": "\udcff"})) == {"format_version": "1.0", "name": "\udcff"}
 
 
@@ -35,22 +37,23 @@ def test_an_error_leaves_its_diagnostics(report: Report) -> None:
 
 
 def test_a_plan_has_the_names_of_the_contract() -> None:
+    resource = Resource("flathub", "flatpak-remote", Policy.ONCE, MARK)
+    answer = Due(Decision.APPLY, "", "", Event.UPGRADE, adopting=False)
     step = Step(
-        id="flathub",
-        type="flatpak-remote",
-        policy=Policy.ONCE,
+        "flathub",
+        resource,
+        things=(Thing("flatpak remote", "flathub", "flatpak-remote", "system:flathub"),),
+        shares=(Share(Domain.MACHINE, None, None, answer),),
         event=Event.UPGRADE,
         action=Action.CHANGE,
         decision=Decision.APPLY,
-        reason="overwrites what the user changed",
-        domains=(Domain.MACHINE,),
-        phase=Phase.BOOT,
-        source=MARK,
+        reason="drifted since the last run",
+        reason_code="drifted",
         changes=(Change("title", "Mine", "Flathub"),),
     )
     product = Product("school", "School edition", MARK, {}, {})
     document = json.plan(Plan(product, dict.fromkeys(Domain, Event.UPGRADE), adopting=False, steps=(step,)))
-    (told,) = document["steps"]
+    (found,) = document["steps"]
     assert {"product", "event", "adopting", "steps", "summary", "diagnostics"} <= set(document)
     assert document["summary"] == {
         "add": 0,
@@ -64,7 +67,8 @@ def test_a_plan_has_the_names_of_the_contract() -> None:
         "blocked": 0,
         "failed": 0,
     }
-    assert told["changes"] == [{"field": "title", "before": "Mine", "after": "Flathub"}]
-    assert told["source"] == {"file": "products/school.yaml", "line": 14}
-    assert (told["decision"], told["policy"], told["domains"]) == ("apply", "once", ["machine"])
+    assert found["changes"] == [{"field": "title", "before": "Mine", "after": "Flathub"}]
+    assert (found["things"], found["reason_code"]) == (["flatpak remote flathub"], "drifted")
+    assert found["source"] == {"file": "products/school.yaml", "line": 14}
+    assert (found["decision"], found["policy"], found["domains"]) == ("apply", "once", ["machine"])
     standard.dumps(document)

@@ -1,8 +1,8 @@
-"""The machines of a maker whose product has been through six releases: those in `oem-releases/`, and the one shipped.
+"""The machines of a vendor whose product had six releases: those in `oem-releases/`, and the current one.
 
 A machine is installed with one release and upgraded to others. One with a large disk has a real one, mounted; of the
-others only the root counts, which is a folder. Converge finds a foreign root, as an installer's, so it is told of the
-hardware, and nothing is swapped on.
+others only the root counts, which is a folder. Converge finds a foreign root, as an installer does, so it gets the
+hardware as `--facts`, and no swap is turned on.
 """
 
 import os
@@ -31,7 +31,7 @@ MANIFESTS: Mapping[str, Path] = {
 SIZES = {"swap_size": "24MiB", "swap_file_size": "8MiB", "room": "64MiB"}
 """Parameters of the releases that had swap on disk: the disks of tests are small."""
 SWAP_FILE_BYTES, BYTES_HERE = "1073741824", str(8 << 20)
-"""What the later releases take for the size of that file."""
+"""The size of that file in the later releases."""
 DISK_SWAP_UNTIL, GENERATOR_SINCE = "4.0", "3.0"
 
 GIB = 1 << 30
@@ -43,7 +43,7 @@ SWAP_FILE_UNIT = "/etc/systemd/system/var-swapfile.swap"
 PARTITION_UNIT = "/etc/systemd/system/dev-disk-by\\x2dlabel-brook\\x2dswap.swap"
 
 _MEMORY = ("etc/converge/", "var/lib/converge/", "run/")
-"""What converge remembers is another thing on machines with another history."""
+"""The files of converge itself, which differ between machines with different histories."""
 
 
 @frozen
@@ -106,7 +106,7 @@ class Brook:
         return self._arrive(version, Event.UPGRADE)
 
     def _arrive(self, version: str, event: Event) -> Run:
-        """The first run does the work, the second one finds what udev has seen of it; then there is nothing to do."""
+        """The first run does the work, the second one finds the result by udev; then nothing is left to do."""
         self.machine.upgrade_os(version)
         text = MANIFESTS[version].read_text()
         self.machine.manifest.write_text(text.replace(SWAP_FILE_BYTES, BYTES_HERE))
@@ -127,8 +127,8 @@ class Brook:
         return run
 
     def _facts(self) -> dict[str, Value]:
-        """What the machine would say of itself if it ran."""
-        labels = self._said("blkid", "--output=value", "--match-tag=LABEL")
+        """The facts that the machine would have if it ran."""
+        labels = self._printed("blkid", "--output=value", "--match-tag=LABEL")
         return {
             "machine.arch": self.model.arch,
             "memory.total": self.model.memory,
@@ -136,7 +136,7 @@ class Brook:
             'exists("/dev/disk/by-label/brook-swap")': "brook-swap" in labels,
         }
 
-    def _said(self, *words: str) -> list[str]:
+    def _printed(self, *words: str) -> list[str]:
         nodes = [self.disk.partition(number) for number in self.disk.kernel()] if self.disk else []
         return [run(*words, node).strip() for node in nodes]
 
@@ -153,7 +153,7 @@ class Brook:
         return os.path.lexists(self.machine.path(path))
 
     def compressed(self) -> int | None:
-        """MiB of compressed memory that the next boot makes, by the file that says so."""
+        """MiB of compressed memory that the next boot makes, by its configuration file."""
         unit = re.search(r"SIZE=(\d+)", self.text(UNIT) or "")
         generator = re.search(r"zram-size = (\d+)", self.text(CONFIGURATION) or "")
         assert not (unit and generator)
@@ -174,7 +174,7 @@ class Brook:
         return {path: what for path, what in found if what[-1] is not None and not path.startswith(_MEMORY)}
 
     def end(self) -> tuple[dict[str, tuple[object, ...]], list[dict[str, Any]], int]:
-        """What two machines of a model have in common where they have come to the same end."""
+        """The values that two machines of a model must have in common at the end."""
         room = os.statvfs(self.machine.root)
         return self.files(), self.table(), room.f_blocks * room.f_frsize if self.disk else 0
 

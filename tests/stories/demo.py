@@ -25,13 +25,13 @@ REMOVED = "org.meadow.Classroom"
 TITLE = "Our apps"
 WALLPAPER = "var/lib/meadow/wallpaper.svg"
 WELCOME = "var/lib/meadow/welcome.txt"
-NO_FLATPAK = "Flatpak does not run here: what is about flatpaks is left out."
-NO_ROOT = "This is not root: what is about owners of files is left out."
+NO_FLATPAK = "Flatpak does not run here: the parts about flatpaks are left out."
+NO_ROOT = "This is not root: the parts about owners of files are left out."
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("--keep", action="store_true", help="leave the scratch folder, and say where it is")
+    parser.add_argument("--keep", action="store_true", help="leave the scratch folder, and print its path")
     with scratch_folder(keep=parser.parse_args().keep) as folder, ExitStack() as stack:
         telling = Telling(folder)
         mirror = apps_mirror(folder, stack) if flatpak_runs(folder) else None
@@ -44,12 +44,12 @@ def main() -> int:
 
 @contextmanager
 def scratch_folder(*, keep: bool) -> Iterator[Path]:
-    """A folder for everything, also for what tools leave in home and temporary folders."""
+    """A folder for everything, also for the files of tools in home and temporary folders."""
     folder = Path(tempfile.mkdtemp(prefix="converge-demo-"))
     for variable, name in (("HOME", "home"), ("XDG_CACHE_HOME", "cache"), ("TMPDIR", "tmp")):
         (folder / name).mkdir()
         os.environ[variable] = str(folder / name)
-    tempfile.tempdir = None  # so that the new TMPDIR is heard
+    tempfile.tempdir = None  # so that the new TMPDIR is used
     try:
         yield folder
     finally:
@@ -60,7 +60,7 @@ def scratch_folder(*, keep: bool) -> Iterator[Path]:
 
 
 def apps_mirror(folder: Path, stack: ExitStack) -> str:
-    """Build and sign a repository of Meadow's apps, and serve it as long as the stack stands."""
+    """Build and sign a repository of Meadow's apps, and serve it until the stack is closed."""
     key = stack.enter_context(flatpakrepo.signing_key("Meadow", str(folder)))
     flatpakrepo.build(folder / "apps", APPS, "stable", COLLECTION, **flatpakrepo.sign_with(key))
     (folder / "mirror.gpg").write_bytes(key.public)
@@ -68,7 +68,7 @@ def apps_mirror(folder: Path, stack: ExitStack) -> str:
 
 
 def tell(telling: Telling, machine: Meadow, new: Meadow) -> None:
-    """Tell the chapters, up to one with a point that does not hold: those after it build on it."""
+    """Run the chapters until a point fails: the later chapters build on it."""
     for chapter in (install, apply_again, live_with_it, upgrade, look_at_the_result, look_at_the_fix):
         chapter(telling, machine)
         if not telling.holds:
@@ -132,7 +132,7 @@ def upgrade(telling: Telling, machine: Meadow) -> None:
 
 
 def look_at_the_result(telling: Telling, machine: Meadow) -> None:
-    telling.chapter("What came of it")
+    telling.chapter("The result")
     if machine.mirror:
         look_at_flatpaks(telling, machine)
     if os.geteuid() == 0:
@@ -143,7 +143,7 @@ def look_at_the_result(telling: Telling, machine: Meadow) -> None:
     telling.point(
         collection_id == "org.meadow.Os", "the collection ID is on the old remote of the OS too: org.meadow.Os"
     )
-    telling.point(mode(machine.root / WALLPAPER) == "0644", "what the school insists on is back: the wallpaper is 0644")
+    telling.point(mode(machine.root / WALLPAPER) == "0644", "the school's setting is back: the wallpaper is 0644")
 
 
 def look_at_flatpaks(telling: Telling, machine: Meadow) -> None:
@@ -157,7 +157,7 @@ def look_at_flatpaks(telling: Telling, machine: Meadow) -> None:
 
 
 def look_at_the_fix(telling: Telling, machine: Meadow) -> None:
-    telling.chapter("Homes that everybody could read are private now, until their owner decides otherwise")
+    telling.chapter("Homes that every user could read are private now, until their owners change them")
     telling.point(
         machine.home_mode("alice") == "0700", "the permission fix ran where the fault was: alice 0755 -> 0700"
     )

@@ -35,7 +35,7 @@ MENUS = ("sysroot.bootloader", "sysroot.bootprefix", "timeout")
 MENU = {"/efi/EFI/systemd/systemd-bootx64.efi": "MZ"}
 
 NAMES = (*REMOTES, *CONNECTIONS, *UNITS, *DEVICES, *MENUS, PARTITION, "radio", "lamp", "dial", "knob")
-"""What resources can meet at, but for paths."""
+"""Things, other than paths, that two resources can have in common."""
 
 REPOSITORY = "[core]\nrepo_version=1\nmode=bare-user-only\n"
 REMOTE = '\n[remote "{name}"]\nurl=https://{name}.example.org/\ngpg-verify=true\n'
@@ -133,9 +133,9 @@ def command(draw: Draw) -> dict[str, Any]:
     """Writes one of the paths, unless it has been written already."""
     at = draw(path)
     guards = {"creates": at, "unless": ["grep", "-q", "first", at]}
-    asked = {name: guards[name] for name in draw(st.sets(guard, min_size=1))}
+    chosen = {name: guards[name] for name in draw(st.sets(guard, min_size=1))}
     domain = "deployment" if at.startswith("/etc/") else "machine"
-    return {"argv": ["sh", "-c", SCRIPT, "sh", at], "domain": domain, **asked}
+    return {"argv": ["sh", "-c", SCRIPT, "sh", at], "domain": domain, **chosen}
 
 
 system_account = st.sampled_from(("radio", "lamp"))
@@ -239,7 +239,7 @@ def products(draw: Draw) -> Drawn:
 
 @st.composite
 def swaps(draw: Draw) -> dict[str, str]:
-    """What a machine may have for its swaps before: lines in fstab, zram-generator, and what that is told."""
+    """The swap set-up of a machine before: lines in fstab, zram-generator, and its configuration."""
     found = {"/etc/fstab": "".join(draw(st.lists(st.sampled_from(FSTAB), unique=True)))}
     if draw(st.booleans()):
         found |= {GENERATOR: "", "/etc/systemd/zram-generator.conf": draw(st.sampled_from(("", *ZRAM)))}
@@ -274,19 +274,19 @@ def resource(draw: Draw, type_: str, before: Mapping[str, Resource]) -> Resource
 
 
 def contradicts(one: Resource, other: Resource) -> bool:
-    """One takes away what the other one is about: in which order that comes about is no question for a law."""
+    """Whether one removes a thing of the other: no law decides which of them comes first."""
     meet = touched(one["with"]) & touched(other["with"])
     return bool(meet) and (takes_away(one) or takes_away(other))
 
 
 def takes_away(resource: Resource) -> bool:
-    asked = resource["with"]
-    away = asked.get("ensure") == "absent" or asked.get("empty") or {"delete", "replace"} & set(asked)
+    chosen = resource["with"]
+    away = chosen.get("ensure") == "absent" or chosen.get("empty") or {"delete", "replace"} & set(chosen)
     return bool(resource["type"] == "move" or away)
 
 
 def touched(with_: Mapping[str, Any]) -> set[str]:
-    """The names, and the paths down to their third component, that a resource speaks of; or the one command line."""
+    """The names, and the paths down to their third component, that a resource contains; or the one command line."""
     if {"append", "delete", "replace"} & set(with_):
         return {"the command line"}
     words = [value if isinstance(value, list) else [value] for value in with_.values()]

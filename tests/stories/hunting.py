@@ -1,4 +1,4 @@
-"""A hunt for secrets: all that converge says and leaves behind, searched for them in the forms they could have."""
+"""A hunt for secrets: the output of converge and the files that it leaves, searched for them in all their forms."""
 
 import json
 from base64 import b64encode
@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import define, field
 
 ALLOWED = ("etc/converge/site.yaml", "etc/NetworkManager/system-connections/")
-"""Where in a root a secret may stand: where its administrator has put it, and where it is needed."""
+"""The files of a root that may contain a secret: the administrator's own, and those that need it."""
 
 
 def forms(secret: str) -> set[bytes]:
@@ -20,30 +20,30 @@ def forms(secret: str) -> set[bytes]:
 
 
 def _inner_base64(data: bytes, offset: int) -> str:
-    """What is in any base64 of a text that has the data after so many bytes (modulo 3)."""
+    """The part that is the same in the base64 of every text with the data after `offset` bytes (modulo 3)."""
     first, last = -(-offset * 8 // 6), (offset + len(data)) * 8 // 6
     return b64encode(bytes(offset) + data).decode()[first:last]
 
 
 @define
 class Hunt:
-    """Of `secrets`, what was found, by where. `places` are folders and files that no secret may be in."""
+    """Finds `secrets` and their places. `places` are folders and files that must not contain one."""
 
     secrets: tuple[str, ...]
     places: list[Path]
-    said: list[tuple[str, str]] = field(factory=list)
-    """What was said, each with the name of who said it."""
+    outputs: list[tuple[str, str]] = field(factory=list)
+    """The outputs, each with the name of its verb."""
 
-    def heard(self, who: str, text: str) -> None:
-        self.said.append((who, text))
+    def record(self, who: str, text: str) -> None:
+        self.outputs.append((who, text))
 
     def found(self) -> list[str]:
         wanted = {form for secret in self.secrets for form in forms(secret)}
-        texts = [*((who, text.encode("utf-8", "surrogateescape")) for who, text in self.said), *self._files()]
+        texts = [*((who, text.encode("utf-8", "surrogateescape")) for who, text in self.outputs), *self._files()]
         return [who for who, text in texts if any(form in text for form in wanted)]
 
     def _files(self) -> Iterator[tuple[str, bytes]]:
-        """Every file with its path, which could tell a secret as well."""
+        """Every file with its path, which could also contain a secret."""
         for place in self.places:
             for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
                 name = str(path.relative_to(place))

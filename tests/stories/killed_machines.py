@@ -24,11 +24,11 @@ SETTINGS = "one\ntwo\nthree\nfour\nfive\n"
 
 @frozen
 class Scene:
-    """A machine, and what is run on it.
+    """A machine, and the runs on it.
 
-    `event` is what the first run is told; one after it finds that out by itself, once the ledger knows. `once` says per
-    id of a `once` resource which file it writes. `again` are the ids of what may be done again after a kill, since
-    nobody can tell whether it was done before.
+    `event` is that of the first run; a later run reads it from the ledger. `once` has, per id of a `once` resource, the
+    file that it writes. `again` are the ids of resources that may be applied again after a kill, because there is no
+    way to see whether they were applied before.
     """
 
     machine: Machine
@@ -184,7 +184,7 @@ AFTER = """
 
 
 def to_upgrade(folder: Path) -> Scene:
-    """Version 3.7.4 was installed and lived with; 3.8.0 has just come."""
+    """Version 3.7.4 was installed and used; 3.8.0 has just arrived."""
     machine = Machine.make(folder)
     shutil.copy(PRODUCTS / "keys/meadow-apps.gpg", folder / "apps.gpg")
     machine.declare(BEFORE.format(settings=quoted(SETTINGS)))
@@ -233,7 +233,7 @@ NUMBERED = """
 
 
 def to_follow(folder: Path) -> Scene:
-    """A list is changed by the upgrade; what was compiled from the old one is still there."""
+    """A list is changed by the upgrade; the file compiled from the old one still exists."""
     machine = Machine.make(folder)
     put_programs(machine.root)
     machine.declare(FOLLOWED.format(content="first"))
@@ -245,7 +245,7 @@ def to_follow(folder: Path) -> Scene:
 
 
 def scans(machine: Machine) -> None:
-    """What belongs to the number that the scanner's user had once, and a folder that belongs to another."""
+    """Files of the former user id of the scanner, and a folder of another user."""
     for name in ("var/lib/scans/a.pnm", "var/lib/scans/old/b.pnm"):
         write(machine, name, "picture")
     for path in (machine.root / "var/lib/scans", *(machine.root / "var/lib/scans").rglob("*")):
@@ -254,7 +254,7 @@ def scans(machine: Machine) -> None:
 
 
 def paths(machine: Machine) -> None:
-    """What is moved, emptied, removed and led elsewhere; the cache was emptied once before."""
+    """Folders and links that are moved, emptied, removed or changed; the cache was emptied once before."""
     names = ("var/defaults/deep/file", "var/cache/pages/a", "var/cache/pages/b/c", "etc/old-settings/deep/file")
     for name in (*names, f"var/lib/converge/removed/{PAGES}/{'0' * 64}/earlier"):
         write(machine, name, name)

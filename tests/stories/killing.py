@@ -30,7 +30,7 @@ KINDS = {
     "setxattr": ("setxattr", "fsetxattr", "lsetxattr"),
     "subprocess": ("vfork", "fork", "clone", "clone3", "pidfd_open", "wait4", "waitid"),
 }
-"""Opening a file for writing is none of them: what it leaves is there at the next call, which is one."""
+"""Opening a file for writing is not among them: its effect is complete at the next call, which is."""
 KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 LOCKING = "flock"
 
@@ -64,41 +64,41 @@ class Call:
 def trace(words: Sequence[str], root: Path) -> list[Call]:
     """Run to the end; the calls that change something, or wait for a program, from the lock on."""
     code = _traced(words, root)
-    assert code == 0, _said(root).read_text()
+    assert code == 0, _output(root).read_text()
     return _calls(root)
 
 
 def kill(words: Sequence[str], root: Path, call: Call) -> list[Call]:
     """Run until just before a call; the calls until then, that one included."""
     code = _traced(words, root, f"--inject={call.injection}:signal=KILL")
-    assert code == -signal.SIGKILL, (call, code, _said(root).read_text())
+    assert code == -signal.SIGKILL, (call, code, _output(root).read_text())
     return _calls(root)
 
 
 def _traced(words: Sequence[str], root: Path, *options: str) -> int:
-    """The process alone is followed, not those that it starts: strace counts the calls of each by itself."""
+    """Only the process is followed, not its children: strace counts the calls of each process separately."""
     process = _stopped(words, root)
     names = ",".join((LOCKING, *KIND_OF))
     strace = ["strace", f"--attach={process}", "-y", "-s0", f"--output={_trace_of(root)}", f"--trace={names}", *options]
     with subprocess.Popen(strace, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr
-        said = tracer.stderr.readline()
+        output = tracer.stderr.readline()
         os.kill(process, signal.SIGCONT)
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         tracer.communicate()
-    assert "attached" in said, said
+    assert "attached" in output, output
     return code
 
 
 def _stopped(words: Sequence[str], root: Path) -> int:
-    """A process that is to run converge once it is continued."""
+    """A stopped process that runs converge when it is continued."""
     process = os.fork()
     if not process:
         code = 1
         try:
-            said = os.open(_said(root), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            target = os.open(_output(root), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             for output in (1, 2):
-                os.dup2(said, output)
+                os.dup2(target, output)
             os.kill(os.getpid(), signal.SIGSTOP)
             code = app.run(list(words))
             sys.stdout.flush()
@@ -108,8 +108,8 @@ def _stopped(words: Sequence[str], root: Path) -> int:
     return process
 
 
-def _said(root: Path) -> Path:
-    return root.with_name("said")
+def _output(root: Path) -> Path:
+    return root.with_name("output")
 
 
 def _trace_of(root: Path) -> Path:
@@ -132,12 +132,12 @@ def _calls(root: Path) -> list[Call]:
 
 
 def _matters(name: str, line: str, root: Path) -> bool:
-    """A write elsewhere than below the root is the run's output; how often a program's end is polled is chance."""
+    """A write elsewhere than below the root is the run's output; the number of polls for a program's end is random."""
     return f"{root}/" in line if name == "write" else "WNOHANG" not in line
 
 
 def _what(line: str, root: Path) -> str:
-    """What is the same in every run: without the root, the result, and the numbers of descriptors."""
+    """The part that is the same in every run: without the root, the result, and the numbers of descriptors."""
     call = line.replace(str(root), "").rpartition(" = ")[0].rstrip()
     return re.sub(r"\b\d+(?=<|, )|0x[0-9a-f]+|fd/\d+", "", call)
 

@@ -1,4 +1,4 @@
-"""A machine with Meadow OS, in a scratch root: what its releases ship, and how it was before converge came to it."""
+"""A machine with Meadow OS in a scratch root: the files of its releases, and its state before converge."""
 
 import os
 import shutil
@@ -37,7 +37,7 @@ OWNER_IDS = {"3.7.4": ("sudo-lecture",), "3.8.0": ("sudo-lecture", "saned-permis
 
 
 def flatpak_runs(folder: Path) -> bool:
-    """Whether flatpak, what builds repositories for it, and the sandbox that holds it work here."""
+    """Whether flatpak, the builder of its repositories, and its sandbox work here."""
     if not all(map(shutil.which, ("flatpak", "ostree", "gpg", "bwrap"))):
         return False
     return ReadOnlySystem(str(folder)).query(["flatpak", "--version"]).ok
@@ -45,7 +45,7 @@ def flatpak_runs(folder: Path) -> bool:
 
 @frozen
 class Meadow:
-    """`mirror` is the address of a repository with Meadow's apps; None where flatpak does not run."""
+    """`mirror` is the address of a repository with Meadow's apps; None if flatpak does not run."""
 
     root: Path
     mirror: str | None
@@ -63,7 +63,7 @@ class Meadow:
         self._write_site(version)
 
     def _write_site(self, version: str) -> None:
-        """The school has a mirror of its own, and drops what cannot be done here."""
+        """The school has a mirror of its own, and drops resources that cannot be applied here."""
         without = () if self.mirror else FLATPAK_IDS[version]
         without += () if os.geteuid() == 0 else OWNER_IDS[version]
         lines = [f"without: [{', '.join(without)}]"] if without else []
@@ -73,7 +73,7 @@ class Meadow:
         write(self.root / "etc/converge/site.yaml", "\n".join(lines) + "\n")
 
     def move_in(self, **homes: int) -> None:
-        """What is there beside the OS: accounts, homes with their modes, and the remote that updates the OS."""
+        """Make the rest of the machine: accounts, homes with their modes, and the remote that updates the OS."""
         write(self.root / "etc/passwd", PASSWD)
         write(self.root / "etc/group", GROUP)
         write(self.root / "ostree/repo/config", OSTREE_CONFIG)
@@ -87,14 +87,14 @@ class Meadow:
             os.chown(scans, FORMER_SANED, FORMER_SANED)
 
     def flatpak(self, *words: str) -> bool:
-        """Run flatpak on the machine, as its user would; whether it went well."""
+        """Run flatpak on the machine, as its user would; whether it succeeded."""
         return System(str(self.root)).run(["flatpak", *words]).ok
 
     def has_app(self, app: str) -> bool:
         return (self.root / "var/lib/flatpak/app" / app / "current/active/files").is_dir()
 
     def remote(self, name: str, key: str) -> str | None:
-        """What flatpak's configuration says of a remote."""
+        """A value of a remote in flatpak's configuration."""
         return keyfile_value(self.root / "var/lib/flatpak/repo/config", name, key)
 
     def os_remote(self, key: str) -> str | None:

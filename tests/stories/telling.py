@@ -1,4 +1,4 @@
-"""A story told as a session: each command before its output, each point on a line of its own."""
+"""A story as a session: each command before its output, each point on a line of its own."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ BOLD, DIM, GREEN, RED, PLAIN = ("\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\
 
 @define
 class Telling:
-    """`folder` is where the commands run."""
+    """`folder` is the working directory of the commands."""
 
     folder: Path
     chapters: int = 0
@@ -32,7 +32,7 @@ class Telling:
         self.say(f"{BOLD}{user}$ {words}{PLAIN}")
 
     def converge(self, *words: str, brief: bool = False) -> int:
-        """Run converge and return its exit code; in brief: only the last line of its output where all went well."""
+        """Run converge and return its exit code; in brief: only the last line of its output if it succeeded."""
         self.command(" ".join(("converge", *words)))
         argv = [sys.executable, "-m", "converge", *words, "--color", "always" if COLOR else "never"]
         folders = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -38,7 +38,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
 
 
 def declare(machine: Machine, content: str = "1", policy: str = "always", fault: str = "") -> None:
-    """The bell stands first: what it follows is what orders it."""
+    """The bell is declared first: only `after_change` puts it in order."""
     machine.declare(f"""
     bell:
       type: bell
@@ -67,7 +67,7 @@ def owed_notices(machine: Machine) -> list[tuple[str, str]]:
     return [(effect.unit, effect.cause) for effect in effects if effect.kind is EffectKind.NOTICE]
 
 
-def test_it_comes_after_what_it_follows_and_names_what_has_changed(machine: Machine) -> None:
+def test_follower_runs_after_changes_and_names_them(machine: Machine) -> None:
     declare(machine)
     plan = machine.plan(Event.UPGRADE)
     assert [step.id for step in plan.steps] == ["one", "other[a]", "other[b]", "bell"]
@@ -79,7 +79,7 @@ def test_it_comes_after_what_it_follows_and_names_what_has_changed(machine: Mach
     assert owed_notices(machine) == []
 
 
-def test_it_does_nothing_while_nothing_changes(machine: Machine) -> None:
+def test_follower_does_nothing_without_changes(machine: Machine) -> None:
     declare(machine)
     machine.apply(Event.UPGRADE)
     run = machine.apply()
@@ -99,7 +99,7 @@ def test_a_once_follows_only_once(machine: Machine) -> None:
     assert owed_notices(machine) == []
 
 
-def test_what_failed_is_told_again(machine: Machine) -> None:
+def test_failed_follower_gets_its_notice_again(machine: Machine) -> None:
     machine.path("/var/broken").touch()
     declare(machine, fault="/var/broken")
     assert outcomes(machine.apply(Event.UPGRADE))["bell"] == "failed"
@@ -109,7 +109,7 @@ def test_what_failed_is_told_again(machine: Machine) -> None:
     assert rung(machine) == ["after one, other[a], other[b]"]
 
 
-def test_what_did_not_come_about_is_not_told(machine: Machine) -> None:
+def test_failed_change_gives_no_notice(machine: Machine) -> None:
     declare(machine)
     machine.path("/etc/one").mkdir()
     run = machine.apply(Event.UPGRADE)
@@ -117,7 +117,7 @@ def test_what_did_not_come_about_is_not_told(machine: Machine) -> None:
     assert rung(machine) == ["after other[a], other[b]"]
 
 
-def test_a_change_whose_run_was_killed_is_told_by_the_next(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notice_of_a_killed_run_is_delivered_by_the_next(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(machine)
 
     undisturbed = Execution.carry_out
@@ -141,7 +141,7 @@ def test_a_change_whose_run_was_killed_is_told_by_the_next(machine: Machine, mon
     assert len(rung(machine)) == 1
 
 
-def test_a_notice_for_what_is_declared_no_longer_is_dropped(machine: Machine) -> None:
+def test_notice_for_an_undeclared_resource_is_dropped(machine: Machine) -> None:
     machine.path("/var/broken").touch()
     declare(machine, fault="/var/broken")
     machine.apply(Event.UPGRADE)
@@ -163,7 +163,7 @@ def test_an_unknown_id_and_a_circle_are_found_without_a_machine(machine: Machine
     assert "needs-cycle" in [code for code, _, _ in found]
 
 
-def test_what_is_blocked_stays_so_although_what_it_follows_has_changed(machine: Machine) -> None:
+def test_blocked_follower_stays_blocked_after_a_change(machine: Machine) -> None:
     machine.declare("""
     one:
       type: file

@@ -1,13 +1,13 @@
-"""Commands under the policies: run when a guard or a change says so, never oftener, and not lost by a failure."""
+"""Commands under the policies: run if a guard or a change requires it, not more often, and again after a failure."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from converge.engine.plan import Plan
 from converge.engine.result import Run
-from converge.engine.step import Plan
-from converge.model import Decision, Event
+from converge.model import Decision, Event, Policy
 from converge.system import CommandResult, System
 from tests.machine import Machine, decisions, outcomes, reasons
 from tests.programs import put_programs
@@ -60,7 +60,7 @@ def counting(machine: Machine, policy: str, guard: str, **keys: Any) -> None:
     """)
 
 
-def test_a_once_is_done_once_whatever_becomes_of_it(machine: Machine) -> None:
+def test_once_is_run_once_even_if_its_result_is_removed(machine: Machine) -> None:
     counting(machine, "once", "creates: /var/runs")
     assert outcomes(machine.apply(Event.UPGRADE)) == {"count": "changed"}
     machine.path("/var/runs").unlink()
@@ -69,29 +69,31 @@ def test_a_once_is_done_once_whatever_becomes_of_it(machine: Machine) -> None:
     assert outcomes(machine.apply()) == {"count": "changed"}
 
 
-def test_a_once_stays_the_same_when_its_arguments_are_edited(machine: Machine) -> None:
+def test_once_with_edited_arguments_is_not_run_again(machine: Machine) -> None:
     counting(machine, "once", "creates: /var/runs")
     machine.apply(Event.UPGRADE)
     counting(machine, "once", "creates: /var/runs, cwd: /var")
-    assert reasons(machine.apply())["count"].startswith("done; its definition has changed since")
+    assert reasons(machine.apply())["count"].startswith("definition edited, revision not raised (not applied)")
 
 
-def test_what_is_maintained_is_done_again_when_its_guard_says_so(machine: Machine) -> None:
+def test_always_is_run_again_if_its_guard_requires_it(machine: Machine) -> None:
     counting(machine, "always", "creates: /var/runs")
     machine.apply(Event.UPGRADE)
     assert decisions(machine.apply()) == {"count": Decision.IN_PLACE}
     machine.path("/var/runs").unlink()
     plan = machine.plan()
-    assert (plan.steps[0].reason, [change.after for change in plan.steps[0].changes]) == ("always", [True])
+    step = plan.steps[0]
+    assert (step.policy, step.reason) == (Policy.ALWAYS, "drifted since the last run")
+    assert [change.after for change in step.changes] == [True]
     machine.apply()
     assert runs(machine) == 1
 
 
-def test_it_follows_a_change_and_nothing_else(machine: Machine) -> None:
+def test_follower_runs_after_a_change_and_not_otherwise(machine: Machine) -> None:
     declare(machine, "a", FOLLOWING)
     assert outcomes(machine.apply(Event.UPGRADE)) == {"aliases": "changed", "compiled": "changed"}
     run = machine.apply()
-    assert (reasons(run)["compiled"], runs(machine)) == ("nothing that it follows has changed", 1)
+    assert (reasons(run)["compiled"], runs(machine)) == ("no followed resource has changed", 1)
     declare(machine, "b", FOLLOWING)
     machine.apply()
     assert (machine.path("/var/aliases.db").read_text(), runs(machine)) == ("b", 2)
@@ -102,14 +104,14 @@ def certain(plan: Plan | Run) -> bool:
     return steps[-1].certain
 
 
-def test_a_guard_that_the_change_itself_undoes_is_asked_after_it(machine: Machine) -> None:
-    """What is in place before the change is not so after it: were the notice taken then, it would be lost."""
+def test_guard_that_a_change_affects_is_checked_after_it(machine: Machine) -> None:
+    """The guard is met before the change and not after it: a notice that is taken before would be lost."""
     guard = f"{FOLLOWING}\n        {COMPARING}"
     declare(machine, "a", guard)
     machine.apply(Event.UPGRADE)
     declare(machine, "b", guard)
     plan = machine.plan()
-    assert (certain(plan), reasons(plan)["compiled"]) == (False, "to be known once 'aliases' is in place")
+    assert (certain(plan), reasons(plan)["compiled"]) == (False, "decided after 'aliases' is applied")
     assert outcomes(machine.apply())["compiled"] == "changed"
     assert runs(machine) == 2
     declare(machine, "b\\n", guard)
@@ -117,7 +119,7 @@ def test_a_guard_that_the_change_itself_undoes_is_asked_after_it(machine: Machin
     assert decisions(machine.apply())["compiled"] is Decision.IN_PLACE
 
 
-def test_what_it_needs_may_alter_what_its_guard_says(machine: Machine) -> None:
+def test_guard_that_a_dependency_affects_is_checked_after_it(machine: Machine) -> None:
     machine.declare("""
     aliases:
       type: file
@@ -137,13 +139,13 @@ def test_what_it_needs_may_alter_what_its_guard_says(machine: Machine) -> None:
     for name in ("etc/aliases", "var/db"):
         machine.path(name).write_text("mine")
     plan = machine.plan(Event.UPGRADE)
-    assert reasons(plan)["compiled"] == "to be known once 'aliases' is in place"
-    assert reasons(plan)["reader"] == "to be known once 'compiled' is in place"
+    assert reasons(plan)["compiled"] == "decided after 'aliases' is applied"
+    assert reasons(plan)["reader"] == "decided after 'compiled' is applied"
     assert set(outcomes(machine.apply(Event.UPGRADE)).values()) == {"changed"}
     assert machine.path("/var/db").read_text() == "mine"
 
 
-def test_two_that_look_alike_are_two(machine: Machine) -> None:
+def test_two_similar_commands_both_run(machine: Machine) -> None:
     machine.declare("""
     one:
       type: command
@@ -159,7 +161,7 @@ def test_two_that_look_alike_are_two(machine: Machine) -> None:
     assert outcomes(machine.apply(Event.UPGRADE)) == {"one": "changed", "other": "changed"}
 
 
-def test_a_program_that_the_change_brings_need_not_be_there_before(machine: Machine) -> None:
+def test_program_that_a_followed_change_brings_may_be_missing(machine: Machine) -> None:
     machine.declare("""
     script:
       type: file
@@ -174,7 +176,7 @@ def test_a_program_that_the_change_brings_need_not_be_there_before(machine: Mach
     assert outcomes(machine.apply(Event.UPGRADE)) == {"script": "changed", "counted": "changed"}
 
 
-def test_a_failed_one_is_run_again_though_nothing_has_changed_since(machine: Machine) -> None:
+def test_failed_command_is_run_again_without_a_new_change(machine: Machine) -> None:
     machine.path("/var/aliases.db").mkdir()
     machine.path("/var/aliases.db/aliases").mkdir()
     declare(machine, "a", FOLLOWING)
@@ -185,7 +187,7 @@ def test_a_failed_one_is_run_again_though_nothing_has_changed_since(machine: Mac
     assert outcomes(machine.apply()) == {"aliases": "unchanged", "compiled": "changed"}
 
 
-def test_a_once_that_was_killed_is_run_again_and_no_more(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_once_is_run_again_and_not_more_often(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     counting(machine, "once", "creates: /var/done")
     undisturbed = System.run
 
@@ -200,11 +202,11 @@ def test_a_once_that_was_killed_is_run_again_and_no_more(machine: Machine, monke
     assert runs(machine) == 1
     counting(machine, "once", "creates: /var/runs")
     assert decisions(machine.apply()) == {"count": Decision.APPLY}
-    assert runs(machine) == 1, "its guard says that it came to its end"
+    assert runs(machine) == 1, "its guard shows that it was completed"
     assert decisions(machine.apply()) == {"count": Decision.SETTLED}
 
 
-def test_one_that_asks_for_a_later_run_is_owed(machine: Machine) -> None:
+def test_command_that_exits_with_75_is_owed(machine: Machine) -> None:
     machine.declare("""
     busy:
       type: command

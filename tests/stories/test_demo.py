@@ -1,4 +1,4 @@
-"""The demo shows each point that it is there for, on a line of its own."""
+"""The demo shows each of its points on a line of its own."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ POINTS = (
     "the upgrade exits 0",
     "install-only things are untouched",
     "the collection ID is on the old remote of the OS too",
-    "what the school insists on is back",
+    "the school's setting is back",
     "the permission fix ran where the fault was",
     "the permission fix ran only there",
     "the permission fix ran once",
@@ -47,40 +47,41 @@ def demo(**environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def told() -> str:
+def printed() -> str:
     done = demo()
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def has_point(told: str, point: str) -> bool:
-    return any(line == f"[ok] {point}" or line.startswith(f"[ok] {point}: ") for line in told.splitlines())
+def has_point(printed: str, point: str) -> bool:
+    return any(line == f"[ok] {point}" or line.startswith(f"[ok] {point}: ") for line in printed.splitlines())
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_each_point_has_a_line(told: str, point: str) -> None:
-    assert has_point(told, point)
+def test_each_point_has_a_line(printed: str, point: str) -> None:
+    assert has_point(printed, point)
 
 
 @pytest.mark.parametrize("point", FLATPAK_POINTS)
-def test_each_point_about_flatpaks_has_a_line(told: str, point: str) -> None:
-    if NO_FLATPAK in told:
+def test_each_point_about_flatpaks_has_a_line(printed: str, point: str) -> None:
+    if NO_FLATPAK in printed:
         pytest.skip("flatpak does not run here")
-    assert has_point(told, point)
+    assert has_point(printed, point)
 
 
-def test_every_command_stands_before_its_output(told: str) -> None:
+def test_every_command_is_printed_before_its_output(printed: str) -> None:
     assert (
-        "\n$ converge plan school --root machine --event upgrade --out upgrade.plan\nMeadow OS School edition" in told
+        "\n$ converge plan school --root machine --event upgrade --out upgrade.plan\nMeadow OS School edition"
+        in printed
     )
 
 
-def test_the_second_apply_counts_no_changes(told: str) -> None:
-    again = told.partition("Applying it again changes nothing")[2]
+def test_the_second_apply_counts_no_changes(printed: str) -> None:
+    again = printed.partition("Applying it again changes nothing")[2]
     assert again.partition("Applied: ")[2].startswith("0 added, 0 changed, 0 removed; 0 kept, 0 owed, ")
 
 
-def test_it_is_told_without_flatpak_too() -> None:
+def test_demo_runs_without_flatpak_too() -> None:
     done = demo(PATH="/nowhere")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith(NO_FLATPAK)

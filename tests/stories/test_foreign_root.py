@@ -25,7 +25,7 @@ HOST = (
     *("/var/lib/flatpak", "/var/lib/converge", "/var/lib/ostree"),
     *("~/.local/share/flatpak", "~/.cache/flatpak", "~/.config", "~/.gnupg", "~/.var"),
 )
-"""Where converge, flatpak, ostree and gpg keep what they have, on the host."""
+"""The folders of converge, flatpak, ostree and gpg on the host."""
 
 LOOKING = ("plan", "status", "facts", "ledger show")
 CHANGING = ("apply", "ledger baseline", "ledger forget")
@@ -60,7 +60,7 @@ def flatpak_machine(tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def upgraded_machine(tmp_path: Path) -> Machine:
-    """On it everything else is changed that converge changes."""
+    """A machine with all other changes that converge makes."""
     return scenes.to_upgrade(tmp_path).machine
 
 
@@ -90,7 +90,7 @@ def test_nothing_outside_the_root_changes(made: str, id_: str, tmp_path: Path, r
 
 
 @traced
-def test_what_is_written_outside_would_be_seen(tmp_path: Path) -> None:
+def test_write_outside_the_root_is_detected(tmp_path: Path) -> None:
     machine = Machine.make(tmp_path)
     machine.declare(FILE)
     plan = str(tmp_path / "plan")
@@ -100,8 +100,8 @@ def test_what_is_written_outside_would_be_seen(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bwrap")
 @pytest.mark.parametrize("made", ["etc/flatpak", "ostree/repo", "boot"])
-def test_the_sandbox_has_nothing_else_to_write_to(made: str, tmp_path: Path) -> None:
-    """Every mount in it is the root's, private, or what any program has in /dev and /proc."""
+def test_sandbox_has_no_other_writable_place(made: str, tmp_path: Path) -> None:
+    """Every mount in it is the root's, private, or one of every program in /dev and /proc."""
     machine = Machine.make(tmp_path)
     (machine.root / made).mkdir(parents=True)
     mounts = watching.writable(System(str(machine.root)))
@@ -141,14 +141,14 @@ def test_names_of_users_are_those_of_the_root(tmp_path: Path) -> None:
 
 @frozen
 class Trap:
-    """A machine, in which links lead to a folder of the host; in it are precious things."""
+    """A machine with links to a folder of the host that contains precious things."""
 
     machine: Machine
     outside: Path
 
     @property
     def inside(self) -> Path:
-        """Where these links lead within the root."""
+        """The target of these links within the root."""
         return self.machine.root / str(self.outside).lstrip("/")
 
     def lay(self, link: str, name: str = "") -> None:
@@ -157,14 +157,14 @@ class Trap:
         path.symlink_to(self.outside / name)
 
     def put(self, name: str, text: str, *, inside: str | None = None) -> None:
-        """A file outside, and what there is in its place inside."""
+        """A file outside, and the content at its path inside."""
         for path, content in ((self.outside / name, text), (self.inside / name, inside)):
             if content is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content)
 
     def run(self, *words: str) -> int:
-        """Whatever comes of it: outside all stays as it is."""
+        """Run a verb; whatever its result, nothing outside changes."""
         before = fingerprint(self.outside, "/etc/passwd")
         code = app.run([*words, "--root", str(self.machine.root)])
         assert fingerprint(self.outside, "/etc/passwd") == before

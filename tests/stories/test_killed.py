@@ -35,7 +35,7 @@ MACHINE_LEDGER = LEDGERS[1]
 USERS = "the user's\n"
 
 TWICE = {"adopting": (5, 4), "upgrading": (6, 5), "following": (4, 4), "installing": (3, 4)}
-"""At how many points the first run is killed, and at how many the one after it."""
+"""The number of points at which the first run is killed, and the one after it."""
 WITHIN = 10
 FLATPAKS_SCRATCH = tuple(f"var/lib/flatpak/{name}" for name in (".removed", "lock", "repo-lock", "repo/tmp/"))
 
@@ -58,7 +58,7 @@ class Played:
 
 @pytest.fixture(scope="module")
 def crew() -> Iterator[ProcessPoolExecutor]:
-    """As many processes as processors, all with the same hash seed: what they do is done in the same order."""
+    """As many processes as processors, all with the same hash seed: they act in the same order."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONHASHSEED", "0")
         with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -108,9 +108,9 @@ def copy_of(root: Path, scene: Scene) -> Path:
 
 
 def command(scene: Scene, root: Path) -> list[str]:
-    """The event is told to the first run; once the machine's ledger knows it, another run finds it there."""
-    told = ["--event", scene.event] if scene.event and not _knows_event(root) else []
-    return ["apply", str(scene.machine.manifest), "--root", str(root), *told]
+    """The first run gets the event; once the machine's ledger knows it, another run finds it there."""
+    options = ["--event", scene.event] if scene.event and not _knows_event(root) else []
+    return ["apply", str(scene.machine.manifest), "--root", str(root), *options]
 
 
 def _knows_event(root: Path) -> bool:
@@ -123,7 +123,7 @@ def read(path: Path) -> str:
 
 
 def come_to_rest(root: Path) -> None:
-    """Wait until nothing that a killed run has started holds the lock any more."""
+    """Wait until no process of a killed run holds the lock any more."""
     with open(root / "run/converge.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
@@ -131,14 +131,14 @@ def come_to_rest(root: Path) -> None:
 def finish(scene: Scene, root: Path) -> None:
     """Run to the end."""
     come_to_rest(root)
-    said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(output):
         code = app.run(command(scene, root))
-    assert code == 0, said.getvalue()
+    assert code == 0, output.getvalue()
 
 
 def delivered(root: Path, id_: str) -> bool:
-    """Whether a ledger says in any way that a resource is done; read without converge's own code."""
+    """Whether a ledger has a resource as done in any way; read without converge's own code."""
     for name in LEDGERS:
         entries = json.loads(read(root / f"{name}.json") or "{}").get("entries", {})
         records = [json.loads(line.partition(" ")[2]) for line in read(root / f"{name}.journal").splitlines()]
@@ -149,7 +149,7 @@ def delivered(root: Path, id_: str) -> bool:
 
 
 def live_on(scene: Scene, root: Path) -> list[str]:
-    """A user changes what every `once` has delivered; returns the files."""
+    """Change the files of every `once`, as a user would; returns them."""
     changed = [path for id_, path in scene.once.items() if delivered(root, id_)]
     for path in changed:
         (root / path).write_text(USERS)
@@ -173,7 +173,7 @@ def state(root: Path, again: frozenset[str]) -> Tree:
 
 
 def values(json_: Any, name: str = "") -> Iterator[tuple[str, object]]:
-    """What a ledger holds, but for times, and how often it was written."""
+    """The content of a ledger, without times and the number of writes."""
     items = list(enumerate(json_) if isinstance(json_, list) else json_.items() if isinstance(json_, dict) else ())
     if not items:
         yield name, json_
@@ -188,7 +188,7 @@ def undisturbed(end: Path, again: frozenset[str]) -> Tree:
 
 
 def differences(played: Played, root: Path, changed: Sequence[str]) -> list[str]:
-    """What is otherwise than after the undisturbed run, but for what the user changed."""
+    """The differences from the undisturbed run, except the user's changes."""
     again = played.scene.again
     wanted, found = dict(undisturbed(played.end, again)), state(root, again)
     wanted |= {path: (*wanted[path][:-1], USERS.encode()) for path in changed}
@@ -197,7 +197,7 @@ def differences(played: Played, root: Path, changed: Sequence[str]) -> list[str]
 
 
 def recovered(played: Played, root: Path) -> list[str]:
-    """Live on with a machine after a kill, and finish; what is then otherwise than it should be."""
+    """Use a machine on after a kill, and finish the run; returns the wrong differences."""
     changed = live_on(played.scene, root)
     finish(played.scene, root)
     found = differences(played, root, changed)
@@ -243,7 +243,7 @@ def problems_of(crew: ProcessPoolExecutor, task: Callable[[_T], list[str]], task
 def test_the_machines_have_something_to_lose(
     adopting: Played, upgrading: Played, following: Played, installing: Played
 ) -> None:
-    """What the undisturbed runs do, and the others are held against."""
+    """The results of the undisturbed runs, to compare the others with."""
     statuses = {
         "adopting": {"removed-before": "baselined", "owned": "done", "etc": "done", "var": "done"},
         "upgrading": dict.fromkeys(
@@ -288,7 +288,7 @@ def test_a_run_killed_anywhere_is_finished_by_the_next(
 
 
 @MACHINES
-def test_so_is_one_whose_resumption_was_killed_too(
+def test_run_killed_again_when_resumed_is_finished_by_the_next(
     machine: str, crew: ProcessPoolExecutor, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     played: Played = request.getfixturevalue(machine)
@@ -300,7 +300,7 @@ def test_so_is_one_whose_resumption_was_killed_too(
     assert not problems, problems
 
 
-def test_so_is_one_killed_in_the_middle_of_flatpaks_work(
+def test_run_killed_during_flatpaks_work_is_finished_by_the_next(
     installing: Played, crew: ProcessPoolExecutor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene = installing.scene

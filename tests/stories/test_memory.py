@@ -1,4 +1,4 @@
-"""What a machine remembers of work that is open: its event, what was settled before it, and whose things they are."""
+"""The ledger entries of open work: the event, the settled revision before it, and the things."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from converge.engine.request import prepare
 from converge.engine.run import carry_out
 from converge.model import Decision, Effect, EffectKind, Entry, Event, Status
 from converge.system import ReadOnlySystem, System
-from tests.laws.interrupted import CutOffError, Interrupted
+from converge.testing.interrupted import CutOffError, Interrupted
 from tests.machine import Machine, decisions, outcomes
 
 FILE = """
@@ -46,16 +46,12 @@ def mode(machine: Machine, path: str) -> int:
     return machine.path(path).stat().st_mode & 0o777
 
 
-def entries(machine: Machine) -> list[Entry]:
-    return [remembered.entry for remembered in machine.status().entries]
-
-
-def test_what_a_new_installation_never_had_is_baselined_before_its_parameters_are_known(machine: Machine) -> None:
+def test_upgrade_fix_is_baselined_at_install_with_unknown_values(machine: Machine) -> None:
     declare(machine, "once\n  events: [upgrade]", "{{ cpu.vendor }}")
     assert decisions(machine.apply(Event.INSTALL)) == {"greeting": Decision.BASELINE}
     run = machine.apply(Event.UPGRADE, facts={"cpu.vendor": "x"})
     assert decisions(run) == {"greeting": Decision.SETTLED}
-    assert [entry.things for entry in entries(machine)] == [("path:/etc/greeting",)]
+    assert [entry.things for entry in machine.entries()] == [("path:/etc/greeting",)]
 
 
 def test_a_resource_that_cannot_be_evaluated_keeps_its_event(machine: Machine) -> None:
@@ -68,10 +64,10 @@ def test_a_resource_that_cannot_be_evaluated_keeps_its_event(machine: Machine) -
     """)
     assert outcomes(machine.apply(Event.UPGRADE, facts={"machine.vendor": "no mode"})) == {"greeting": "failed"}
     assert outcomes(machine.apply(Event.REFRESH, facts={"machine.vendor": "0600"})) == {"greeting": "changed"}
-    assert [entry.status for entry in entries(machine)] == [Status.DONE]
+    assert [entry.status for entry in machine.entries()] == [Status.DONE]
 
 
-def test_a_revision_that_is_owed_leaves_the_one_before_it_settled(machine: Machine) -> None:
+def test_owed_revision_leaves_the_one_before_settled(machine: Machine) -> None:
     declare(machine, "once")
     machine.apply(Event.UPGRADE)
     declare(machine, "once\n  revision: 2", "{{ cpu.vendor }}")
@@ -82,7 +78,7 @@ def test_a_revision_that_is_owed_leaves_the_one_before_it_settled(machine: Machi
     assert outcomes(machine.apply(Event.REFRESH, facts={"cpu.vendor": "x"})) == {"greeting": "changed"}
 
 
-def test_a_debt_that_is_none_any_more_leaves_the_revision_before_it_settled(machine: Machine) -> None:
+def test_released_debt_leaves_the_revision_before_settled(machine: Machine) -> None:
     declare(machine, "once")
     machine.apply(Event.UPGRADE)
     declare(machine, "once\n  revision: 2\n  when: memory.total > 2", "new")
@@ -93,7 +89,7 @@ def test_a_debt_that_is_none_any_more_leaves_the_revision_before_it_settled(mach
     assert decisions(machine.apply(Event.REFRESH)) == {"greeting": Decision.SETTLED}
 
 
-def test_a_debt_that_is_none_any_more_leaves_a_removal_respected(machine: Machine) -> None:
+def test_released_debt_leaves_a_removal_respected(machine: Machine) -> None:
     declare(machine, "always\n  on_user_change: keep\n  when: memory.total > 2")
     machine.apply(Event.UPGRADE, facts={"memory.total": 4})
     machine.path("/etc/greeting").unlink()
@@ -123,15 +119,15 @@ def test_a_loop_that_was_not_due_is_not_settled(machine: Machine, keys: str) -> 
     assert outcomes(run) == {"modes[/var/new.d]": "changed"}
 
 
-def test_the_elements_of_a_loop_that_was_unknown_keep_its_event(machine: Machine) -> None:
+def test_elements_of_a_loop_that_was_unknown_keep_its_event(machine: Machine) -> None:
     machine.path("/var/some").mkdir(mode=0o755)
     loop(machine, 'cpu.vendor | default("") | split(":")', "events: [upgrade]")
     assert decisions(machine.apply(Event.UPGRADE)) == {"modes": Decision.OWED}
     assert outcomes(machine.apply(Event.REFRESH, facts={"cpu.vendor": "/var/some"})) == {"modes[/var/some]": "changed"}
-    assert [entry.id for entry in entries(machine)] == ["modes[/var/some]"]
+    assert [entry.id for entry in machine.entries()] == ["modes[/var/some]"]
 
 
-def test_elements_that_cannot_be_told_are_no_orphans(machine: Machine) -> None:
+def test_elements_of_an_unknown_loop_are_not_orphans(machine: Machine) -> None:
     machine.path("/var/some").mkdir(mode=0o755)
     loop(machine, 'cpu.vendor | default("") | split(":")')
     machine.apply(Event.UPGRADE, facts={"cpu.vendor": "/var/some"})
@@ -156,7 +152,7 @@ def interrupted_in_apply(machine: Machine) -> None:
         limit += 1
 
 
-def test_an_interrupted_change_is_resumed_although_the_guard_is_no_longer_met(machine: Machine) -> None:
+def test_interrupted_change_is_resumed_with_guard_no_longer_met(machine: Machine) -> None:
     machine.path("/etc/greeting").write_text("x")
     machine.path("/etc/greeting").chmod(0o644)
     machine.declare("""
@@ -194,7 +190,7 @@ private:
 """
 
 
-def test_a_guard_waits_for_what_makes_the_thing_that_it_asks_about(machine: Machine) -> None:
+def test_guard_waits_for_the_step_that_makes_its_thing(machine: Machine) -> None:
     declare(machine, "always", extra=NEEDING.format(path="/etc/greeting"))
     steps = {step.id: step for step in machine.plan(Event.INSTALL).steps}
     assert not steps["private"].certain
@@ -206,14 +202,14 @@ def test_a_guard_on_another_thing_waits_for_nothing(machine: Machine) -> None:
     assert decisions(machine.plan(Event.INSTALL))["private"] is Decision.NOT_APPLICABLE
 
 
-def test_what_waits_for_a_debt_is_no_failure(machine: Machine) -> None:
+def test_step_that_waits_for_a_debt_has_not_failed(machine: Machine) -> None:
     declare(machine, "always", "{{ cpu.vendor }}", NEEDING.format(path="/etc/passwd"))
     run = machine.apply(Event.UPGRADE)
     assert outcomes(run) == {"greeting": "owed", "private": "blocked"}
     assert (run.had_errors, run.exit_code) == (False, 0)
 
 
-def test_effects_that_a_kill_left_are_dropped_where_the_machine_does_not_run(machine: Machine) -> None:
+def test_effects_of_a_killed_run_are_dropped_under_foreign_root(machine: Machine) -> None:
     declare(machine, "always")
     machine.apply(Event.UPGRADE)
     system = System(str(machine.root))
@@ -226,7 +222,7 @@ def test_effects_that_a_kill_left_are_dropped_where_the_machine_does_not_run(mac
     assert Ledgers.load(system).machine.memory.effects == ()
 
 
-def test_what_was_renamed_while_its_condition_is_false_is_no_orphan(machine: Machine) -> None:
+def test_resource_renamed_while_when_is_false_is_not_an_orphan(machine: Machine) -> None:
     declare(machine, "always")
     machine.apply(Event.INSTALL)
     machine.declare(

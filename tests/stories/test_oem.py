@@ -50,13 +50,13 @@ def installed(model: str, version: str, folder: Path) -> Iterator[Brook]:
 
 
 def new(model: str, folder: Path) -> tuple[object, ...]:
-    """Where a new installation of the last release ends."""
+    """The state after a new installation of the last release."""
     with installed(model, LAST, folder / "new") as brook:
         return brook.end()
 
 
 def models(*names: str) -> Sequence[object]:
-    """Those on disks need some, which can be made by root alone."""
+    """Models with a real disk need one, which only root can make."""
     return [pytest.param(name, marks=needs_disks if name in ON_DISKS else ()) for name in names]
 
 
@@ -95,7 +95,7 @@ def test_any_two_releases(model: str, first: str, second: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("model", models("desk", "board"))
 def test_back_to_an_older_release_and_on_again(model: str, tmp_path: Path) -> None:
-    """A rollback takes /etc and its memory back with it; here both stay, and nothing that is gone comes back."""
+    """A rollback also restores /etc and its ledger; here both stay, and nothing that was removed comes back."""
     with installed(model, "4.0", tmp_path) as brook:
         for version in (LAST, "4.0", LAST):
             brook.upgrade(version)
@@ -117,19 +117,19 @@ def test_a_swap_file_of_the_users_own_stays(model: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("chosen", ["3.0", "4.0", "5.0"])
-def test_a_size_of_compressed_memory_that_the_user_has_chosen_stays(chosen: str, tmp_path: Path) -> None:
+def test_compressed_memory_size_of_the_user_stays(chosen: str, tmp_path: Path) -> None:
     with installed("desk", chosen, tmp_path) as brook:
         own = "[zram0]\nzram-size = 512\nswap-priority = 100\n"
         brook.put(CONFIGURATION, own)
         for version in RELEASES[RELEASES.index(chosen) + 1 :]:
             brook.upgrade(version)
             assert brook.text(CONFIGURATION) == own
-        told = brook.run()
-        assert decisions(told)["compressed-memory"] is Decision.KEEP
-        assert reasons(told)["compressed-memory"] == "the user's: size"
+        done = brook.run()
+        assert decisions(done)["compressed-memory"] is Decision.KEEP
+        assert reasons(done)["compressed-memory"] == "changed by the user (size); on_user_change: keep"
 
 
-def test_compressed_memory_that_the_user_has_removed_does_not_come_back(tmp_path: Path) -> None:
+def test_compressed_memory_that_the_user_removed_stays_removed(tmp_path: Path) -> None:
     with installed("desk", "3.0", tmp_path) as brook:
         brook.machine.path(CONFIGURATION).unlink()
         for version in RELEASES[3:]:
@@ -139,7 +139,7 @@ def test_compressed_memory_that_the_user_has_removed_does_not_come_back(tmp_path
 
 
 @needs_disks
-def test_a_swap_partition_that_the_user_has_made_anew_stays(tmp_path: Path) -> None:
+def test_swap_partition_that_the_user_made_again_stays(tmp_path: Path) -> None:
     with installed("tower", "1.0", tmp_path) as brook:
         assert brook.disk
         run("mkswap", "--label=mine", brook.disk.partition(2))
@@ -151,8 +151,8 @@ def test_a_swap_partition_that_the_user_has_made_anew_stays(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("model", models("tower", "desk"))
-def test_a_machine_that_has_lost_its_memory_comes_to_the_same_end(model: str, tmp_path: Path) -> None:
-    """As one from before converge, on which a script had made the same swap; what its user has made stays."""
+def test_machine_that_lost_its_ledgers_reaches_the_same_state(model: str, tmp_path: Path) -> None:
+    """Like a machine from before converge on which a script made the same swap; the user's own swap stays."""
     with installed(model, "1.0", tmp_path) as brook:
         brook.put("/etc/fstab", FSTAB)
         for memory in ("/etc/converge", "/var/lib/converge"):
@@ -175,8 +175,8 @@ def test_a_swap_file_that_the_user_has_enlarged_stays_in_use(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("model", models("tower", "desk"))
-def test_an_older_etc_that_comes_back_is_brought_up_again(model: str, tmp_path: Path) -> None:
-    """As by a rollback, which does not bring back what was on the disk."""
+def test_older_etc_after_a_rollback_is_converged_again(model: str, tmp_path: Path) -> None:
+    """As after a rollback, which does not restore the former state of the disk."""
     with installed(model, "4.0", tmp_path) as brook:
         etc = brook.machine.path("/etc")
         shutil.copytree(etc, kept := tmp_path / "etc", symlinks=True)

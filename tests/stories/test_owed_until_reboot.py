@@ -1,4 +1,4 @@
-"""A resource of which everything has been done but what the next boot brings: owed, told each time, changed no more."""
+"""A resource that is applied but takes effect at the next boot: owed, reported each time, not changed again."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ ENTRY_POINTS = "[converge.providers]\noven = tests.stories.third_party.oven\n"
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """It has an oven of 100 degrees, of which nothing is set."""
+    """It has an oven at 100 degrees without a setting."""
     package = tmp_path / "packages" / "oven-1.dist-info"
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: oven\nVersion: 1\n")
@@ -43,7 +43,7 @@ def boot(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("policy", ["always", "once"])
-def test_what_can_be_done_is_done_and_the_rest_is_owed(policy: str, machine: Machine) -> None:
+def test_possible_part_is_applied_and_the_rest_is_owed(policy: str, machine: Machine) -> None:
     declare(machine, 180, policy)
     assert decisions(machine.plan())["oven"] is Decision.APPLY
     run = machine.apply()
@@ -62,7 +62,7 @@ def test_what_can_be_done_is_done_and_the_rest_is_owed(policy: str, machine: Mac
     assert decisions(machine.plan())["oven"] is {"once": Decision.SETTLED}.get(policy, Decision.IN_PLACE)
 
 
-def test_what_was_left_is_ours_to_change_again_and_what_somebody_sets_meanwhile_is_not(machine: Machine) -> None:
+def test_own_values_are_changed_again_but_not_a_users_later_one(machine: Machine) -> None:
     declare(machine, 180)
     machine.apply()
     declare(machine, 200, user="keep")

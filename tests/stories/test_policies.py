@@ -37,7 +37,7 @@ def test_the_second_apply_changes_nothing_at_all(machine: Machine) -> None:
     assert snapshot(machine.root) == before
 
 
-def test_always_mends_what_a_user_changed_and_says_so(machine: Machine) -> None:
+def test_always_overwrites_a_users_change_and_reports_it(machine: Machine) -> None:
     declare(machine, "always")
     machine.apply(Event.INSTALL)
     machine.path("/etc/greeting").write_text("mine")
@@ -47,7 +47,7 @@ def test_always_mends_what_a_user_changed_and_says_so(machine: Machine) -> None:
     assert greeting(machine) == "hello"
 
 
-def test_always_with_keep_leaves_the_users_change_and_says_so(machine: Machine) -> None:
+def test_always_with_keep_leaves_a_users_change_and_reports_it(machine: Machine) -> None:
     machine.declare(FILES.format(policy="always\n      on_user_change: keep", content="hello"))
     machine.apply(Event.INSTALL)
     machine.path("/etc/greeting").write_text("mine")
@@ -56,7 +56,7 @@ def test_always_with_keep_leaves_the_users_change_and_says_so(machine: Machine) 
     assert greeting(machine) == "mine"
 
 
-def test_keep_changes_what_is_still_as_we_left_it(machine: Machine) -> None:
+def test_keep_changes_fields_that_are_still_as_we_left_them(machine: Machine) -> None:
     for content in ("first", "second"):
         machine.declare(FILES.format(policy="always\n      on_user_change: keep", content=content))
         machine.apply(Event.UPGRADE)
@@ -92,7 +92,7 @@ def test_a_once_that_comes_later_applies_at_a_refresh_too(machine: Machine) -> N
     assert greeting(machine) == "hello"
 
 
-def test_an_edited_once_is_not_repeated_and_the_plan_says_so(machine: Machine) -> None:
+def test_edited_once_is_not_repeated_and_the_plan_reports_it(machine: Machine) -> None:
     declare(machine, "once")
     machine.apply(Event.INSTALL)
     declare(machine, "once", content="edited")
@@ -101,7 +101,7 @@ def test_an_edited_once_is_not_repeated_and_the_plan_says_so(machine: Machine) -
     assert "raise `revision`" in reasons(plan)["greeting"]
 
 
-def test_install_only_happens_at_no_upgrade(machine: Machine) -> None:
+def test_install_only_is_not_applied_at_an_upgrade(machine: Machine) -> None:
     declare(machine, "install-only")
     assert decisions(machine.apply(Event.UPGRADE)) == {"greeting": Decision.BASELINE}
     assert greeting(machine) is None
@@ -124,14 +124,14 @@ def test_auto_adopts_a_machine_without_a_ledger(machine: Machine) -> None:
     assert not machine.plan().adopting
 
 
-def test_on_adopt_settle_leaves_absent_what_is_absent(machine: Machine) -> None:
+def test_on_adopt_settle_leaves_absent_things_absent(machine: Machine) -> None:
     declare(machine, "once\n      on_adopt: settle")
     assert decisions(machine.apply()) == {"greeting": Decision.BASELINE}
     machine.apply()
     assert greeting(machine) is None
 
 
-def test_auto_tells_upgrade_refresh_and_rollback_apart(machine: Machine) -> None:
+def test_auto_detects_upgrade_refresh_and_rollback(machine: Machine) -> None:
     declare(machine, "always")
     seen = []
     for version in ("3.7.4", "3.7.4", "3.8.0", "3.8.0", "3.7.4", "3.8.0"):
@@ -156,7 +156,7 @@ def test_a_debt_keeps_its_event(machine: Machine) -> None:
     assert outcomes(run) == {"greeting": "changed"}
 
 
-def test_a_failure_blocks_what_needs_it_and_nothing_else(machine: Machine) -> None:
+def test_failure_blocks_resources_that_need_it_and_no_others(machine: Machine) -> None:
     machine.path("/etc/greeting").mkdir()
     extra = """
     second:
@@ -231,10 +231,10 @@ def test_an_orphan_is_left_alone(machine: Machine) -> None:
     machine.declare("{}")
     machine.apply(Event.UPGRADE)
     assert greeting(machine) == "hello"
-    assert [orphan.entry.id for orphan in machine.status().orphans] == ["greeting"]
+    assert [orphan.id for orphan in machine.status().orphans] == ["greeting"]
 
 
-def test_elements_that_appear_after_a_once_was_settled_are_baselined(machine: Machine) -> None:
+def test_elements_that_appear_after_a_settled_once_are_baselined(machine: Machine) -> None:
     for name in ("a", "b"):
         machine.path(f"/var/{name}.d").mkdir()
     machine.declare("""
@@ -252,10 +252,10 @@ def test_elements_that_appear_after_a_once_was_settled_are_baselined(machine: Ma
     assert machine.path("/var/c.d").stat().st_mode & 0o777 == 0o755
 
 
-def test_a_debt_whose_parameters_were_unknown_moves_to_the_ledger_of_its_domain(machine: Machine) -> None:
+def test_debt_with_unknown_parameters_moves_to_its_ledger_later(machine: Machine) -> None:
     machine.declare(FILES.format(policy="once\n      events: [upgrade]", content="{{ cpu.vendor }}"))
     assert decisions(machine.apply(Event.UPGRADE)) == {"greeting": Decision.OWED}
     assert outcomes(machine.apply(Event.REFRESH, facts={"cpu.vendor": "x"})) == {"greeting": "changed"}
     assert decisions(machine.apply(Event.REFRESH)) == {"greeting": Decision.SETTLED}
-    assert machine.status().entries[0].entry.id == "greeting"
-    assert len(machine.status().entries) == 1
+    assert machine.entries()[0].id == "greeting"
+    assert len(machine.entries()) == 1

@@ -1,7 +1,7 @@
-"""The laws of a run, for products that nobody has thought of: drawn at random, on machines drawn at random.
+"""The laws of a run, for random products on random machines.
 
-What a run is interrupted at here is anything that it asks of the machine to change; `test_killed.py` kills whole
-processes at system calls.
+Here a run is interrupted before any of its changes to the machine; `test_killed.py` kills whole processes at system
+calls.
 """
 
 import os
@@ -16,17 +16,17 @@ from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from converge.diagnostics import InvalidManifest
+from converge.engine.plan import Plan
 from converge.engine.request import prepare
 from converge.engine.result import Run
 from converge.engine.run import carry_out
-from converge.engine.step import Plan
+from converge.language import schema
 from converge.model import Decision, Event, Outcome
-from converge.providers.registry import BUILTIN
 from converge.render import json
 from converge.system import System, lock
 from converge.system.secrets import KEY, KEY_SIZE
+from converge.testing.interrupted import CutOffError, Interrupted
 from tests.cases.roots import contents
-from tests.laws.interrupted import CutOffError, Interrupted
 from tests.machine import Machine
 from tests.programs import put_programs
 from tests.stories import drawing
@@ -34,16 +34,16 @@ from tests.stories.drawing import Drawn
 from tests.stories.test_foreign_root import fingerprint
 
 UNDRAWN = {
-    "ansible": "takes seconds for each time that it is asked what it would do: `tests/real/test_ansible.py` is its own",
+    "ansible": "takes seconds for each check: `tests/real/test_ansible.py` tests it",
     "flatpak-app": "needs a repository and seconds for each app: killed and adopted in stories of its own",
     "swap-partition": "needs a disk of its own: `tests/real/test_swap_partition.py`",
 }
 
 EXAMPLES = int(os.environ.get("CONVERGE_EXAMPLES", "150"))
-"""How many products each test draws; `make soak` draws thousands."""
+"""The number of products that each test draws; `make soak` draws thousands."""
 
 SECRET_KEY = "k" * KEY_SIZE
-"""A machine gets its key with the first run that remembers a secret; a plan before that has other digests."""
+"""A machine gets its key in the first run that records a secret; a plan before it has other digests."""
 
 UUID, SIGNATURE = slice(1036, 1052), slice(4086, 4096)
 """Places in a swap file."""
@@ -52,7 +52,7 @@ EVENTS = st.sampled_from((Event.INSTALL, Event.UPGRADE, None))
 
 
 def test_every_type_is_drawn() -> None:
-    assert set(drawing.TYPES) | set(UNDRAWN) == set(BUILTIN)
+    assert set(drawing.TYPES) | set(UNDRAWN) == set(schema.types())
 
 
 @contextmanager
@@ -74,8 +74,8 @@ def put(machine: Machine, files: Mapping[str, str]) -> None:
             machine.path(path).write_text(content)
 
 
-def told(done: Plan | Run) -> dict[str, list[object]]:
-    """What is said of each step, in which secrets are left out: another process has another key until one is saved."""
+def shown(done: Plan | Run) -> dict[str, list[object]]:
+    """The JSON of each step, without secrets: until a key is saved, each process has its own."""
     steps = (json.plan(done) if isinstance(done, Plan) else json.run(done))["steps"]
     return {step["id"]: [step[name] for name in ("decision", "action", "changes", "kept")] for step in steps}
 
@@ -88,7 +88,7 @@ def run_on(system: System, machine: Machine, why: Event | None) -> Run:
 
 @pytest.fixture(autouse=True, scope="module")
 def host() -> Iterator[None]:
-    """What these products name is not made on the host either."""
+    """The things that these products name are not made on the host either."""
     places = (
         "/etc/app",
         "/var/lib/app",
@@ -115,7 +115,7 @@ drawn_settings = settings(
 
 
 def tried(machine: Machine, why: Event | None) -> Plan | None:
-    """The plan; None where the product is refused, since two resources contradict each other."""
+    """The plan; None if the product is refused because two resources contradict each other."""
     try:
         return machine.plan(why)
     except InvalidManifest as refused:
@@ -125,7 +125,7 @@ def tried(machine: Machine, why: Event | None) -> Plan | None:
 
 @drawn_settings
 @given(drawing.products(), EVENTS)
-def test_a_run_does_what_its_plan_says_in_order_and_only_once(drawn: Drawn, why: Event | None) -> None:
+def test_run_makes_the_planned_changes_in_order_and_once(drawn: Drawn, why: Event | None) -> None:
     with machine_of(drawn) as machine:
         plan = tried(machine, why)
         if plan is None:
@@ -145,7 +145,7 @@ def test_a_run_does_what_its_plan_says_in_order_and_only_once(drawn: Drawn, why:
 def _holds_order(run: Run) -> None:
     done: set[str] = set()
     for result in run.results:
-        assert done >= {*result.step.needs, *result.step.work.follows}
+        assert done >= {*result.step.needs, *result.step.follows}
         done.add(result.step.id)
         if result.outcome is Outcome.CHANGED:
             unsatisfied = (Decision.FAILED, Decision.BLOCKED, Decision.OWED)
@@ -154,7 +154,7 @@ def _holds_order(run: Run) -> None:
 
 
 def _holds_plan(plan: Plan, run: Run, certain: set[str]) -> None:
-    planned, done = told(plan), told(run)
+    planned, done = shown(plan), shown(run)
     failed = {result.step.id for result in run.results if result.outcome in (Outcome.FAILED, Outcome.BLOCKED)}
     different = {id_ for id_ in planned if planned[id_] != done[id_]}
     assert different & certain <= failed, {id_: (planned[id_], done[id_]) for id_ in different}
@@ -178,7 +178,7 @@ def test_a_run_that_is_cut_off_is_finished_by_the_next(drawn: Drawn, why: Event 
 
 
 def same(root: Path) -> dict[str, tuple[object, ...]]:
-    """All of a root but what is converge's own; two swap files are the same that differ in their UUID (mkswap(8))."""
+    """All of a root except converge's own files; swap files that differ only in their UUID (mkswap(8)) are equal."""
     return {name: (*rest, _without_uuid(what)) for name, (*rest, what) in contents(root).items()}
 
 
@@ -188,9 +188,9 @@ def _without_uuid(what: object) -> object:
 
 
 def settle(machine: Machine) -> bool:
-    """Run until nothing changes: what was declared in the wrong order comes about in the second run.
+    """Run until nothing changes: resources declared in the wrong order need a second run.
 
-    False where two resources take turns, whose contradiction nobody could prove.
+    False if two resources undo each other in turn: their contradiction cannot be proved.
     """
     for _ in range(3):
         if not any(result.outcome is Outcome.CHANGED for result in machine.apply().results):

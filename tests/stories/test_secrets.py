@@ -1,4 +1,4 @@
-"""A secret is shown by no verb in no format, and is left nowhere but where it is needed, whatever goes wrong."""
+"""A secret is never shown by any verb or format, and stays only in the files that need it, whatever goes wrong."""
 
 import json
 import os
@@ -24,8 +24,8 @@ ENTRY_POINTS = "[converge.providers]\nwhisper = tests.stories.third_party.whispe
 FORMATS = ("text", "json", "github", "sarif", "junit")
 PROFILE = "/etc/NetworkManager/system-connections/Desk.nmconnection"
 
-PSK, TOLD, THEIRS = "correct horse+battery/1", 'f1rst "quoted" \\ told', "what its user typed in"
-"""In the network's profile, in what a program says, and what a user puts in place of the first."""
+PSK, PHRASE, THEIRS = "correct horse+battery/1", 'f1rst "quoted" \\ phrase', "what its user typed in"
+"""In the network's profile, in the output of a program, and the value that a user puts in place of the first."""
 
 WIFI = """
     desk:
@@ -38,7 +38,7 @@ TALKATIVE: Mapping[str, str] = {
     whisper:
       type: whisper
       apply: once
-      with: {secret: "{{ told }}", fault: "FAULT"}
+      with: {secret: "{{ phrase }}", fault: "FAULT"}
 """,
     "command": """
     command:
@@ -52,12 +52,12 @@ TALKATIVE: Mapping[str, str] = {
             echo "on stdout: $SECRET, and so on"
             echo "on stderr: $SECRET" >&2
             test "FAULT" != program && touch /var/done
-        secrets: {SECRET: "{{ told }}"}
+        secrets: {SECRET: "{{ phrase }}"}
         creates: /var/done
         domain: machine
 """,
 }
-"""Resources that give a secret to a program which repeats it; with a FAULT of `program` that program fails."""
+"""Resources that give a secret to a program that prints it; with a FAULT of `program` that program fails."""
 
 Converge = Callable[..., int]
 
@@ -86,18 +86,18 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
 def hunt(machine: Machine, tmp_path: Path) -> Hunt:
     out = tmp_path / "out"
     out.mkdir()
-    return Hunt((PSK, TOLD), [machine.root, out])
+    return Hunt((PSK, PHRASE), [machine.root, out])
 
 
 @pytest.fixture
 def converge(machine: Machine, hunt: Hunt, capfd: pytest.CaptureFixture[str]) -> Converge:
-    """Run a verb, on the machine unless it is one for manifests; the hunt hears what it says."""
+    """Run a verb, on the machine unless it is one for manifests; the hunt records its output."""
 
     def run(*words: str) -> int:
         on_machine = () if words[0] in ("validate", "explain") else ("--root", str(machine.root))
         code = app.run([*words, *on_machine])
-        said = capfd.readouterr()
-        hunt.heard(" ".join(words[:2]), said.out + said.err)
+        printed = capfd.readouterr()
+        hunt.record(" ".join(words[:2]), printed.out + printed.err)
         return code
 
     return run
@@ -111,7 +111,7 @@ def declare(machine: Machine, resources: str, **faults: str) -> None:
 
 
 def put_site(machine: Machine, psk: str = PSK) -> None:
-    write_site(machine, f"parameters: {{psk: {json.dumps(psk)}, told: {json.dumps(TOLD)}}}\n")
+    write_site(machine, f"parameters: {{psk: {json.dumps(psk)}, phrase: {json.dumps(PHRASE)}}}\n")
 
 
 def write_site(machine: Machine, text: str) -> None:
@@ -125,18 +125,18 @@ def holds_psk(machine: Machine, psk: str = PSK) -> bool:
     return f"psk={psk}\n" in machine.path(PROFILE).read_text()
 
 
-def test_the_hunt_would_find_a_secret(tmp_path: Path) -> None:
-    """In any of the places and forms where it is looked for."""
+def test_hunt_finds_a_secret_in_each_place_and_form(tmp_path: Path) -> None:
+    """In any of the places and forms that are searched."""
     (tmp_path / "folder").mkdir()
     for number, form in enumerate(forms(PSK)):
         (tmp_path / "folder" / str(number)).write_bytes(b"\x00before " + form + b" after")
-    hunt = Hunt((PSK, TOLD), [tmp_path])
-    hunt.heard("a verb", f"  psk: {PSK}")
-    hunt.heard("another", json.dumps({"told": TOLD}))
+    hunt = Hunt((PSK, PHRASE), [tmp_path])
+    hunt.record("a verb", f"  psk: {PSK}")
+    hunt.record("another", json.dumps({"phrase": PHRASE}))
     assert len(hunt.found()) == 2 + len(forms(PSK))
 
 
-def test_no_verb_and_no_format_tells_one(
+def test_verbs_and_formats_show_no_secret(
     machine: Machine, hunt: Hunt, converge: Converge, talkative: str, tmp_path: Path
 ) -> None:
     declare(machine, WIFI + talkative)
@@ -167,11 +167,11 @@ def test_no_verb_and_no_format_tells_one(
     assert hunt.found() == []
 
 
-def test_one_that_is_set_on_the_command_line_is_told_no_more_than_one_of_the_site(
+def test_secret_of_the_command_line_is_not_shown(
     machine: Machine, hunt: Hunt, converge: Converge, talkative: str, tmp_path: Path
 ) -> None:
     declare(machine, WIFI + talkative)
-    manifest, set_ = str(machine.manifest), ("--set", f"psk={PSK}", "--set", f"told={TOLD}")
+    manifest, set_ = str(machine.manifest), ("--set", f"psk={PSK}", "--set", f"phrase={PHRASE}")
     for form in ("text", "json"):
         for verb in ("plan", "apply", "status"):
             assert converge(verb, manifest, "--format", form, "--verbose", *set_) == ExitCode.OK
@@ -184,11 +184,9 @@ def test_one_that_is_set_on_the_command_line_is_told_no_more_than_one_of_the_sit
     assert hunt.found() == []
 
 
-def test_neither_the_one_before_nor_the_one_of_a_user_is_told_or_kept(
-    machine: Machine, hunt: Hunt, converge: Converge
-) -> None:
+def test_former_secret_and_users_secret_are_not_shown_or_kept(machine: Machine, hunt: Hunt, converge: Converge) -> None:
     declare(machine, WIFI)
-    write_site(machine, f"parameters: {{psk: {json.dumps('the former one')}, told: x}}\n")
+    write_site(machine, f"parameters: {{psk: {json.dumps('the former one')}, phrase: x}}\n")
     hunt.secrets = (*hunt.secrets, "the former one", THEIRS)
     manifest = str(machine.manifest)
     assert converge("apply", manifest) == ExitCode.OK
@@ -197,7 +195,7 @@ def test_neither_the_one_before_nor_the_one_of_a_user_is_told_or_kept(
     for form in ("text", "json"):
         assert converge("status", manifest, "--format", form) == ExitCode.DRIFT
         assert converge("plan", manifest, "--format", form) == ExitCode.OK
-    write_site(machine, f"parameters: {{psk: {json.dumps(PSK)}, told: x}}\n")
+    write_site(machine, f"parameters: {{psk: {json.dumps(PSK)}, phrase: x}}\n")
     for form in ("text", "json"):
         assert converge("apply", manifest, "--format", form, "--verbose") == ExitCode.OK
         assert converge("ledger", "show", "--format", form) == ExitCode.OK
@@ -207,21 +205,21 @@ def test_neither_the_one_before_nor_the_one_of_a_user_is_told_or_kept(
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_program_that_fails_and_repeats_it_tells_nobody(
+def test_failed_program_that_prints_a_secret_does_not_show_it(
     machine: Machine, hunt: Hunt, converge: Converge, talkative: str, form: str, tmp_path: Path
 ) -> None:
     declare(machine, WIFI + talkative, fault="program")
     put_site(machine)
     manifest, into = str(machine.manifest), str(tmp_path / "out/applied")
     assert converge("apply", manifest, "--format", form, "--json-into", into, "--verbose") == ExitCode.FAILED
-    assert "(secret)" in hunt.said[-1][1]
+    assert "(secret)" in hunt.outputs[-1][1]
     for words in (("status", manifest, "--verbose"), ("ledger", "show"), ("plan", manifest, "--verbose")):
         assert converge(*words, "--format", form) == ExitCode.OK
     assert hunt.found() == []
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_progress_tells_none(
+def test_progress_shows_no_secret(
     machine: Machine,
     hunt: Hunt,
     converge: Converge,
@@ -232,25 +230,25 @@ def test_progress_tells_none(
     declare(machine, talkative)
     put_site(machine)
     monkeypatch.setattr(apply_verb, "SLOW", 0)
-    monkeypatch.setattr(apply_verb, "TELL_AGAIN", 0)
+    monkeypatch.setattr(apply_verb, "REPEAT", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
     assert converge("apply", str(machine.manifest)) == ExitCode.OK
-    assert "on stdout: (secret), and so on" in hunt.said[-1][1]
+    assert "on stdout: (secret), and so on" in hunt.outputs[-1][1]
     assert hunt.found() == []
 
 
-def test_a_bug_of_a_provider_tells_none(machine: Machine, hunt: Hunt, converge: Converge) -> None:
+def test_bug_of_a_provider_shows_no_secret(machine: Machine, hunt: Hunt, converge: Converge) -> None:
     declare(machine, TALKATIVE["whisper"], fault="provider")
     put_site(machine)
     for form in ("text", "json"):
         assert converge("apply", str(machine.manifest), "--format", form) == ExitCode.FAILED
-        assert "KeyError at " in hunt.said[-1][1]
+        assert "KeyError at " in hunt.outputs[-1][1]
     assert converge("ledger", "show") == ExitCode.OK
     assert hunt.found() == []
 
 
 @pytest.mark.parametrize("verb", ["plan", "apply", "status"])
-def test_a_bug_of_converge_itself_tells_none(
+def test_bug_of_converge_shows_no_secret(
     machine: Machine, hunt: Hunt, converge: Converge, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare(machine, WIFI)
@@ -261,27 +259,27 @@ def test_a_bug_of_converge_itself_tells_none(
 
     monkeypatch.setattr(Planner, "plan", plan)
     assert converge(verb, str(machine.manifest)) == ExitCode.ERROR
-    assert "this is a bug in converge, please report it: KeyError at " in hunt.said[-1][1]
+    assert "this is a bug in converge, please report it: KeyError at " in hunt.outputs[-1][1]
     assert hunt.found() == []
 
 
 BROKEN = [
     "parameters: {psk: SECRET",
-    'parameters: {psk: "SECRET\\q", told: x}',
+    'parameters: {psk: "SECRET\\q", phrase: x}',
     "parameters:\n  psk: !SECRET x",
     "parameters:\n  psk: {{ SECRET }}",
     "parameters:\n  psk: [SECRET]",
     "parameters:\n  psk: 12345678.25",
     "parameters:\n  psk: 1234567825",
     "parameters:\n  psk SECRET",
-    "parameters: {psk: SECRET, told: x}\nresources: {}",
-    "parameters: {psk: SECRET, told: x, tolld: SECRET}",
-    "parameters: {psk: SECRET, told: x}\noverride: {desk: {with: {psk: SECRET, identity: SECRET}}}",
+    "parameters: {psk: SECRET, phrase: x}\nresources: {}",
+    "parameters: {psk: SECRET, phrase: x, phrasse: SECRET}",
+    "parameters: {psk: SECRET, phrase: x}\noverride: {desk: {with: {psk: SECRET, identity: SECRET}}}",
 ]
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_a_fault_on_the_very_line_of_a_site_tells_none(
+def test_error_on_the_line_of_a_secret_does_not_show_it(
     machine: Machine, hunt: Hunt, converge: Converge, text: str, tmp_path: Path
 ) -> None:
     declare(machine, WIFI)
@@ -308,7 +306,7 @@ WRITTEN_OUT = [
 
 
 @pytest.mark.parametrize("written", WRITTEN_OUT)
-def test_one_that_a_manifest_writes_out_is_not_shown_again(
+def test_secret_written_in_a_manifest_is_not_shown(
     machine: Machine, hunt: Hunt, converge: Converge, written: str
 ) -> None:
     machine.declare(
@@ -322,31 +320,31 @@ def test_one_that_a_manifest_writes_out_is_not_shown_again(
     assert hunt.found() == []
 
 
-def test_a_site_that_others_can_read_is_warned_of(machine: Machine, hunt: Hunt, converge: Converge) -> None:
+def test_site_that_others_can_read_gets_a_warning(machine: Machine, hunt: Hunt, converge: Converge) -> None:
     declare(machine, WIFI)
     put_site(machine)
     site = machine.path("/etc/converge/site.yaml")
-    warning = f"warning[exposed-secret]: {site} holds secrets, and others than root can read it"
+    warning = f"warning[exposed-secret]: {site} contains secrets, and users other than root can read it"
     assert converge("plan", str(machine.manifest)) == ExitCode.OK
-    assert "warning" not in hunt.said[-1][1]
+    assert "warning" not in hunt.outputs[-1][1]
     site.chmod(0o640)
     for verb in ("plan", "apply"):
         assert converge(verb, str(machine.manifest)) == ExitCode.OK
-        assert warning in hunt.said[-1][1]
-        assert f"chmod 0600 {site}" in hunt.said[-1][1]
-    write_site(machine, "parameters: {told: x}\n")
+        assert warning in hunt.outputs[-1][1]
+        assert f"chmod 0600 {site}" in hunt.outputs[-1][1]
+    write_site(machine, "parameters: {phrase: x}\n")
     site.chmod(0o640)
     assert converge("plan", str(machine.manifest), "--set", f"psk={PSK}") == ExitCode.OK
-    assert warning in hunt.said[-1][1]
+    assert warning in hunt.outputs[-1][1]
     write_site(machine, "")
     site.chmod(0o644)
-    assert converge("plan", str(machine.manifest), "--set", f"psk={PSK}", "--set", "told=x") == ExitCode.OK
-    assert "warning" not in hunt.said[-1][1]
+    assert converge("plan", str(machine.manifest), "--set", f"psk={PSK}", "--set", "phrase=x") == ExitCode.OK
+    assert "warning" not in hunt.outputs[-1][1]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("strace"), reason="needs root and strace")
-def test_a_run_that_is_killed_leaves_none_behind(machine: Machine, hunt: Hunt, tmp_path: Path) -> None:
-    """At any of its system calls; what it leaves beside a profile is as private as that (`ALLOWED` has the folder)."""
+def test_killed_run_leaves_no_secret(machine: Machine, hunt: Hunt, tmp_path: Path) -> None:
+    """At any of its system calls; files next to a profile are as private as the profile (`ALLOWED` has the folder)."""
     declare(machine, WIFI + TALKATIVE["whisper"])
     put_site(machine)
     words = ("apply", str(machine.manifest), "--event", "upgrade", "--root")
@@ -363,5 +361,5 @@ def test_a_run_that_is_killed_leaves_none_behind(machine: Machine, hunt: Hunt, t
         killing.kill([*words, str(renewed())], scratch, call)
         for left in (scratch / PROFILE.lstrip("/")).parent.glob(".*"):
             assert left.stat().st_mode & 0o777 == 0o600
-        hunt.places = [scratch, scratch.with_name("said")]
+        hunt.places = [scratch, scratch.with_name("output")]
         assert hunt.found() == [], call

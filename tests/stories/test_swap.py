@@ -1,4 +1,4 @@
-"""A swap file whose owner may do as they like, through runs that are killed or go wrong: no file is lost by that."""
+"""A swap file that its owner changes, through killed and failed runs: no file is lost."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from converge.engine.run import carry_out
 from converge.errors import ProviderError
 from converge.model import Decision
 from converge.system import System, lock
-from tests.laws.interrupted import CutOffError, Interrupted
+from converge.testing.interrupted import CutOffError, Interrupted
 from tests.machine import Machine, decisions, reasons
 
 MIB = 1 << 20
@@ -47,7 +47,7 @@ def size(machine: Machine) -> int | None:
     return path.stat().st_size // MIB if path.exists() else None
 
 
-def test_wherever_a_run_is_killed_that_makes_it_anew_the_next_one_does(tmp_path: Path) -> None:
+def test_swap_file_remake_killed_anywhere_is_finished_later(tmp_path: Path) -> None:
     limit, cut_off = 0, True
     while cut_off:
         machine = Machine.make(tmp_path / str(limit))
@@ -71,7 +71,7 @@ class Broken(System):
         raise ProviderError(f"cannot make {path}")
 
 
-def test_a_file_that_could_not_be_made_anew_is_made_by_the_next_run(machine: Machine) -> None:
+def test_swap_file_that_could_not_be_remade_is_made_by_next_run(machine: Machine) -> None:
     ask(machine, 2)
     assert decisions(run_on(machine, Broken(str(machine.root)))) == {"swap": "failed"}
     assert size(machine) is None
@@ -79,7 +79,7 @@ def test_a_file_that_could_not_be_made_anew_is_made_by_the_next_run(machine: Mac
     assert size(machine) == 2
 
 
-def test_one_that_its_owner_removed_stays_so(machine: Machine) -> None:
+def test_swap_file_that_its_owner_removed_stays_removed(machine: Machine) -> None:
     machine.path(FILE).unlink()
     for mib in (1, 2):
         ask(machine, mib)
@@ -87,7 +87,7 @@ def test_one_that_its_owner_removed_stays_so(machine: Machine) -> None:
         assert size(machine) is None
 
 
-def test_one_that_its_owner_removed_while_a_run_was_killed_that_was_at_its_settings(machine: Machine) -> None:
+def test_swap_file_removed_after_kill_at_settings_stays_removed(machine: Machine) -> None:
     ask(machine, 1, ", at_boot: fstab")
     for limit in range(20):
         try:
@@ -102,7 +102,7 @@ def test_one_that_its_owner_removed_while_a_run_was_killed_that_was_at_its_setti
 
 
 @pytest.mark.parametrize("mib", [2, 3])
-def test_one_of_another_size_is_its_owners(mib: int, machine: Machine) -> None:
+def test_swap_file_of_another_size_is_its_owners(mib: int, machine: Machine) -> None:
     with machine.path(FILE).open("r+b") as file:
         file.write(bytes(3 * MIB))
         file.seek(4086)
@@ -112,18 +112,18 @@ def test_one_of_another_size_is_its_owners(mib: int, machine: Machine) -> None:
     assert size(machine) == 3
 
 
-def test_the_units_settings_of_its_owner_stay(tmp_path: Path) -> None:
+def test_unit_settings_of_its_owner_stay(tmp_path: Path) -> None:
     machine = Machine.make(tmp_path)
     ask(machine, 1, ", priority: 5")
     machine.apply()
     unit = machine.path("/etc/systemd/system/var-swap-swapfile.swap")
     unit.write_text(unit.read_text().replace("Priority=5", "Priority=7"))
     ask(machine, 1, ", priority: 6")
-    assert "the user's: priority" in reasons(machine.apply())["swap"]
+    assert "changed by the user (priority)" in reasons(machine.apply())["swap"]
     assert "Priority=7" in unit.read_text()
 
 
-def test_what_only_if_leaves_out_is_not_waited_for(tmp_path: Path) -> None:
+def test_swap_excluded_by_only_if_is_not_waited_for(tmp_path: Path) -> None:
     machine = Machine.make(tmp_path)
     guarded = """
         swap:

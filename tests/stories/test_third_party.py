@@ -19,7 +19,7 @@ ENTRY_POINTS = "[converge.providers]\nstore = tests.stories.third_party.store\n"
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """A machine on which the third party's package is installed."""
+    """A machine with the third party's package installed."""
     package = tmp_path / "packages" / "store-1.dist-info"
     package.mkdir(parents=True)
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: store\nVersion: 1\n")
@@ -59,7 +59,7 @@ def statuses(machine: Machine) -> dict[Domain, Status]:
     return {domain: entry.status for domain, entry in found.items() if entry}
 
 
-def test_what_spans_both_domains_is_remembered_in_both(machine: Machine) -> None:
+def test_resource_in_both_domains_is_recorded_in_both(machine: Machine) -> None:
     declare(machine, "once")
     assert outcomes(machine.apply(Event.INSTALL))["store"] == "changed"
     assert (text(machine, "/var/store"), text(machine, "/etc/store.mount")) == ("1", "1")
@@ -67,7 +67,7 @@ def test_what_spans_both_domains_is_remembered_in_both(machine: Machine) -> None
     assert decisions(machine.apply(Event.UPGRADE))["store"] is Decision.SETTLED
 
 
-def test_after_a_rollback_only_the_deployments_half_is_done_again(machine: Machine) -> None:
+def test_rollback_repeats_only_the_deployments_share(machine: Machine) -> None:
     declare(machine, "once")
     machine.apply(Event.INSTALL)
     machine.path("/etc/store.mount").unlink()
@@ -80,7 +80,7 @@ def test_after_a_rollback_only_the_deployments_half_is_done_again(machine: Machi
     assert statuses(machine) == {Domain.MACHINE: Status.DONE, Domain.DEPLOYMENT: Status.DONE}
 
 
-def test_a_store_that_a_user_removed_is_not_made_for_the_deployments_half(machine: Machine) -> None:
+def test_store_that_a_user_removed_is_not_made_for_other_share(machine: Machine) -> None:
     declare(machine, "once")
     machine.apply(Event.UPGRADE)
     for path in ("/etc/store.mount", "/etc/converge/ledger.json", "/var/store"):
@@ -89,7 +89,7 @@ def test_a_store_that_a_user_removed_is_not_made_for_the_deployments_half(machin
     assert (text(machine, "/var/store"), text(machine, "/etc/store.mount")) == (None, "1")
 
 
-def test_the_half_that_was_made_before_a_failure_is_remembered_as_ours(machine: Machine) -> None:
+def test_share_made_before_a_failure_is_recorded_as_ours(machine: Machine) -> None:
     declare(machine, "always\n      on_user_change: keep", fault="apply")
     assert outcomes(machine.apply(Event.UPGRADE))["store"] == "failed"
     assert statuses(machine) == {Domain.MACHINE: Status.FAILED, Domain.DEPLOYMENT: Status.FAILED}
@@ -98,18 +98,19 @@ def test_the_half_that_was_made_before_a_failure_is_remembered_as_ours(machine: 
     assert (text(machine, "/var/store"), text(machine, "/etc/store.mount")) == ("2", "2")
 
 
-@pytest.mark.parametrize("fault", ["domains", "inspect", "diff", "apply"])
-def test_a_bug_of_a_provider_fails_its_resource_and_nothing_else(machine: Machine, fault: str) -> None:
+@pytest.mark.parametrize("fault", ["domains", "inspect", "check", "apply"])
+def test_bug_of_a_provider_fails_its_resource_and_nothing_else(machine: Machine, fault: str) -> None:
     declare(machine, "once", fault=fault)
     run = machine.apply(Event.INSTALL)
     assert outcomes(run) == {"store": "failed", "other": "changed"}
     assert re.search(
-        r"^ZeroDivisionError at .*/store\.py:[0-9]+ \(this is a bug of the provider", reasons(run)["store"]
+        r"^ZeroDivisionError at .*/store\.py:[0-9]+ in `[a-z]+` \(this is a bug in the provider of 'store': report it",
+        reasons(run)["store"],
     )
     assert run.exit_code == 4
 
 
-@pytest.mark.parametrize("fault", ["parse", "claims"])
+@pytest.mark.parametrize("fault", ["parse", "thing", "declared"])
 def test_a_bug_that_needs_no_machine_is_found_before_the_run(machine: Machine, fault: str) -> None:
     declare(machine, "once", fault=fault)
     with pytest.raises(InvalidManifest) as caught:
@@ -117,13 +118,13 @@ def test_a_bug_that_needs_no_machine_is_found_before_the_run(machine: Machine, f
     assert [error.code for error in caught.value.report.errors] == ["bad-parameters"]
 
 
-@pytest.mark.parametrize("fault", ["parse", "claims"])
-def test_a_bug_that_shows_on_the_machine_alone_fails_its_resource(machine: Machine, fault: str) -> None:
+@pytest.mark.parametrize("fault", ["parse", "thing", "declared"])
+def test_bug_that_shows_only_on_the_machine_fails_its_resource(machine: Machine, fault: str) -> None:
     declare(machine, "once", fault=f"{{{{ '{fault}' if exists('/etc') else '' }}}}")
     assert outcomes(machine.apply(Event.INSTALL)) == {"store": "failed", "other": "changed"}
 
 
-def test_a_boot_that_leaves_work_to_the_network_need_not_be_tried_again(machine: Machine) -> None:
+def test_boot_that_leaves_work_to_the_online_phase_exits_with_0(machine: Machine) -> None:
     declare(machine, "once\n      events: [upgrade]", phase="online")
     run = machine.apply(Event.UPGRADE, phase=Phase.BOOT)
     assert (outcomes(run), run.exit_code) == ({"store": "owed", "other": "changed"}, 0)

@@ -1,4 +1,4 @@
-"""A package of somebody else's, installed with pip, whose type is used from the command line."""
+"""A package of a third party, installed with pip, whose type is used from the command line."""
 
 import json
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(find_spec("hatchling") is None, reason="needs ha
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the package and what pip knows of it are, as in any environment's site-packages."""
+    """The folder of the package and of its metadata, as in any environment's site-packages."""
     target = tmp_path_factory.mktemp("site-packages")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--root-user-action=ignore", *BUILD]
     subprocess.run([*pip, "--target", str(target), str(PACKAGE)], check=True, capture_output=True, text=True)
@@ -58,27 +58,27 @@ hours:
 """
 
 
-def steps(told: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(told)["steps"]
+def steps(printed: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(printed)["steps"]
     return found
 
 
 def test_nothing_is_left_in_its_sources(installed: Path) -> None:
     assert (installed / "converge_notice/notice.json").exists()
-    assert sorted(path.name for path in PACKAGE.iterdir()) == ["converge_notice", "pyproject.toml"]
+    assert sorted(path.name for path in PACKAGE.iterdir()) == ["converge_notice", "laws_of_notice.py", "pyproject.toml"]
 
 
 def test_its_type_is_listed_and_explained_with_its_schema(converge: Run) -> None:
-    told = converge("explain").stdout
-    assert "Resource types of other packages\n  notice  A notice above the login prompt.\n" in told
+    printed = converge("explain").stdout
+    assert "Resource types of other packages\n  notice  A notice above the login prompt.\n" in printed
     assert json.loads(converge("explain", "--format", "json").stdout)["types"]["notice"]
-    told = converge("explain", "notice").stdout
-    assert told.startswith("notice: A notice above the login prompt.\n")
-    assert "on_user_change: keep" in told
+    printed = converge("explain", "notice").stdout
+    assert printed.startswith("notice: A notice above the login prompt.\n")
+    assert "on_user_change: keep" in printed
     assert converge("explain", "notice.name").stdout.startswith("notice.name  text, required\n")
 
 
-def test_a_misspelt_type_is_met_with_its_name(converge: Run, machine: Machine) -> None:
+def test_misspelt_type_gets_a_hint_with_its_name(converge: Run, machine: Machine) -> None:
     assert converge("explain", "notise").stderr.endswith("hint: did you mean 'notice'?\n")
     machine.declare(NOTICE.replace("type: notice", "type: notise"))
     done = converge("validate", str(machine.manifest))
@@ -87,7 +87,7 @@ def test_a_misspelt_type_is_met_with_its_name(converge: Run, machine: Machine) -
     assert "did you mean 'notice'?" in done.stdout
 
 
-def test_a_manifest_is_validated_with_its_schema_and_by_its_provider(converge: Run, machine: Machine) -> None:
+def test_manifest_is_validated_by_its_schema_and_its_provider(converge: Run, machine: Machine) -> None:
     assert converge("validate", str(machine.manifest)).returncode == 0
     machine.declare(NOTICE.replace("text:", "txet:").replace("20-hours", "Hours"))
     done = converge("validate", str(machine.manifest))
@@ -97,10 +97,10 @@ def test_a_manifest_is_validated_with_its_schema_and_by_its_provider(converge: R
     assert "'name' must be small letters, digits and '-', not 'Hours'" in done.stdout
     machine.declare(NOTICE.replace("Open", r"\\\\n"))
     done = converge("validate", str(machine.manifest))
-    assert "error[bad-parameters]: a notice with a backslash says what the machine is" in done.stdout
+    assert "error[bad-parameters]: the text of a notice must not contain a backslash" in done.stdout
 
 
-def test_it_is_planned_applied_and_looked_after(converge: Run, machine: Machine) -> None:
+def test_type_is_planned_applied_and_maintained(converge: Run, machine: Machine) -> None:
     words = (str(machine.manifest), "--root", str(machine.root))
     (step,) = steps(converge("plan", *words, "--event", "install", "--format", "json").stdout)
     assert (step["type"], step["action"], step["domains"]) == ("notice", "add", ["deployment"])
@@ -114,6 +114,14 @@ def test_it_is_planned_applied_and_looked_after(converge: Run, machine: Machine)
     assert converge("status", *words).returncode == 0
     assert steps(converge("apply", *words, "--format", "json").stdout)[0]["decision"] == "keep"
     assert notice.read_text() == "Closed.\n"
+
+
+def test_its_laws_are_run_by_its_own_tests(installed: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TOP), str(installed)))}
+    words = ["-q", "--noconftest", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
+    command = [sys.executable, "-m", "pytest", *words, str(PACKAGE / "laws_of_notice.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=installed)
+    assert (done.returncode, "36 passed" in done.stdout) == (0, True), done.stdout
 
 
 def test_without_the_package_its_type_is_unknown(machine: Machine) -> None:

@@ -1,7 +1,7 @@
 """What a run of converge, and whatever it starts, changes on the host; found by strace(1).
 
 What bwrap starts sees private mounts, in which the same path is another place. So such processes are not watched here:
-`writable` says what they can write to at all.
+`writable` are the places that they can write to.
 """
 
 import os
@@ -83,7 +83,7 @@ class _Watch:
             yield from (self._path(pid, matched) for matched in self._named(name, rest))
 
     def _started(self, pid: str, name: str, rest: str, child: str) -> None:
-        """A process is on the host if its parent is, and is not bwrap: that starts others in its sandbox only."""
+        """A process is on the host if its parent is and is not bwrap, which starts others only in its sandbox."""
         if name == "execve":
             if rest.startswith('"/usr/bin/bwrap"'):
                 self.sandboxing.add(pid)
@@ -91,7 +91,7 @@ class _Watch:
             self.on_host.add(child)
 
     def _named(self, name: str, rest: str) -> list[re.Match[str]]:
-        """The first text of a new symbolic link is not where it is, but where it leads."""
+        """The first text of a new symbolic link is its target, not its path."""
         found = list(_PATH.finditer(rest))
         return found[1:] if name.startswith("symlink") else found
 
@@ -113,8 +113,8 @@ class Mount:
 
 
 def writable(system: System) -> list[Mount]:
-    told = system.run(["cat", "/proc/self/mountinfo"]).require().stdout
-    found = [fields for fields in map(_fields, told.splitlines()) if "rw" in fields[3].split(",")]
+    mounts = system.run(["cat", "/proc/self/mountinfo"]).require().stdout
+    found = [fields for fields in map(_fields, mounts.splitlines()) if "rw" in fields[3].split(",")]
     things = system.run(["stat", "--format=%d:%i", *(fields[2] for fields in found)]).require().stdout.split()
     return [Mount(kind, device, place, thing) for (kind, device, place, _), thing in zip(found, things, strict=True)]
 

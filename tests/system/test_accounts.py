@@ -22,7 +22,7 @@ def test_names_are_the_roots_own(root: Path, system: System) -> None:
 @pytest.mark.parametrize("name", ["daemon", "odd", "", "-1", "4294967295", "\u0661", "lp"])
 def test_a_name_that_the_root_lacks_is_an_error(root: Path, system: System, name: str) -> None:
     (root / "etc/passwd").write_text(PASSWD)
-    with pytest.raises(ProviderError, match="there is no user"):
+    with pytest.raises(ProviderError, match=f"the user '{name}' is unknown"):
         system.user_id(name)
 
 

@@ -58,7 +58,7 @@ def test_the_environment_is_fixed(either: System, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_missing_program_is_an_error_with_its_remedy(either: System) -> None:
-    with pytest.raises(ProviderError, match="the program 'no-such-program' is not there") as caught:
+    with pytest.raises(ProviderError, match="the program 'no-such-program' is missing") as caught:
         either.run(["no-such-program"])
     assert caught.value.hint
 
@@ -188,7 +188,7 @@ def host_state() -> list[tuple[str, int, int]]:
 
 
 @pytest.mark.skipif(shutil.which("flatpak") is None, reason="flatpak is not installed")
-def test_real_flatpak_works_on_the_root_and_leaves_the_host_alone(root: Path, system: System) -> None:
+def test_real_flatpak_changes_the_root_and_not_the_host(root: Path, system: System) -> None:
     before = host_state()
     repo = "/var/repo"
     system.run(["ostree", "init", f"--repo={repo}", "--mode=archive"]).require()
@@ -207,7 +207,7 @@ def test_real_flatpak_works_on_the_root_and_leaves_the_host_alone(root: Path, sy
     assert host_state() == before
 
 
-def test_a_program_starts_in_the_folder_that_it_is_told(tmp_path: Path, root: Path, system: System) -> None:
+def test_program_starts_in_the_given_folder(tmp_path: Path, root: Path, system: System) -> None:
     put_programs(root)
     (root / "var/work").mkdir()
     (root / "var/link").symlink_to("/var/work")
@@ -215,11 +215,11 @@ def test_a_program_starts_in_the_folder_that_it_is_told(tmp_path: Path, root: Pa
     LIVE.run(["touch", "made"], cwd=str(tmp_path)).require()
     assert (os.listdir(root / "var/work"), (tmp_path / "made").exists()) == (["made"], True)
     for each in (system, LIVE):
-        with pytest.raises(ProviderError, match="there is no folder /var/no-such-folder to run a program in"):
+        with pytest.raises(ProviderError, match="the working folder /var/no-such-folder is missing"):
             each.run(["touch", "made"], view="inside", cwd="/var/no-such-folder")
 
 
-def test_a_file_that_is_no_program_is_an_error(tmp_path: Path) -> None:
+def test_file_that_is_not_a_program_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "script").write_text("echo x\n")
     (tmp_path / "script").chmod(0o755)
     with pytest.raises(ProviderError, match=r"cannot run '.*script': Exec format error") as caught:
@@ -238,7 +238,7 @@ def inhabited(root: Path) -> Path:
 
 ENTERING = """
 set -e
-echo told >"$2/given" 2>/dev/null && exit 1
+echo given >"$2/given" 2>/dev/null && exit 1
 cat "$2/given"
 test ! -e "$3"
 echo x >"$1/tmp/scratch"

@@ -29,7 +29,7 @@ def test_a_mount_that_can_be_written_through(point: str, expected: str, hardware
 
 
 def test_a_folder_is_on_no_partition_of_its_own(tmp_path: Path) -> None:
-    with pytest.raises(Later, match="no place where a disk is mounted") as caught:
+    with pytest.raises(Later, match="is not the mount of a disk") as caught:
         disks.root_partition(ReadOnlySystem(str(tmp_path)))
     assert caught.value.until == "facts"
 

@@ -13,7 +13,7 @@ import pytest
 
 from converge.errors import ProviderError
 from converge.system import System
-from converge.system.files import temporary_name
+from converge.system.access import temporary_name
 
 ACL = bytes.fromhex("0200000001000600ffffffff020006000104000004000400ffffffff10000600ffffffff20000400ffffffff")
 """user::rw- user:1025:rw- group::r-- mask::rw- other::r--, as the kernel keeps it (acl(5))."""
@@ -62,7 +62,7 @@ def test_what_is_replaced_hands_on_its_attributes(root: Path, system: System) ->
     assert os.getxattr(path, "system.posix_acl_access") == ACL
 
 
-def test_attributes_that_are_told_win(root: Path, system: System) -> None:
+def test_given_attributes_win(root: Path, system: System) -> None:
     path = root / "etc/file"
     path.write_bytes(b"old")
     system.write("/etc/file", b"old", mode=0o600, uid=5, gid=6)
@@ -203,7 +203,7 @@ def test_a_link_is_made_and_led_elsewhere(root: Path, system: System) -> None:
 def test_only_a_link_is_replaced_by_a_link(root: Path, system: System) -> None:
     (root / "var/file").write_text("x")
     for path in ("/var/file", "/etc"):
-        with pytest.raises(ProviderError, match="is no symbolic link"):
+        with pytest.raises(ProviderError, match="is not a symbolic link"):
             system.make_link(path, "target")
         assert system.read_link(path) is None
     assert system.read_link("/var/none/at/all") is None
@@ -221,7 +221,7 @@ def test_owner_and_mode_are_set_on_the_thing_itself(root: Path, system: System) 
     system.set_mode("/etc/target", 0o4711)
     system.set_owner("/etc/target", 5, None)
     assert mode_of(root / "etc/target") == 0o4711
-    with pytest.raises(ProviderError, match="is not there"):
+    with pytest.raises(ProviderError, match="does not exist"):
         system.set_mode("/etc/absent", 0o600)
 
 
@@ -315,7 +315,7 @@ def changed_by(line: str) -> list[str]:
     return paths[1:] if name.startswith("symlink") else paths
 
 
-def test_a_folder_reaches_the_disk_whoever_wrote_into_it(root: Path, system: System) -> None:
+def test_folder_reaches_the_disk_after_any_writer(root: Path, system: System) -> None:
     (root / "etc/link").symlink_to("/var")
     for path in ("/etc", "/etc/link", "/", "/absent"):
         system.sync_folder(path)

@@ -22,11 +22,11 @@ def test_a_link_is_made_and_turned(root: Path, system: System) -> None:
 def test_a_link_replaces_nothing_else(root: Path, system: System, name: str) -> None:
     (root / "etc/file").touch()
     (root / "etc/folder").mkdir()
-    with pytest.raises(ProviderError, match=f"/etc/{name} is there and is no symbolic link"):
+    with pytest.raises(ProviderError, match=f"/etc/{name} exists and is not a symbolic link"):
         system.make_link(f"/etc/{name}", "target")
 
 
-def test_what_is_no_link_says_nothing(root: Path, system: System) -> None:
+def test_read_link_without_a_link_is_none(root: Path, system: System) -> None:
     (root / "etc/file").touch()
     assert (system.read_link("/etc/file"), system.read_link("/etc/absent")) == (None, None)
 

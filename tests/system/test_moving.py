@@ -43,7 +43,7 @@ def test_nothing_is_moved_over_what_is_there(
     make(root / "var/there")
     before = snapshot(root)
     for source in ("/var/tree", "/var/tree/file"):
-        with pytest.raises(ProviderError, match="/var/there is there already"):
+        with pytest.raises(ProviderError, match="/var/there already exists"):
             system.move(source, "/var/there")
     assert snapshot(root) == before
     assert tree.exists()
@@ -52,8 +52,8 @@ def test_nothing_is_moved_over_what_is_there(
 @pytest.mark.parametrize(
     ("source", "target", "said"),
     [
-        ("/var/none", "/var/a", "/var/none is not there"),
-        ("/var/none/below", "/var/a", "/var/none/below is not there"),
+        ("/var/none", "/var/a", "/var/none does not exist"),
+        ("/var/none/below", "/var/a", "/var/none/below does not exist"),
         ("/", "/var/a", "/ has to stay"),
         ("/var/tree/link", "/var/a", "is a symbolic link"),
         ("/var/tree", "/var/tree/deep/a", "cannot move to /var/tree/deep/a"),
@@ -87,13 +87,11 @@ def test_contents_are_moved_and_the_folder_stays(root: Path, system: System, tre
     assert (tree.stat().st_ino, os.listdir(tree)) == (inode, [])
 
 
-def test_contents_take_the_place_of_what_has_their_names_if_that_is_asked(
-    root: Path, system: System, tree: Path
-) -> None:
+def test_contents_replace_the_same_names_on_request(root: Path, system: System, tree: Path) -> None:
     (root / "var/kept/link/old").mkdir(parents=True)
     (root / "var/kept/other").touch()
     before = snapshot(tree)
-    with pytest.raises(ProviderError, match="/var/kept/link is there already"):
+    with pytest.raises(ProviderError, match="/var/kept/link already exists"):
         system.move_contents("/var/tree", "/var/kept")
     assert snapshot(tree) == before
     assert sorted(os.listdir(root / "var/kept")) == ["link", "other"]
@@ -190,7 +188,7 @@ system.delete_contents("/var/tree/deep/d")
 
 @pytest.mark.parametrize("kind", ["bind", "tmpfs"])
 def test_what_is_mounted_in_a_tree_keeps_it_where_it_is(tmp_path: Path, root: Path, tree: Path, kind: str) -> None:
-    """A bind mount of the same file system is told from the folders around it by nothing but the table of mounts."""
+    """A bind mount of the same file system differs from the folders around it only in the table of mounts."""
     (tmp_path / "outside").mkdir()
     before = snapshot(tree)
     command = ["unshare", "--mount", sys.executable, "-c", IN_A_MOUNT, str(root), str(tmp_path / "outside"), kind]
@@ -215,7 +213,7 @@ for move in (system.move, system.move_contents):
 """
 
 
-def test_another_file_system_is_told_and_all_stays(root: Path, tree: Path) -> None:
+def test_another_file_system_is_an_error_and_all_stays(root: Path, tree: Path) -> None:
     before = snapshot(tree)
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     command = ["unshare", "--mount", sys.executable, "-c", ACROSS, str(root)]
@@ -307,7 +305,7 @@ for _ in range(1_000_000):
 
 
 @pytest.mark.parametrize("emptied", [True, False])
-def test_a_folder_swapped_for_a_link_is_emptied_itself_or_not_at_all(root: Path, system: System, emptied: bool) -> None:
+def test_folder_swapped_for_a_link_is_emptied_or_left(root: Path, system: System, emptied: bool) -> None:
     """The link leads to a folder inside the root: only what is in the folder itself may go."""
     for number in range(20):
         (root / f"etc/precious-{number}").touch()

@@ -75,7 +75,13 @@ def test_the_live_root_resolves_like_any_other(tmp_path: Path) -> None:
     assert live.stat(f"{tmp_path}/file/below") is None
 
 
-def test_a_root_that_is_no_folder_is_an_error(tmp_path: Path) -> None:
+def test_foreign_root_that_calls_itself_live_leads_nowhere_out(root: Path, system: System) -> None:
+    (root / "link").symlink_to("/etc")
+    system.live = True
+    assert (system.read("/etc/passwd"), system.list_folder("/link")) == (None, ())
+
+
+def test_root_that_is_not_a_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConvergeError, match="is not a folder"):
         System(str(tmp_path / "absent"))
 

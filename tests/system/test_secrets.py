@@ -8,8 +8,7 @@ import pytest
 from converge.errors import ProviderError
 from converge.model import Secret
 from converge.system import CommandTimeout, ReadOnlySystem, System
-from converge.system.root import Root
-from converge.system.secrets import KEY, Secrets, is_digest
+from converge.system.secrets import KEY, is_digest
 
 DIGEST = """
 import sys
@@ -61,18 +60,18 @@ def test_one_run_has_one_key_before_it_is_saved_and_after(system: System) -> Non
     assert ReadOnlySystem(system.root).secret_digest(Secret("hunter2")) == planned
 
 
-def test_digests_are_the_same_in_every_process_of_a_machine_and_on_no_other(root: Path, tmp_path: Path) -> None:
+def test_digests_are_equal_on_one_machine_only(root: Path, tmp_path: Path) -> None:
     system, other = System(str(root)), tmp_path / "other"
     other.mkdir()
     digest = system.secret_digest(Secret("hunter2"))
     system.keep_secret_key()
 
-    def told(root: Path, secret: str) -> str:
+    def digest_of(root: Path, secret: str) -> str:
         argv = [sys.executable, "-c", DIGEST, str(root), secret]
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 
-    assert (told(root, "hunter2"), told(root, "hunter3") == digest) == (digest, False)
-    assert told(other, "hunter2") not in (digest, told(other, "hunter2"))
+    assert (digest_of(root, "hunter2"), digest_of(root, "hunter3") == digest) == (digest, False)
+    assert digest_of(other, "hunter2") not in (digest, digest_of(other, "hunter2"))
 
 
 @pytest.mark.parametrize(
@@ -106,23 +105,23 @@ CLEARED = [
 
 @pytest.mark.parametrize(("secrets", "text", "expected"), CLEARED)
 def test_what_a_program_says_is_cleared_of_secrets(root: Path, secrets: list[str], text: str, expected: str) -> None:
-    met = Secrets(Root(str(root)))
+    system = ReadOnlySystem(str(root))
     for secret in secrets:
-        met.meet(Secret(secret))
-    assert met.left_out(text) == expected
+        system.meet(Secret(secret))
+    assert system._left_out(text) == expected
 
 
 def test_a_program_is_given_secrets_and_tells_none(system: System) -> None:
-    heard: list[str] = []
+    printed: list[str] = []
     script = 'cat; echo; echo "$PASSWORD is it" >&2; echo "$PASSWORD"'
     done = system.run(
         ["sh", "-c", script],
         environment={"PASSWORD": Secret("hunter2")},
         stdin=Secret("from stdin"),
-        on_output=heard.append,
+        on_output=printed.append,
     )
     assert (done.stdout, done.stderr) == ("(secret)\n(secret)\n", "(secret) is it\n")
-    assert sorted(heard) == ["(secret)", "(secret)", "(secret) is it"]
+    assert sorted(printed) == ["(secret)", "(secret)", "(secret) is it"]
     digested = system.run(["echo", "hunter3"])
     assert digested.stdout == "hunter3\n"
     system.secret_digest(Secret("hunter3"))

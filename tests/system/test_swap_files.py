@@ -45,7 +45,7 @@ def test_what_a_killed_run_has_left_is_taken_away(system: System) -> None:
 
 def test_nothing_is_made_over_what_is_there(system: System) -> None:
     system.write("/var/swap/file", b"a letter")
-    with pytest.raises(ProviderError, match="/var/swap/file is there already"):
+    with pytest.raises(ProviderError, match="/var/swap/file already exists"):
         system.make_swap_file("/var/swap/file", MIB)
     assert system.read("/var/swap/file") == b"a letter"
 

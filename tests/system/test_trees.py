@@ -1,4 +1,4 @@
-"""Walking and mending trees, odd ones above all."""
+"""Walking and fixing trees, odd ones above all."""
 
 import os
 import subprocess
@@ -64,7 +64,7 @@ def test_folders_come_before_what_is_in_them(system: System, tree: Path) -> None
         seen.add(found.path)
 
 
-def test_everything_is_mended_and_nothing_else(root: Path, system: System, tree: Path) -> None:
+def test_everything_is_fixed_and_nothing_else(root: Path, system: System, tree: Path) -> None:
     outside = root / "etc/shadow"
     outside.touch()
     outside.chmod(0o640)
@@ -74,9 +74,9 @@ def test_everything_is_mended_and_nothing_else(root: Path, system: System, tree:
     (tree / os.fsdecode(b"odd\n\xff")).touch()
     for found in system.walk("/var/lib/saned"):
         assert system.fix(found, mode=None if found.kind == "symlink" else 0o700, uid=117, gid=7)
-    mended = [tree, *tree.rglob("*")]
-    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in mended} == {(117, 7)}
-    assert {path.lstat().st_mode & 0o7777 for path in mended if not path.is_symlink()} == {0o700}
+    fixed = [tree, *tree.rglob("*")]
+    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in fixed} == {(117, 7)}
+    assert {path.lstat().st_mode & 0o7777 for path in fixed if not path.is_symlink()} == {0o700}
     assert (outside.stat().st_uid, outside.stat().st_mode & 0o7777) == (0, 0o640)
 
 

@@ -1,7 +1,7 @@
-"""A Debian system that has been booted in a container (systemd-nspawn), with this checkout of converge in it.
+"""A Debian system booted in a container (systemd-nspawn), with this checkout of converge in it.
 
-What it writes is in memory, and it has namespaces and a control group of its own: nothing of it is left when its `with`
-ends, and where the tests are killed nothing but empty folders.
+It writes to memory, and has its own namespaces and control group: nothing is left when its `with` ends, and if the
+tests are killed, only empty folders.
 
     with booted(tree(), {"etc/systemd/system/x.service": "…"}) as machine:
         machine.converge("apply", "/root/test.yaml")
@@ -25,14 +25,14 @@ from attrs import define
 
 TOP = Path(__file__).parents[2]
 INSIDE, LIBRARIES = "/opt/converge", "/opt/libraries"
-"""Where the checkout and the libraries of the tests' own Python are in the machine."""
+"""The folders of the checkout, and of the libraries of the tests' own Python, in the machine."""
 ENVIRONMENT = ("PATH=/usr/sbin:/usr/bin", "LC_ALL=C.UTF-8", f"PYTHONPATH={INSIDE}:{LIBRARIES}")
 PATIENCE = 60.0
 """Seconds for a boot."""
 
 _PR_SET_PDEATHSIG = 1
 _GROUPS = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup/systemd")]
-"""Where systemd looks for its control groups: in one hierarchy, or in the older arrangement with several."""
+"""The folders in which systemd looks for its control groups: one hierarchy, or several as in older systems."""
 
 _T = TypeVar("_T")
 
@@ -54,7 +54,7 @@ while [ "$again" = 133 ]; do
         --bind-ro="$CHECKOUT:/opt/converge" --bind-ro="$LIBRARIES:/opt/libraries" || again=$?
 done
 """
-"""Run as the first process of a PID namespace, so that all of the machine ends with it; 133 asks for a reboot."""
+"""Run as the first process of a PID namespace, so that the whole machine ends with it; 133 requests a reboot."""
 
 
 @define
@@ -67,7 +67,7 @@ class Booted:
 
     @property
     def root(self) -> Path:
-        """Its `/` as the host finds it; an absolute link in it leads the host astray."""
+        """The path of its `/` on the host; the host cannot follow an absolute link in it."""
         return Path(f"/proc/{self.leader}/root")
 
     def run(self, argv: Sequence[str], *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
@@ -79,11 +79,11 @@ class Booted:
         )
 
     def converge(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run converge, as this checkout has it, with these words on its command line."""
+        """Run converge of this checkout with these words on its command line."""
         return self.run(["python3", "-m", "converge", *words])
 
     def systemctl(self, *words: str) -> str:
-        """What systemctl says, whatever its exit code."""
+        """The output of systemctl, with any exit code."""
         return self.run(["systemctl", *words]).stdout.strip()
 
     def write(self, path: str, text: str) -> None:
@@ -115,7 +115,7 @@ class Booted:
         raise AssertionError(f"waited for {what} in vain:\n{self.console.read_text(errors='replace')}")
 
     def _leader(self, other_than: int) -> int:
-        """The machine's first process: the one that has a PID namespace within that of all that we started; or 0."""
+        """The machine's first process, or 0: it has a PID namespace inside the one of the processes that we started."""
         ours = _children(self.process.pid)
         outer = {"", *map(_pid_namespace, ours)}
         while ours:
@@ -140,7 +140,7 @@ def _pid_namespace(pid: int) -> str:
 
 @contextmanager
 def booted(tree: Path, files: Mapping[str, str]) -> Iterator[Booted]:
-    """A machine for the time of a `with`; `files` are in it from the start, by their paths."""
+    """A machine for the duration of a `with`; `files` are in it from the start, by their paths."""
     with tempfile.TemporaryDirectory(prefix="converge-vm-") as folder:
         box, seed, console = (Path(folder) / name for name in ("box", "seed", "console"))
         box.mkdir()
@@ -182,7 +182,7 @@ def _end_with_the_tests() -> None:
 
 
 def _remove_group(group: Path) -> None:
-    """A control group and those below it; the kernel lets it go once the last process has."""
+    """Remove a control group and those below it; the kernel allows that after the last process has ended."""
     deadline = time.monotonic() + PATIENCE
     while group.exists() and time.monotonic() < deadline:
         for folder, _, __ in os.walk(group, topdown=False):

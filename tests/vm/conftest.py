@@ -28,7 +28,7 @@ def boot(debian: Path) -> Iterator[Boot]:
 
 @pytest.fixture
 def deployed(tmp_path: Path) -> Deployed:
-    """A machine that ostree has deployed; it is off, and its disk is one's own."""
+    """A machine deployed by ostree; it is off, and each test has its own disk."""
     if why := ostree_disk.missing():
         pytest.skip(why)
     return Deployed.made(tmp_path)

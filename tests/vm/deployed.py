@@ -1,7 +1,7 @@
-"""A system that ostree has deployed, booted under qemu in software emulation, with this checkout of converge in it.
+"""A system deployed by ostree, booted under qemu in software emulation, with this checkout of converge in it.
 
-Each boot runs an errand, a shell script, and ends by switching the machine off; the default boot loader entry says what
-boots. Between the boots the disk can be looked at and changed.
+Each boot of the default boot loader entry runs an errand, which is a shell script, and then turns the machine off.
+Between the boots the disk can be read and changed.
 
     machine = Deployed.made(tmp_path)
     machine.write("/etc/test.yaml", "…")
@@ -33,7 +33,7 @@ _ENTRY = re.compile(r"^(version|options|linux|initrd) (.*)$", re.MULTILINE)
 
 @frozen
 class Entry:
-    """A boot loader entry (UAPI.1), as far as it matters here."""
+    """A boot loader entry (UAPI.1), with the fields that tests need."""
 
     version: int
     options: str
@@ -61,7 +61,7 @@ class Deployed:
 
     @contextmanager
     def disk(self) -> Iterator[Path]:
-        """The sysroot, for the time of a `with`."""
+        """The sysroot, for the duration of a `with`."""
         with ostree_disk.mounted(self.image) as sysroot:
             yield sysroot
 
@@ -78,7 +78,7 @@ class Deployed:
             place.write_text(text)
 
     def boot(self, errand: str, *extra: str) -> str:
-        """Boot, run the errand and switch off; returns what it said. `extra` are kernel arguments for this boot."""
+        """Boot, run the errand and turn off; returns the output. `extra` are kernel arguments for this boot."""
         self.write("/var/errand/run", ENVIRONMENT + errand)
         self.write("/var/errand/output", "")
         folder = self.image.parent
@@ -88,13 +88,13 @@ class Deployed:
                 copyfile(f"{sysroot}/boot{source}", folder / name)
         console = _emulated(self.image, folder, " ".join((entry.options, *extra)))
         with self.disk() as sysroot:
-            said = (sysroot / f"ostree/deploy/{NAME}/var/errand/output").read_text()
-        assert said, f"the errand was not run:\n{console}"
-        return said
+            printed = (sysroot / f"ostree/deploy/{NAME}/var/errand/output").read_text()
+        assert printed, f"the errand was not run:\n{console}"
+        return printed
 
 
 def _emulated(image: Path, folder: Path, arguments: str) -> str:
-    """Run a machine until it is switched off; returns what it wrote to its console."""
+    """Run a machine until it turns off; returns the output on its console."""
     words = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
     words += ["-m", "1024", "-nographic", "-no-reboot", "-nic", "none"]
     words += ["-drive", f"file={image},format=raw,if=virtio", "-append", arguments]
@@ -115,7 +115,7 @@ def _entries(sysroot: Path) -> tuple[Entry, ...]:
 
 
 def _bring_converge(folder: Path) -> None:
-    """The checkout, and the libraries that it needs, as they are in the tests' own Python."""
+    """Copy the checkout, and the libraries that it needs from the tests' own Python."""
     folder.mkdir(parents=True)
     for name in ("converge", "schemas"):
         copytree(TOP / name, folder / name)
@@ -127,7 +127,7 @@ def _bring_converge(folder: Path) -> None:
 
 
 def _needed(name: str, met: set[str]) -> Iterator[Distribution]:
-    """The distributions that one requires here, and those require, each once; without extras."""
+    """The distributions that one requires here, directly or indirectly, each once; without extras."""
     for requirement in map(Requirement, distribution(name).requires or ()):
         if requirement.name in met or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
             continue

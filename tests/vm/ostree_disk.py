@@ -1,7 +1,7 @@
-"""The disk of a small Debian system that ostree has deployed, made once per machine and kept in the user's cache.
+"""The disk of a small Debian system deployed by ostree, made once per machine and kept in the user's cache.
 
-GPT, with the root partition, a swap partition behind it, and room behind that. The kernel boots without a boot loader:
-`machine.py` reads what the loader's entries say and hands it to qemu.
+GPT, with the root partition, a swap partition behind it, and free space behind that. The kernel boots without a boot
+loader: `deployed.py` reads the loader's entries and passes them to qemu.
 """
 
 import json
@@ -23,7 +23,7 @@ TOOLS = ("mmdebstrap", "ostree", "sfdisk", "losetup", "mkfs.ext4", "qemu-system-
 SECTOR = 512
 START, ROOT_SECTORS, SWAP_SECTORS = 2048, 4_000_000, 400_000
 SIZE = 3 << 30
-"""Bytes; it is hardly filled."""
+"""Bytes; most of them are free."""
 ARGUMENTS = ("root=LABEL=root", "rw", "console=ttyS0", "quiet")
 NAME = "os"
 
@@ -50,7 +50,7 @@ END
 chmod +x etc/initramfs-tools/hooks/ostree etc/initramfs-tools/scripts/init-bottom/ostree
 chroot . update-initramfs -u
 """
-"""Debian's initramfs does not go into a deployment by itself."""
+"""Debian's initramfs does not prepare a deployment by itself."""
 _AS_OSTREE_HAS_IT = r"""
 set -eu
 cd "$1"
@@ -82,16 +82,16 @@ StandardError=append:/var/errand/output
 END
 ln -s ../errand.service usr/lib/systemd/system/multi-user.target.wants/errand.service
 """
-"""The hierarchy that an ostree commit has; and the unit that runs what a test has for it to do, and ends the boot."""
+"""The folders of an ostree commit, and the unit that runs the errand of a test and ends the boot."""
 
 
 def missing() -> str:
-    """Why no such disk can be made here; empty where it can."""
+    """Why such a disk cannot be made here; empty if it can."""
     return lacking(TOOLS)
 
 
 def disk() -> Path:
-    """The image. No test changes it: each takes a copy."""
+    """The image. Tests never change it: each uses a copy."""
     recipe = (SUITE, *PACKAGES, *LEFT_OUT, *ARGUMENTS, _TABLE, _HOOK, _AS_OSTREE_HAS_IT)
     return cached("ostree", recipe, _build)
 
@@ -132,7 +132,7 @@ def _deploy(tree: Path, sysroot: Path) -> None:
 
 @contextmanager
 def loop(image: Path) -> Iterator[str]:
-    """The root partition of an image, as large as its table says, as a device."""
+    """The root partition of an image as a device, with its size in the table."""
     root = json.loads(_run("sfdisk", "--json", str(image)))["partitiontable"]["partitions"][0]
     window = (f"--offset={root['start'] * SECTOR}", f"--sizelimit={root['size'] * SECTOR}")
     device = _run("losetup", "--find", "--show", *window, str(image)).strip()
@@ -154,7 +154,7 @@ def mounted(image: Path) -> Iterator[Path]:
 
 
 def copy(target: Path) -> None:
-    """Put a copy of the disk there that takes no more room than what is in it."""
+    """Copy the disk to a sparse file."""
     _run("cp", "--sparse=always", "--reflink=auto", str(disk()), str(target))
 
 

@@ -1,4 +1,4 @@
-"""systemd-boot on a real FAT, which knows no owners and modes, and is left as it is where it is read-only."""
+"""systemd-boot on a real FAT, which does not have owners and modes; a read-only one stays as it is."""
 
 import subprocess
 
@@ -28,7 +28,7 @@ ls {ESP}/loader
 """
 
 
-def test_the_timeout_of_systemd_boot_on_its_partition(deployed: Deployed) -> None:
+def test_timeout_of_systemd_boot_is_set_on_its_partition(deployed: Deployed) -> None:
     with deployed.disk() as sysroot:
         image = sysroot / "ostree/deploy/os/var/esp.img"
         image.write_bytes(bytes(8 << 20))
@@ -36,11 +36,11 @@ def test_the_timeout_of_systemd_boot_on_its_partition(deployed: Deployed) -> Non
     for seconds in (3, 0, 9):
         deployed.write(f"/var/{seconds}.yaml", MANIFEST.format(seconds=seconds))
     apply = [APPLY.format(seconds=seconds) for seconds in (3, 0, 9)]
-    said = deployed.boot(f"{MOUNT}{apply[0]}{apply[1]}mount -o remount,ro {ESP}\n{apply[2]}").splitlines()
-    assert said[0].startswith("Applied: 1 added")
-    assert said[1:3] == ["timeout 3", "loader.conf"]
-    assert said[3].startswith("Applied: 0 added, 1 changed")
-    assert said[4:6] == ["timeout 0", "loader.conf"]
-    assert "read-only" in said[6].lower()
-    assert said[-3].endswith("1 failed.")
-    assert said[-2:] == ["timeout 0", "loader.conf"]
+    printed = deployed.boot(f"{MOUNT}{apply[0]}{apply[1]}mount -o remount,ro {ESP}\n{apply[2]}").splitlines()
+    assert printed[0].startswith("Applied: 1 added")
+    assert printed[1:3] == ["timeout 3", "loader.conf"]
+    assert printed[3].startswith("Applied: 0 added, 1 changed")
+    assert printed[4:6] == ["timeout 0", "loader.conf"]
+    assert "read-only" in printed[6].lower()
+    assert printed[-3].endswith("1 failed.")
+    assert printed[-2:] == ["timeout 0", "loader.conf"]

@@ -1,4 +1,4 @@
-"""Kernel arguments on a booted ostree system: what the next kernel really gets, and what is staged as it goes down."""
+"""Kernel arguments on a booted ostree system: those that the next kernel really gets, and staging at shutdown."""
 
 import pytest
 
@@ -26,11 +26,11 @@ APPLY = "python3 -m converge apply /var/test.yaml\n"
 CHANGE_ETC = 'echo "the user\'s" > /etc/changed\n'
 STATUS = "ostree admin status\n"
 STAGE = "ostree admin deploy --os=os --stage main\n"
-REBOOT = "asked for a reboot"
+REBOOT = "requested a reboot"
 OURS = 'module_blacklist=hid_sensor_hub dyndbg="file a.c +p"'
 
 
-def test_a_life_with_reboots(deployed: Deployed) -> None:
+def test_arguments_over_several_reboots_are_applied_once(deployed: Deployed) -> None:
     deployed.write("/var/test.yaml", MANIFEST)
     first = deployed.boot(f"{APPLY}{CHANGE_ETC}")
     assert REBOOT in first
@@ -51,7 +51,7 @@ def test_a_life_with_reboots(deployed: Deployed) -> None:
     assert "1 owed, 1 in place" in second
     assert REBOOT in second
     assert "Pinned: yes" in second
-    assert len(deployed.entries()) == 3  # what there was to roll back to is there still
+    assert len(deployed.entries()) == 3  # the deployment to roll back to still exists
 
     third = deployed.boot(f"cat /proc/cmdline\n{APPLY}{APPLY}{STATUS}")
     assert f"{OURS} loglevel=3" in third
@@ -63,7 +63,7 @@ def test_a_life_with_reboots(deployed: Deployed) -> None:
     assert len(deployed.entries()) == 3
 
 
-def test_an_update_that_is_staged(deployed: Deployed) -> None:
+def test_staged_update_gets_the_arguments(deployed: Deployed) -> None:
     deployed.write("/var/test.yaml", MANIFEST)
     assert "1 owed" in deployed.boot(f"{STAGE}{APPLY}")
     assert OURS in deployed.boot("cat /proc/cmdline\n")
@@ -83,15 +83,15 @@ Type=oneshot
 Environment=PYTHONPATH=/var/opt/converge LC_ALL=C.UTF-8
 ExecStart=/bin/sh -c '\\
     python3 -m converge apply /var/test.yaml >>/var/errand/output 2>&1; \\
-    if grep -q "asked for a reboot" /var/errand/output; then systemctl --no-block reboot; fi'
+    if grep -q "requested a reboot" /var/errand/output; then systemctl --no-block reboot; fi'
 
 [Install]
 WantedBy=sysinit.target
 """
 
 
-def test_a_run_in_the_early_boot_that_is_followed_by_a_reboot_at_once(deployed: Deployed) -> None:
-    """The usual services, of which the one that deploys what is staged is one, are not even started by then."""
+def test_early_run_with_reboot_at_once_is_deployed(deployed: Deployed) -> None:
+    """The usual services are not started by then, not even the one that deploys the staged deployment."""
     deployed.write("/var/early.service", EARLY)
     deployed.boot("cp /var/early.service /etc/systemd/system/; systemctl enable early.service; echo done\n")
     deployed.write("/var/test.yaml", MANIFEST)

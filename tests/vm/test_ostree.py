@@ -1,4 +1,4 @@
-"""A booted ostree system: converge finds itself on it, and what it does there is there at the next boot."""
+"""A booted ostree system: converge recognizes it, and its changes are present at the next boot."""
 
 import json
 
@@ -19,7 +19,7 @@ resources:
 FACTS = "python3 -m converge facts deployment --format json\n"
 
 
-def test_a_booted_deployment(deployed: Deployed) -> None:
+def test_changes_of_booted_deployment_survive_a_reboot(deployed: Deployed) -> None:
     deployed.write("/var/test.yaml", MANIFEST)
     apply = "python3 -m converge apply /var/test.yaml; echo code $?\n"
     first = deployed.boot(f"{FACTS}ostree admin status\n{apply}")

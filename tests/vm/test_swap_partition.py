@@ -1,4 +1,4 @@
-"""The swap partition of a booted ostree system, whose root is an ext4 in use, and whose /sysroot is read-only."""
+"""The swap partition of a booted ostree system with an ext4 root in use and a read-only /sysroot."""
 
 import pytest
 
@@ -18,16 +18,16 @@ df --block-size=512 --output=size /sysroot | tail -1
 grep -c vda /proc/swaps
 """
 ROOT, SWAP, DISK = 4_000_000, 400_000, (3 << 30) // 512
-"""Sectors of 512 bytes, as `tests/vm/ostree_disk.py` has it."""
+"""Sectors of 512 bytes, as in `tests/vm/ostree_disk.py`."""
 
 
-def look(said: str) -> tuple[int, int, int]:
-    """What LOOK says last: the size of the root partition and of what is on it, and how many swaps there are."""
-    partition, filesystem, swaps = said.split()[-3:]
+def look(printed: str) -> tuple[int, int, int]:
+    """The last output of LOOK: the sizes of the root partition and its file system, and the number of swaps."""
+    partition, filesystem, swaps = printed.split()[-3:]
     return int(partition), int(filesystem), int(swaps)
 
 
-def test_it_goes_and_comes_while_the_machine_runs(deployed: Deployed) -> None:
+def test_swap_partition_is_removed_and_made_while_running(deployed: Deployed) -> None:
     deployed.write("/var/absent.yaml", MANIFEST % "ensure: absent")
     deployed.write("/var/present.yaml", MANIFEST % "size: 64MiB")
     apply = "python3 -m converge apply /var/%s.yaml --event upgrade; echo code $?\n"
@@ -36,7 +36,7 @@ def test_it_goes_and_comes_while_the_machine_runs(deployed: Deployed) -> None:
     assert first.count("code 0\n") == 2
     partition, filesystem, swaps = look(first)
     assert (partition, swaps) == (ROOT + SWAP, 0)
-    assert 0 < partition - filesystem < ROOT // 20  # what the file system needs for itself
+    assert 0 < partition - filesystem < ROOT // 20  # the file system's own data
     second = deployed.boot(f"{apply % 'present'}{apply % 'present'}swapon LABEL=swap{LOOK}")
     assert "Applied: 1 added, 0 changed, 0 removed" in second, second
     assert second.count("code 0\n") == 2

@@ -1,4 +1,4 @@
-"""Units on a machine that runs: what is declared of them comes about, once, and is still so after a reboot."""
+"""Units on a running machine: the declared state is applied once, and survives a reboot."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ from converge.engine import effects
 effects.run = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 app.run(sys.argv[1:])
 """
-"""Runs converge until all is changed, and nothing yet done of what has to follow."""
+"""Runs converge and kills it after the changes, before their effects."""
 
 
 IMPATIENT = """
@@ -57,7 +57,7 @@ sys.exit(app.run(sys.argv[1:]))
 
 
 def declare(machine: Booted, **units: dict[str, Any]) -> None:
-    """Write the product; a resource per unit, that of `classroom` being for classroom.service."""
+    """Write the product, with a resource per unit: `classroom` is for classroom.service."""
     machine.write("/root/test.yaml", manifest(**units))
 
 
@@ -86,43 +86,43 @@ def decisions(run: Any) -> dict[str, str]:
     return {step["id"]: step["decision"] for step in run["steps"]}
 
 
-def told(machine: Booted, unit: str = "classroom") -> list[str]:
-    """What the service wrote down each time it was started or reloaded."""
+def log(machine: Booted, unit: str = "classroom") -> list[str]:
+    """The lines that the service wrote when it was started or reloaded."""
     return machine.read(f"/var/log/{unit}").splitlines()
 
 
 def reloads(machine: Booted) -> int:
-    said = machine.run(["journalctl", "--boot", "--output=cat", "--identifier=systemd"]).stdout
-    return said.splitlines().count("Reloading.")
+    printed = machine.run(["journalctl", "--boot", "--output=cat", "--identifier=systemd"]).stdout
+    return printed.splitlines().count("Reloading.")
 
 
 def drop_in(name: str) -> dict[str, str]:
     return {"name": f"[Service]\nEnvironment=NAME={name}\n"}
 
 
-def test_a_unit_is_enabled_and_started_and_restarted_once_after_its_drop_in_has_changed(boot: Boot) -> None:
+def test_unit_is_enabled_started_and_restarted_once(boot: Boot) -> None:
     machine = boot({})
     wanted = {"content": CLASSROOM, "enabled": True, "running": True}
     declare(machine, classroom={**wanted, "drop_ins": drop_in("one")})
     assert effects(apply(machine)) == ["daemon-reload", "start classroom.service"]
-    assert told(machine) == ["started one"]
+    assert log(machine) == ["started one"]
     assert machine.systemctl("is-enabled", "classroom") == "enabled"
 
     declare(machine, classroom={**wanted, "drop_ins": drop_in("two")})
     assert effects(apply(machine)) == ["daemon-reload", "restart classroom.service"]
-    assert told(machine) == ["started one", "started two"]
+    assert log(machine) == ["started one", "started two"]
 
     run = apply(machine)
     assert (decisions(run), effects(run)) == ({"classroom": "in-place"}, [])
-    assert (told(machine), reloads(machine)) == (["started one", "started two"], 2)
+    assert (log(machine), reloads(machine)) == (["started one", "started two"], 2)
 
     machine.reboot()
     assert machine.systemctl("is-active", "classroom") == "active"
-    assert told(machine) == ["started one", "started two", "started two"]
+    assert log(machine) == ["started one", "started two", "started two"]
     assert decisions(apply(machine)) == {"classroom": "in-place"}
 
 
-def test_several_changes_end_in_one_reload_and_one_restart(boot: Boot) -> None:
+def test_several_changes_cause_one_reload_and_one_restart(boot: Boot) -> None:
     machine = boot(VENDORS)
     machine.systemctl("start", "classroom")
 
@@ -134,21 +134,21 @@ def test_several_changes_end_in_one_reload_and_one_restart(boot: Boot) -> None:
     declared("one")
     expected = ["daemon-reload", "restart classroom.service", "restart library.service"]
     assert effects(apply(machine)) == expected
-    assert (told(machine), told(machine, "library"), reloads(machine)) == (["started plain", "started one"], [], 1)
+    assert (log(machine), log(machine, "library"), reloads(machine)) == (["started plain", "started one"], [], 1)
     assert effects(apply(machine)) == []
 
 
-def test_what_reloads_is_reloaded_and_what_is_to_be_left_alone_is(boot: Boot) -> None:
+def test_on_change_reload_reloads_and_none_does_nothing(boot: Boot) -> None:
     machine = boot(VENDORS)
     machine.systemctl("start", "classroom", "library")
     changed = {"type": "file", "with": {"path": "/etc/a", "content": "x"}}
     reloaded = {"after_change": ["a"], "on_change": "reload"}
     declare(machine, a=changed, classroom=reloaded, library={"drop_ins": drop_in("x"), "on_change": "none"})
     assert effects(apply(machine)) == ["daemon-reload", "reload classroom.service"]
-    assert (told(machine), told(machine, "library")) == (["started plain", "reloaded plain"], ["started plain"])
+    assert (log(machine), log(machine, "library")) == (["started plain", "reloaded plain"], ["started plain"])
 
 
-def test_cups_is_restarted_once_after_its_leftovers_are_gone(boot: Boot) -> None:
+def test_cups_is_restarted_once_after_cleanup(boot: Boot) -> None:
     leftovers = {"var/lib/eos-config-printer/marker": "done\n", "var/cache/cups/job.cache": "job 7\n"}
     machine = boot({f"{FOLDER}/cups.service": CLASSROOM, "root/test.yaml": PRINTERS.read_text(), **leftovers})
     machine.systemctl("enable", "--now", "cups")
@@ -158,16 +158,16 @@ def test_cups_is_restarted_once_after_its_leftovers_are_gone(boot: Boot) -> None
         ["daemon-reload", "restart cups.service"],
     )
     assert machine.run(["find", "/var/lib/eos-config-printer", "/var/cache/cups"]).stdout == "/var/cache/cups\n"
-    assert told(machine, "cups") == ["started plain"] * 2
+    assert log(machine, "cups") == ["started plain"] * 2
 
     machine.write("/var/cache/cups/job.cache", "job 8\n")
     assert effects(apply(machine)) == []
     machine.write("/etc/os-release", 'ID=test\nVERSION_ID="3.9.0"\n')
     assert effects(apply(machine)) == []
-    assert (machine.read("/var/cache/cups/job.cache"), told(machine, "cups")) == ("job 8\n", ["started plain"] * 2)
+    assert (machine.read("/var/cache/cups/job.cache"), log(machine, "cups")) == ("job 8\n", ["started plain"] * 2)
 
 
-def test_a_unit_is_masked_and_unmasked(boot: Boot) -> None:
+def test_unit_is_masked_and_unmasked(boot: Boot) -> None:
     machine = boot(VENDORS)
     machine.systemctl("enable", "--now", "classroom")
     declare(machine, classroom={"masked": True, "running": False}, telemetry={"masked": True})
@@ -184,7 +184,7 @@ def test_a_unit_is_masked_and_unmasked(boot: Boot) -> None:
     assert decisions(apply(machine)) == {"classroom": "in-place"}
 
 
-def test_the_presets_decide(boot: Boot) -> None:
+def test_presets_enable_and_disable(boot: Boot) -> None:
     machine = boot({**VENDORS, "usr/lib/systemd/system-preset/10-test.preset": "enable classroom.*\ndisable *\n"})
     machine.systemctl("enable", "library")
     declare(machine, classroom={"preset": True}, library={"preset": True})
@@ -193,7 +193,7 @@ def test_the_presets_decide(boot: Boot) -> None:
     assert decisions(apply(machine)) == {"classroom": "in-place", "library": "in-place"}
 
 
-def test_what_a_user_started_or_stopped_is_as_declared_after_the_next_run(boot: Boot) -> None:
+def test_unit_started_or_stopped_by_user_is_reset(boot: Boot) -> None:
     machine = boot(VENDORS)
     declare(machine, classroom={"running": True}, library={"running": False})
     apply(machine)
@@ -203,7 +203,7 @@ def test_what_a_user_started_or_stopped_is_as_declared_after_the_next_run(boot: 
     assert machine.systemctl("is-active", "classroom", "library") == "active\ninactive"
 
 
-def test_a_unit_that_is_removed_is_stopped(boot: Boot) -> None:
+def test_removed_unit_is_stopped(boot: Boot) -> None:
     machine = boot({})
     declare(machine, classroom={"content": CLASSROOM, "enabled": True, "running": True})
     apply(machine)
@@ -215,7 +215,7 @@ def test_a_unit_that_is_removed_is_stopped(boot: Boot) -> None:
     assert machine.run(["find", "/etc/systemd/system", "-name", "classroom*"]).stdout == ""
 
 
-def test_a_unit_that_does_not_start_fails_the_run_until_it_does(boot: Boot) -> None:
+def test_unit_that_does_not_start_fails_the_run(boot: Boot) -> None:
     machine = boot({})
     broken = CLASSROOM.replace("[Service]", "[Service]\nType=exec").replace("/bin/sh", "/bin/no-shell")
     declare(machine, classroom={"content": broken, "running": True})
@@ -226,10 +226,10 @@ def test_a_unit_that_does_not_start_fails_the_run_until_it_does(boot: Boot) -> N
     assert apply(machine, code=4)["effect_errors"]
     declare(machine, classroom={"content": CLASSROOM, "running": True})
     assert apply(machine)["effect_errors"] == []
-    assert told(machine) == ["started plain"]
+    assert log(machine) == ["started plain"]
 
 
-def test_a_unit_that_takes_its_time_holds_up_nobody(boot: Boot) -> None:
+def test_slow_unit_does_not_delay_the_run(boot: Boot) -> None:
     slow = CLASSROOM.replace("[Service]", "[Service]\nTimeoutStartSec=infinity\nExecStartPre=/bin/sleep infinity")
     machine = boot({f"{FOLDER}/classroom.service": slow})
     declare(machine, classroom={"running": True})
@@ -238,37 +238,38 @@ def test_a_unit_that_takes_its_time_holds_up_nobody(boot: Boot) -> None:
     assert decisions(apply(machine)) == {"classroom": "in-place"}
 
 
-def test_a_unit_that_does_its_work_and_ends_cannot_be_kept_running(boot: Boot) -> None:
+def test_unit_that_ends_cannot_be_kept_running(boot: Boot) -> None:
     machine = boot({f"{FOLDER}/once.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n"})
     declare(machine, once={"running": True})
     (step,) = apply(machine, code=4)["steps"]
-    assert step["error"].startswith("once.service does its work and ends, so it is never found running")
+    assert step["error"].startswith("once.service does its work and ends: it cannot be kept running")
 
 
-def test_a_run_that_was_killed_before_the_restart_is_made_up_for_by_the_next(boot: Boot) -> None:
+def test_run_killed_before_restart_is_finished_by_next(boot: Boot) -> None:
     machine = boot(VENDORS)
     machine.systemctl("start", "classroom")
     declare(machine, classroom={"drop_ins": drop_in("one")}, library={"running": True})
     done = machine.run(["python3", "-c", KILLED, *APPLY[3:]])
-    assert (done.returncode, told(machine), told(machine, "library")) == (-9, ["started plain"], [])
+    assert (done.returncode, log(machine), log(machine, "library")) == (-9, ["started plain"], [])
     assert effects(apply(machine)) == ["daemon-reload", "restart classroom.service", "start library.service"]
-    assert (told(machine), told(machine, "library")) == (["started plain", "started one"], ["started plain"])
+    assert (log(machine), log(machine, "library")) == (["started plain", "started one"], ["started plain"])
     assert effects(apply(machine)) == []
 
 
-def test_a_run_that_was_killed_before_its_follower_is_made_up_for_by_the_next(boot: Boot) -> None:
+def test_run_killed_before_follower_is_finished_by_next(boot: Boot) -> None:
     machine = boot(VENDORS)
     machine.systemctl("start", "classroom")
     changed = {"type": "file", "with": {"path": "/etc/a", "content": "x"}}
     declare(machine, a=changed, classroom={"after_change": ["a"]})
-    killed = KILLED.replace("effects.run", "steps.Execution._take_notices").replace("import effects", "import steps")
+    killed = KILLED.replace("effects.run", "execution.Execution._take_notices")
+    killed = killed.replace("import effects", "import execution")
     assert machine.run(["python3", "-c", killed, *APPLY[3:]]).returncode == -9
-    assert (machine.read("/etc/a"), told(machine)) == ("x", ["started plain"])
+    assert (machine.read("/etc/a"), log(machine)) == ("x", ["started plain"])
     assert effects(apply(machine)) == ["daemon-reload", "restart classroom.service"]
-    assert told(machine) == ["started plain", "started plain"]
+    assert log(machine) == ["started plain", "started plain"]
 
 
-def test_early_in_a_boot_what_is_enabled_is_started_in_that_boot(boot: Boot) -> None:
+def test_unit_enabled_early_in_boot_starts_in_that_boot(boot: Boot) -> None:
     never = CLASSROOM.replace("multi-user.target", "rescue.target")
     wanted: dict[str, dict[str, Any]] = {
         "classroom": {"enabled": True},
@@ -287,17 +288,17 @@ def test_early_in_a_boot_what_is_enabled_is_started_in_that_boot(boot: Boot) -> 
     run = json.loads(machine.read("/root/run.json"))
     assert effects(run) == ["daemon-reload", "start library.service", "boot-start classroom.service"]
     assert (run["effect_errors"], machine.systemctl("is-system-running")) == ([], "running")
-    assert (told(machine), told(machine, "library")) == (["started plain"], ["started one"])
-    assert (told(machine, "elsewhere"), told(machine, "kiosk@hall")) == ([], [])
+    assert (log(machine), log(machine, "library")) == (["started plain"], ["started one"])
+    assert (log(machine, "elsewhere"), log(machine, "kiosk@hall")) == ([], [])
 
     machine.reboot()
     run = json.loads(machine.read("/root/run.json"))
     started = dict.fromkeys(("classroom", "library", "elsewhere"), "in-place")
     assert (decisions(run), effects(run)) == ({**started, "kiosk": "apply"}, ["stop kiosk@hall.service"])
-    assert (told(machine), told(machine, "library")) == (["started plain"] * 2, ["started one"] * 2)
+    assert (log(machine), log(machine, "library")) == (["started plain"] * 2, ["started one"] * 2)
 
 
-def test_where_systemd_does_not_run_nothing_is_started(boot: Boot) -> None:
+def test_unit_without_running_systemd_is_not_started(boot: Boot) -> None:
     machine = boot(VENDORS)
     declare(machine, classroom={"enabled": True, "running": True})
     hidden = machine.run(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs run /run && exec "$@"', "sh", *APPLY])

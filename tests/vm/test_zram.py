@@ -1,4 +1,4 @@
-"""zram on a booted system: what is in use stays until the next boot, what is not there is made at once."""
+"""zram on a booted system: a device in use stays until the next boot, a missing device is made at once."""
 
 import pytest
 
@@ -31,34 +31,34 @@ systemctl show --property=Result,SubState converge-zram0.service
 """
 
 
-def test_a_device_through_years(deployed: Deployed) -> None:
+def test_device_over_several_boots_follows_the_manifest(deployed: Deployed) -> None:
     for size in (200, 300):
         deployed.write(f"/var/test-{size}.yaml", MANIFEST.format(size=size))
-    # Debian's own configuration has made a device, which is in use.
+    # Debian's own configuration made a device, which is in use.
     first = deployed.boot("cat /proc/swaps\n" + (APPLY + APPLY).format(size=300))
     before, once, twice = first.split("test (test):")
     device = next(line for line in before.splitlines() if line.startswith("/dev/zram0"))
     for report in (once, twice):
-        assert "zram0 is in use with" in report
-        assert "it is with 300 MiB, lz4, priority 100 from the next boot on" in report
+        assert "zram0 is in use (" in report
+        assert "300 MiB, lz4, priority 100 takes effect at the next boot" in report
         assert "code 0" in report
         assert device in report
-    assert "size:" in once
-    assert "size:" not in twice
-    # At the next boot it is as it was declared; another size for one that has been taken away is made at once.
+    assert "\n        size  " in once
+    assert "\n        size  " not in twice
+    # At the next boot it is as declared; a device that was turned off gets another size at once.
     second = deployed.boot((APPLY + STOP + APPLY.replace("300", "200")).format(size=300))
     assert "1 in place" in second
     assert "307196" in second  # KiB
-    # Without zram-generator a unit of our own has it made, now and at each boot.
+    # Without zram-generator our own unit makes it, now and at each boot.
     last = deployed.boot(
         STOP + WITHOUT_GENERATOR + APPLY.format(size=200) + "swapoff /dev/zram0\n" + APPLY.format(size=200)
     )
-    assert "through:" in last
+    assert "\n        through  " in last
     assert "204796" in last
-    # It was swapped off, and is made anew; what systemd makes of /proc/swaps is what ends it.
+    # It was turned off, and is recreated; the unit that systemd makes from /proc/swaps turns it off.
     assert last.count("code 0") == 2
     again = deployed.boot(UNIT + APPLY.format(size=200))
     assert "204796" in again
     assert "SubState=active\nResult=success\nSubState=dead\n" in again
-    assert "through:" in again  # zram-generator is back, and makes it from now on
+    assert "\n        through  " in again  # zram-generator is back, and makes it from now on
     assert "code 0" in again

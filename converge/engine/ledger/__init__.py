@@ -7,11 +7,11 @@ replaced atomically, and only if it differs. Both carry a generation: a journal 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from converge.engine.ledger import journal
 from converge.engine.ledger.base import (
@@ -22,7 +22,7 @@ from converge.engine.ledger.base import (
     former_id,
     frozen_value,
     memory_from,
-    to_json,
+    plain,
     without,
 )
 from converge.errors import ConvergeError, LedgerError
@@ -44,13 +44,15 @@ class Ledger:
     memory: Memory
     generation: int = 0
     journal_open: bool = False
-    """There is a journal on the disk that adds to the file."""
+    """The disk has a journal that adds to the file."""
     journal_left: bool = False
-    """There is one that adds nothing: it was folded already, or has no record yet."""
+    """The disk has a journal that adds nothing: it was folded already, or contains only its heading."""
     saved: bytes = b""
     """The file as it is on the disk."""
+    run: Mapping[str, str] = field(factory=dict)
+    """The run in progress, for the entries that it writes."""
     refused: bool = False
-    """Nothing may be remembered here: the tree is to become /usr/etc of an image, and memory in it would be false."""
+    """Nothing may be recorded here: the tree will become /usr/etc of an image, and a ledger in it would be false."""
 
     @property
     def path(self) -> str:
@@ -62,7 +64,7 @@ class Ledger:
 
     @classmethod
     def load(cls, system: ReadOnlySystem, domain: Domain) -> "Ledger":
-        """Read a ledger and what its journal adds. Raises LedgerError where either cannot be read or trusted."""
+        """Read a ledger and its journal. Raises LedgerError if one of them cannot be read or trusted."""
         ledger = cls(domain, exists=False, memory=Memory())
         ledger.refused = domain is Domain.DEPLOYMENT and _is_undeployed(system)
         with _refusing_damage(ledger.path):
@@ -79,49 +81,65 @@ class Ledger:
         return ledger
 
     def recover(self, system: System) -> None:
-        """Put away what a killed run left, so that nothing is appended to a journal that may end in half a line."""
+        """Fold the journal of a killed run: it may end in half a line, so nothing may be appended to it."""
         if self.journal_open:
             self.fold(system)
         elif self.journal_left:
             self._drop_journal(system)
 
+    def stamp(self, event: Event, version: str, product: str) -> None:
+        """Set the run that writes entries from now on."""
+        self.run = {"time": _now(), "event": event, "version": version, "product": product}
+
+    def has(self, entry: Entry) -> bool:
+        """Whether the entry is recorded already, by any run."""
+        held = self.memory.entries.get(entry.id)
+        return held is not None and held == evolve(entry, run=held.run, alias=held.alias, unknown=held.unknown)
+
+    def _stamped(self, entry: Entry) -> Entry:
+        return evolve(entry, run=self.memory.entries[entry.id].run if self.has(entry) else entry.run or self.run)
+
     def put(self, entry: Entry, resource: Resource) -> None:
-        """Remember an entry; it reaches the disk when the run is folded."""
-        self.memory = self.memory.with_entry(entry, former_id(resource, entry.id))
+        """Record an entry; it reaches the disk when the run is folded."""
+        self.memory = self.memory.with_entry(self._stamped(entry), former_id(resource, entry.id))
 
     def drop(self, id_: str) -> None:
         memory = self.memory
         self.memory = evolve(memory, entries=without(memory.entries, id_), intents=without(memory.intents, id_))
 
     def release(self, debt: Entry, resource: Resource) -> None:
-        """Drop a debt that is one no longer; a revision that was settled before it is so again."""
+        """Drop a debt that is no longer due; a revision that was settled before is settled again."""
         if not debt.revision:
             return self.drop(debt.id)
         status = Status.DONE if debt.base else Status.BASELINED
         return self.put(evolve(debt, status=status, reason=""), resource)
 
-    def open(self, system: System, opened: Opened, began: tuple[Event, str | None], product: str) -> None:
+    def open(
+        self, system: System, opened: Opened, began: tuple[Event, str | None], product: str, source: str = ""
+    ) -> None:
         """Make the event durable before anything is changed under it."""
         if self.memory.opened != opened:
-            self._record(system, journal.opening(opened, began, product), sync=True)
+            self._record(system, journal.opening(opened, began, product, source), sync=True)
 
     def intend(self, system: System, intent: Intent) -> None:
-        """Make an intent durable; what it says may be changed once this returns."""
+        """Make an intent durable; its changes may be made after this returns."""
+        intent = evolve(intent, entry=evolve(intent.entry, run=self.run))
         self._record(system, journal.intending(intent), sync=True)
 
     def commit(self, system: System, entry: Entry, resource: Resource, effects: tuple[Effect, ...]) -> None:
-        """Close an intent: the entry as it is now, with the effects that the change calls for."""
-        self._record(system, journal.committing(entry, former_id(resource, entry.id), effects), sync=False)
+        """Close an intent: record the entry, with the effects of the change."""
+        former = former_id(resource, entry.id)
+        self._record(system, journal.committing(self._stamped(entry), former, effects), sync=False)
 
     def effect_done(self, system: System, effect: Effect) -> None:
         self._record(system, journal.finishing(effect), sync=False)
 
-    def close(self, deployment: Deployment, product: str) -> None:
+    def close(self, deployment: Deployment, product: str, source: str = "") -> None:
         """Record that every resource was decided for this deployment; it reaches the disk when the run is folded."""
-        self.memory = self.memory.closed(deployment, product)
+        self.memory = self.memory.closed(deployment, product, source)
 
     def end_run(self, version: str) -> None:
-        """Put what was changed, also by runs that were killed, under a number and a time."""
+        """Record the changes, also those of killed runs, under a number and a time."""
         runs, changes = self.memory.runs, self.memory.underway
         if changes:
             number = runs[-1]["run"] + 1 if runs else 1
@@ -179,7 +197,7 @@ class Ledgers:
 
 
 def _is_undeployed(system: ReadOnlySystem) -> bool:
-    """The root is an ostree tree before its deployment: it has /usr/etc and is none of a sysroot's deployments."""
+    """The root is an ostree tree before its deployment: it has /usr/etc and is not a deployment in a sysroot."""
     if system.live or system.stat("/usr/etc") is None:
         return False
     return not re.fullmatch(r".*/ostree/deploy/[^/]+/deploy/[0-9a-f]+\.\d+/?", system.root)
@@ -195,20 +213,22 @@ def _read(system: ReadOnlySystem, path: str) -> bytes | None:
             system.require_trusted(path)
         return system.read(path)
     except ConvergeError as error:
-        raise LedgerError(f"the ledger {path} cannot be read: {error.message}", hint=journal.MEND) from error
+        raise LedgerError(f"the ledger {path} cannot be read: {error.message}", hint=journal.REMEDY) from error
 
 
 @contextmanager
 def _refusing_damage(path: str) -> Iterator[None]:
-    """Whatever cannot be understood makes a LedgerError. It is never taken for empty."""
+    """Raise LedgerError for a ledger that cannot be parsed. It is never taken for empty."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise LedgerError(f"the ledger {path} is damaged ({error})", hint=journal.MEND) from error
+        raise LedgerError(f"the ledger {path} is damaged ({error})", hint=journal.REMEDY) from error
 
 
 def _encode(memory: Memory, generation: int) -> bytes:
-    return (json.dumps({"generation": generation, **to_json(memory)}, indent=1, sort_keys=True) + "\n").encode()
+    return (
+        json.dumps({"generation": generation, **plain(memory)}, default=plain, indent=1, sort_keys=True) + "\n"
+    ).encode()
 
 
 def _decode(data: bytes) -> tuple[int, Memory]:

@@ -1,5 +1,6 @@
-"""What a ledger remembers, as values, and how they stand in JSON. Pure."""
+"""The content of a ledger, as values and as JSON. Pure."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -33,22 +34,24 @@ class Opened:
 
 @frozen
 class Intent:
-    """What a run set out to change: written before the change, gone after it."""
+    """The changes that a run is about to make: written before the change, dropped after it."""
 
     id: str
     changes: tuple[Change, ...]
     entry: Entry
     before: Mapping[str, Value] = field(factory=dict)
-    """The whole state before; that of the first run where it was interrupted and another one goes on."""
+    """The whole state before; if that run was interrupted and another one resumes it, the state before the first."""
 
 
 @frozen
 class Memory:
-    """What one ledger holds."""
+    """The content of one ledger."""
 
     product: str = ""
+    source: str = ""
+    """The path of the product's manifest, if it was named by its path."""
     began: tuple[Event, str | None] | None = None
-    """How this machine began: the event, and the OS version at an install (None where converge was not there)."""
+    """How this machine began: the event, and the OS version at an install (None if converge did not run at it)."""
     opened: Opened | None = None
     history: tuple[Deployment, ...] = ()
     """Oldest first; the last one is the deployment of the last run that decided everything."""
@@ -56,12 +59,12 @@ class Memory:
     intents: Mapping[str, Intent] = field(factory=dict)
     effects: tuple[Effect, ...] = ()
     underway: tuple[Mapping[str, Any], ...] = ()
-    """What was changed since the last of the runs; a run that was killed leaves it to the next one."""
+    """Changes since the last of the runs; a killed run leaves them to the next one."""
     runs: tuple[Mapping[str, Any], ...] = ()
-    """What each of the last runs changed, with the state before: {run, time, version, changes: [...]}; for undo."""
+    """The changes of each of the last runs, with the state before: {run, time, version, changes: [...]}; for undo."""
     audit: tuple[Mapping[str, Any], ...] = ()
     format: int = FORMAT
-    """The newest format that has been written here."""
+    """The newest format that was written here."""
     unknown: Mapping[str, Any] = field(factory=dict)
     """Keys that a newer converge wrote; kept."""
 
@@ -82,22 +85,24 @@ class Memory:
         return intent if intent is not None and intent.entry.type == resource.type else None
 
     def notices(self, resource: Resource, id_: str) -> tuple[Effect, ...]:
-        """What a resource has still to be told of, under its id or the one it was renamed from."""
+        """The changes that a resource still has to follow, under its id or the one it was renamed from."""
+        if not self.effects:
+            return ()
         names = (id_, former_id(resource, id_))
         return tuple(each for each in self.effects if each.kind is EffectKind.NOTICE and each.unit in names)
 
-    def with_event(self, opened: Opened, began: tuple[Event, str | None], product: str) -> "Memory":
-        """An event is open; one that was open before is over."""
+    def with_event(self, opened: Opened, began: tuple[Event, str | None], product: str, source: str = "") -> "Memory":
+        """Open an event; one that was open before is over."""
         history = self._after_install(opened.deployment)
-        return evolve(self, opened=opened, began=self.began or began, product=product, history=history)
+        return evolve(self, opened=opened, began=self.began or began, product=product, source=source, history=history)
 
     def with_intent(self, intent: Intent) -> "Memory":
         return evolve(self, intents={**self.intents, intent.id: intent})
 
     def with_entry(self, entry: Entry, former: str | None = None) -> "Memory":
-        """Remember an entry. What is at its `former` id stays as an alias, so that a rollback finds this one.
+        """Record an entry. The entry at its `former` id stays as an alias, so that a rollback finds this one.
 
-        After that rollback the entry comes under the alias, and is remembered under the id that it stands for.
+        After that rollback an entry arrives under the alias, and is recorded under the id to which the alias leads.
         """
         id_ = self._renamed(entry.id)
         if id_ == former or not _is_same(entry, self.entries.get(id_)):
@@ -111,7 +116,7 @@ class Memory:
         return evolve(self, entries=entries, intents=intents)
 
     def with_change(self, entry: Entry, former: str | None = None) -> "Memory":
-        """Where an entry settles an intent, what was intended has been changed."""
+        """Record the changes of an intent that the entry settles."""
         intent = self.intents.get(entry.id) or self.intents.get(former or "")
         if intent is None or not entry.status.settled:
             return self
@@ -121,21 +126,21 @@ class Memory:
     def with_effects(self, effects: tuple[Effect, ...]) -> "Memory":
         return evolve(self, effects=tuple(dict.fromkeys((*self.effects, *effects))))
 
-    def closed(self, deployment: Deployment, product: str) -> "Memory":
+    def closed(self, deployment: Deployment, product: str, source: str = "") -> "Memory":
         """The event is over: every resource was decided for this deployment.
 
-        What an interrupted run set out to change is declared no longer, or it would have been decided.
+        An intent that is still open is of a resource that is no longer declared: otherwise it would have been decided.
         """
         memory = self
         for intent in self.intents.values():
             if self._renamed(intent.id) == intent.id:
-                reason = "interrupted, and declared no longer"
+                reason = "interrupted, and no longer declared"
                 memory = memory.with_entry(evolve(intent.entry, status=Status.FAILED, reason=reason))
         history = _at_end(self._after_install(deployment), deployment)[-HISTORY_KEPT:]
-        return evolve(memory, opened=None, history=history, intents={}, product=product)
+        return evolve(memory, opened=None, history=history, intents={}, product=product, source=source)
 
     def _renamed(self, id_: str) -> str:
-        """The last of the ids that an entry had one after the other."""
+        """The last of the ids that an entry had in turn."""
         for _ in self.entries:
             entry = self.entries.get(id_)
             if entry is None or entry.alias is None or entry.alias not in self.entries:
@@ -144,9 +149,9 @@ class Memory:
         return id_
 
     def _after_install(self, deployment: Deployment) -> tuple[Deployment, ...]:
-        """The history; where an install was left open on another deployment (an image build), with that one.
+        """The history; if an install was left open on another deployment (an image build), with that deployment.
 
-        The machine has been there, although no run closed the install before it came to `deployment`.
+        The machine ran it, although no run closed the install before the machine moved to `deployment`.
         """
         if self.opened is None or self.opened.event is not Event.INSTALL or self.opened.deployment == deployment:
             return self.history
@@ -163,7 +168,7 @@ def without(mapping: Mapping[str, _T], key: str) -> dict[str, _T]:
 
 
 def _is_same(entry: Entry, other: Entry | None) -> bool:
-    """Whether two entries speak of the same type and things, as far as both know theirs."""
+    """Whether two entries have the same type and things; unknown things count as the same."""
     if other is None or entry.type != other.type:
         return False
     return entry.things == other.things or not (entry.things and other.things)
@@ -173,21 +178,26 @@ def _at_end(history: tuple[Deployment, ...], deployment: Deployment) -> tuple[De
     return (*(past for past in history if past.identity != deployment.identity), deployment)
 
 
-def to_json(value: object) -> Any:  # noqa: ANN401  (whatever JSON holds)
-    """A value as JSON data; the `unknown` keys of a class stand beside its own, as they were read."""
-    if attrs.has(type(value)):
-        data = {a.name: to_json(getattr(value, a.name)) for a in attrs.fields(type(value))}  # type: ignore[arg-type]  # has() said so
-        return {**data.pop("unknown", {}), **data}
+def plain(value: object) -> dict[str, Any]:
+    """A value that json does not know, as a map; the `unknown` keys of a class are beside its own, as read."""
     if isinstance(value, Mapping):
-        return {key: to_json(item) for key, item in value.items()}
-    return [to_json(item) for item in value] if isinstance(value, tuple | list) else value
+        return dict(value)
+    class_: type[attrs.AttrsInstance] = type(value)  # type: ignore[assignment]  # json knows all others
+    data = {each.name: getattr(value, each.name) for each in attrs.fields(class_)}
+    return {**data.pop("unknown", {}), **data}
+
+
+def to_json(value: object) -> Any:  # noqa: ANN401  (whatever JSON holds)
+    """A value as JSON data."""
+    return json.loads(json.dumps(value, default=plain))
 
 
 def memory_from(document: dict[str, Any]) -> Memory:
-    """The memory out of a ledger's JSON. Raises KeyError, TypeError, ValueError or AttributeError where it is none."""
+    """The memory in a ledger's JSON. Raises KeyError, TypeError, ValueError or AttributeError if it is not valid."""
     opened, began = document["opened"], document["began"]
     return Memory(
         product=document["product"],
+        source=document.get("source", ""),
         began=began_from(began) if began else None,
         opened=opened_from(opened) if opened else None,
         history=tuple(_deployment(d) for d in document["history"]),

@@ -1,4 +1,4 @@
-"""The journal: one record a line, each with its checksum, and what the records add to a memory. Pure."""
+"""The journal: one record per line, each with its checksum, and its replay into a memory. Pure."""
 
 import json
 import zlib
@@ -23,7 +23,7 @@ from converge.model import Effect, Entry, Event
 
 Record = dict[str, Any]
 
-MEND = "nothing was changed; restore it from a backup, or move ledger and journal away to let converge adopt anew"
+REMEDY = "nothing was changed; restore it from a backup, or move ledger and journal away: converge then adopts again"
 
 
 def heading(generation: int) -> Record:
@@ -31,8 +31,8 @@ def heading(generation: int) -> Record:
     return {"op": "journal", "generation": generation}
 
 
-def opening(opened: Opened, began: tuple[Event, str | None], product: str) -> Record:
-    return {"op": "open", "opened": to_json(opened), "began": list(began), "product": product}
+def opening(opened: Opened, began: tuple[Event, str | None], product: str, source: str = "") -> Record:
+    return {"op": "open", "opened": to_json(opened), "began": list(began), "product": product, "source": source}
 
 
 def intending(intent: Intent) -> Record:
@@ -48,10 +48,11 @@ def finishing(effect: Effect) -> Record:
 
 
 def replay(memory: Memory, record: Record) -> Memory:
-    """The memory after one record. A record of a kind we do not know comes from a newer converge and adds nothing."""
+    """The memory after one record. A record of an unknown kind comes from a newer converge and adds nothing."""
     match record["op"]:
         case "open":
-            return memory.with_event(opened_from(record["opened"]), began_from(record["began"]), record["product"])
+            opened, began = opened_from(record["opened"]), began_from(record["began"])
+            return memory.with_event(opened, began, record["product"], record.get("source", ""))
         case "intent":
             return memory.with_intent(intent_from(record["intent"]))
         case "entry":
@@ -71,7 +72,7 @@ def line(record: Record) -> bytes:
 
 
 def records(data: bytes, generation: int, path: str) -> Iterator[Record]:
-    """The records that a journal adds to the ledger of this generation; none where that ledger has them already.
+    """The records that a journal adds to the ledger of this generation; none if that ledger contains them already.
 
     A last line that a kill or a power cut left unfinished was never acted on. Raises LedgerError for a line that is
     damaged before the last one, and for a journal of a ledger that is newer than ours.
@@ -82,11 +83,11 @@ def records(data: bytes, generation: int, path: str) -> Iterator[Record]:
         if record is None:
             if number == len(complete) and not torn:
                 return
-            raise LedgerError(f"line {number} of the journal {path} is damaged", hint=MEND)
+            raise LedgerError(f"line {number} of the journal {path} is damaged", hint=REMEDY)
         if number > 1:
             yield record
         elif record["generation"] > generation:
-            raise LedgerError(f"the journal {path} belongs to a newer ledger than the one beside it", hint=MEND)
+            raise LedgerError(f"the journal {path} belongs to a newer ledger than the one beside it", hint=REMEDY)
         elif record["generation"] < generation:
             return
 

@@ -1,8 +1,8 @@
-"""YAML text to a document: plain data, and the place where each piece of it was written. Knows no domain.
+"""YAML text to a document: plain data, with the place of each value in the file. Knows no domain.
 
 YAML 1.2 with its core schema (yaml.org/spec/1.2.2, chapter 10.3), strict: no duplicate keys, no tags, no merge keys,
-one document, limited in size. What can be misread is reported and read as it was meant, so that one run finds
-every fault of a file.
+one document, limited in size. A likely mistake is reported and read as its author intended it, so that one run finds
+all faults of a file.
 """
 
 import re
@@ -10,7 +10,11 @@ from typing import Final
 
 from converge.diagnostics import Mark, Report
 from converge.errors import ConvergeError
-from converge.language.document.base import (
+from converge.language.document.build import Builder
+from converge.language.document.events import COLON, events, pure_events, watched
+from converge.language.document.quiet import quiet
+from converge.language.document.repair import quote, repair
+from converge.language.document.source import (
     MAX_BYTES,
     Document,
     Float,
@@ -21,10 +25,6 @@ from converge.language.document.base import (
     quoted,
     stretch,
 )
-from converge.language.document.build import Builder
-from converge.language.document.events import COLON, events, pure_events, watched
-from converge.language.document.quiet import quiet
-from converge.language.document.repair import quote, repair
 
 __all__ = ["Document", "Float", "load", "parse", "quoted", "stretch"]
 
@@ -33,9 +33,9 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800
 
 
 def load(path: str, report: Report, *, confidential: bool = False) -> Document | None:
-    """Read a file; None where its faults leave nothing to go on with. ConvergeError when it cannot be read.
+    """Read a file; None if its faults hide its structure. ConvergeError if it cannot be read.
 
-    Of a `confidential` one no finding quotes anything, and no excerpt is shown.
+    If it is `confidential`, no finding quotes it and no excerpt is shown.
     """
     if confidential:
         report.hide_file(path)
@@ -49,26 +49,28 @@ def load(path: str, report: Report, *, confidential: bool = False) -> Document |
     except UnicodeDecodeError as error:
         before = data[: error.start].decode()
         mark = mark_at(path, before, len(before))
-        report.error("syntax", "the file is not UTF-8", mark, hint="save it in the encoding UTF-8")
+        report.error("syntax", "the file is not UTF-8", mark, hint="save it as UTF-8")
         return None
     return parse(text, path, report, confidential=confidential)
 
 
 def parse(text: str, filename: str, report: Report, *, confidential: bool = False) -> Document | None:
-    """Read a text; None where its faults leave nothing to go on with."""
+    """Read a text; None if its faults hide its structure."""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     start = Mark(filename, 1, 1, 1, 1)
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-        report.error("too-large", "the file is larger than 1 MiB", start, hint="split it, with `extends`")
+        report.error(
+            "too-large", "the file is larger than 1 MiB", start, hint="split it into several manifests with `extends`"
+        )
         return None
-    if odd := UNPRINTABLE.search(text):
-        mark = mark_at(filename, text, odd.start())
-        report.error("syntax", f"the character U+{ord(odd[0]):04X} is not allowed", mark, hint="remove it")
+    if found := UNPRINTABLE.search(text):
+        mark = mark_at(filename, text, found.start())
+        report.error("syntax", f"the character U+{ord(found[0]):04X} is not allowed", mark, hint="remove it")
         return None
     findings = Report()
     document = _read(Source(filename, text, text), findings)
-    found = sorted(findings, key=lambda finding: finding.mark or start)
-    report.diagnostics.extend(map(quiet, found) if confidential else found)
+    ordered = sorted(findings, key=lambda finding: finding.mark or start)
+    report.diagnostics.extend(map(quiet, ordered) if confidential else ordered)
     return document
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from converge.diagnostics import Mark, Path, Related, Report
-from converge.language.document.base import Document, Event, Float, GiveUp, Source, report_unquoted
+from converge.language.document.source import Document, Event, Float, GiveUp, Source, report_unquoted
 from converge.model import Value
 
 MAX_DEPTH: Final = 32
 MAX_COPIES: Final = 10_000
-"""How many values the aliases of a document may stand for."""
+"""The number of values that the aliases of a document may expand to."""
 
 TEXT_TAGS = (None, "!", "tag:yaml.org,2002:str")
 INTEGER = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,20}|0x[0-9a-fA-F]{1,15}")
@@ -26,7 +26,7 @@ CONSTANTS: Mapping[str, bool | None] = {
 
 
 class Builder:
-    """Makes a document of events; its report collects what one attempt finds."""
+    """Makes a document from events; its report collects the findings of one attempt."""
 
     def __init__(self, source: Source, events: Iterator[tuple[str, Event]]) -> None:
         self.source = source
@@ -44,7 +44,8 @@ class Builder:
         is_open = False
         for kind, event in self.events:
             if kind == "DocumentStart" and is_open:
-                self.error("several-documents", "a second document in one file", event, "one file holds one manifest")
+                hint = "put each manifest into its own file"
+                self.error("several-documents", "the file contains a second document", event, hint)
                 raise GiveUp
             if kind == "DocumentStart":
                 is_open = True
@@ -61,7 +62,9 @@ class Builder:
         if kind == "Alias":
             return self.alias(event, path)
         if event.tag not in TEXT_TAGS or (event.tag and kind != "Scalar"):
-            self.error("unknown-tag", f"there is no tag '{event.tag}'", event, "remove the tag; quote what is text")
+            self.error(
+                "unknown-tag", f"the tag '{event.tag}' is not allowed", event, "remove the tag, or quote the text"
+            )
         if event.anchor:
             self.anchors[event.anchor] = None
         value = self.content(kind, event, path)
@@ -71,7 +74,7 @@ class Builder:
 
     def limit_depth(self, depth: int, event: Event) -> None:
         if depth > MAX_DEPTH:
-            self.error("too-large", f"nested deeper than {MAX_DEPTH} levels", event, "make it flatter")
+            self.error("too-large", f"the value is nested deeper than {MAX_DEPTH} levels", event, "use fewer levels")
             raise GiveUp
 
     def content(self, kind: str, event: Event, path: Path) -> Value:
@@ -110,7 +113,7 @@ class Builder:
         raise GiveUp
 
     def close(self, start: Event, end: Event, path: Path, last: Path) -> None:
-        """Set the mark of a collection: to its bracket, or, as libyaml ends a block late, to its last value."""
+        """Set the mark of a collection: up to its bracket, or to its last value because libyaml ends a block late."""
         if start.flow_style:
             self.marks[path] = self.stretch(start.start_mark, end.end_mark)
         else:
@@ -118,7 +121,7 @@ class Builder:
             self.marks[path] = Mark(begin.filename, begin.line, begin.column, end.end_line, end.end_column)
 
     def key(self, kind: str, event: Event) -> str | None:
-        """The key, read as text where it is anything else; None where there is none to use."""
+        """The key as text; None if it cannot be used as a key."""
         if kind != "Scalar":
             self.error("not-text", "a key must be text", event, "quote it")
             self.skip(kind)
@@ -126,27 +129,26 @@ class Builder:
         if event.value == "<<" and not event.style:
             self.error("merge-key", "merge keys are not supported", event, "use `extends` and `override`")
             return None
-        meaning = self.scalar(event)
-        if meaning is None:
+        key = self.scalar(event)
+        if key is None:
             self.error("not-text", "a key is missing, or null", event, 'write a name; quote it if it is "null"')
             return None
-        if not isinstance(meaning, str) or isinstance(meaning, Float):
-            what = "true or false" if isinstance(meaning, bool) else "a number"
-            self.error("not-text", f"the key {event.value} is {what}, not text", event, f'quote it: "{event.value}"')
-        return meaning if isinstance(meaning, str) else str(event.value)
+        if not isinstance(key, str) or isinstance(key, Float):
+            kind = "a boolean" if isinstance(key, bool) else "a number"
+            self.error("not-text", f"the key {event.value} is {kind}, not text", event, f'quote it: "{event.value}"')
+        return key if isinstance(key, str) else str(event.value)
 
     def is_duplicate(self, key: str, data: Mapping[str, Value], event: Event, path: Path) -> bool:
         if key not in data:
             return False
-        first = Related(f"'{key}' is first here", self.key_marks[*path, key])
-        hint = "remove one of them, or give it another name"
-        self.report.error(
-            "duplicate-key", f"the key '{key}' is here twice", self.mark(event), hint=hint, related=(first,)
-        )
+        first = Related(f"the first '{key}' is here", self.key_marks[*path, key])
+        hint = "remove or rename one of them"
+        message = f"the key '{key}' is used twice"
+        self.report.error("duplicate-key", message, self.mark(event), hint=hint, related=(first,))
         return True
 
     def skip(self, kind: str) -> None:
-        """Leave out the rest of a node whose first event, of this kind, has been taken."""
+        """Skip the rest of a node; its first event, of this kind, has been taken."""
         depth = int(kind.endswith("Start"))
         while depth:
             kind, event = next(self.events)
@@ -154,16 +156,18 @@ class Builder:
             self.limit_depth(depth, event)
 
     def scalar(self, event: Event) -> Value:
-        meant = self.source.masked.get(event.start_mark.index)
-        if meant is not None:
-            return meant
+        masked = self.source.masked.get(event.start_mark.index)
+        if masked is not None:
+            return masked
         text: str = event.value
         if event.style or event.tag:
             return text
         if text in CONSTANTS:
             return CONSTANTS[text]
         if text[0] in NUMBERS_BEGIN and NUMBER.fullmatch(text):
-            return _number(text)
+            if not INTEGER.fullmatch(text):
+                return Float(text)
+            return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
         if "{{" in text:
             report_unquoted(self.report, text, self.mark(event))
         return text
@@ -179,7 +183,8 @@ class Builder:
         target = self.anchors[name]
         if target is None:
             self.unread.add(path)
-            self.error("recursive-alias", f"'*{name}' stands inside '&{name}' itself", event, "write the value out")
+            message = f"the alias '*{name}' is inside its own anchor"
+            self.error("recursive-alias", message, event, "write the value in place of the alias")
             return None
         place = self.marks[path]
         value = self.copy(*target, path, event)
@@ -187,7 +192,7 @@ class Builder:
         return value
 
     def copy(self, value: Value, origin: Path, path: Path, event: Event) -> Value:
-        """A copy of an anchored value, whose parts keep the places where they were written."""
+        """A copy of an anchored value; its parts keep their places."""
         self.copies += 1
         if self.copies > MAX_COPIES or len(path) > MAX_DEPTH:
             self.error("too-large", f"aliases expand to more than {MAX_COPIES} values", event, "use fewer aliases")
@@ -213,9 +218,3 @@ class Builder:
 
     def stretch(self, start: Event, end: Event) -> Mark:
         return Mark(self.source.filename, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-
-
-def _number(text: str) -> Value:
-    if not INTEGER.fullmatch(text):
-        return Float(text)
-    return int(text, 0) if text.startswith(("0o", "0x")) else int(text)

@@ -1,15 +1,15 @@
-"""The events of a YAML text, from ruamel.yaml's parser in C where it is installed."""
+"""The events of a YAML text, from ruamel.yaml's parser in C if it is installed."""
 
 from collections.abc import Iterator
 
-from converge.language.document.base import Event, Unquoted
+from converge.language.document.source import Event, Unquoted
 
 COLON = "found unexpected ':'"
-"""What the parser in C, being older than YAML 1.2, says to a URL without quotes in brackets; YAML 1.2 allows it."""
+"""The error of the parser in C, which is older than YAML 1.2, for an unquoted URL in brackets; YAML 1.2 allows it."""
 
 
 def events(text: str) -> Iterator[Event]:
-    """The events of the parser in C, or of the slower one in Python where that is not installed."""
+    """The events of the parser in C, or of the slower one in Python if that is not installed."""
     try:
         from ruamel.yaml import CParser  # type: ignore[attr-defined]  # from an extension module, without types
     except ImportError:
@@ -27,7 +27,7 @@ def pure_events(text: str) -> Iterator[Event]:
 
 
 def watched(events: Iterator[Event], text: str) -> Iterator[tuple[str, Event]]:
-    """The events, each with its kind; Unquoted at a map that is an expression which lacks its quotes."""
+    """The events, each with its kind; raises Unquoted at a map that is an expression without quotes."""
     flow: list[bool] = []
     for event in events:
         kind = type(event).__name__.removesuffix("Event")

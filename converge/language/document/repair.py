@@ -1,32 +1,35 @@
-"""Faults of syntax: told in an author's words, and masked, so that the rest of the file can be read."""
+"""Faults of syntax: reported in plain words, and masked, so that the rest of the file can be read."""
 
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from converge.diagnostics import Report
-from converge.language.document.base import Source, mark_at, report_unquoted
+from converge.language.document.source import Source, mark_at, report_unquoted
 
 if TYPE_CHECKING:
     from ruamel.yaml.error import MarkedYAMLError
 
-# libyaml's words, and what they mean to an author: the message and the remedy.
+# By libyaml's words, the message and the remedy for an author.
 FAULTS: Mapping[str, tuple[str, str]] = {
-    "mapping values are not allowed": ("a second ': ' in one value", "quote the value, or mend the indentation"),
+    "mapping values are not allowed": (
+        "the line contains a second ': '",
+        "quote the value, or correct the indentation",
+    ),
     "block sequence entries are not allowed": ("a list cannot begin here", "put each '- ' on a line of its own"),
-    "did not find expected node content": ("a value is missing", "write it, or close what was opened before"),
+    "did not find expected node content": ("a value is missing", "write it, or close the bracket before it"),
     "cannot start any token": ("a value cannot begin with this character", "quote the value"),
-    "unexpected end of stream": ("the quoted text is never closed", "add the closing quote"),
-    "expected ',' or ']'": ("the list is not closed where it should be", "close it with ']', or quote what it holds"),
-    "expected ',' or '}'": ("the map is not closed where it should be", "close it with '}', or quote the value"),
-    "could not find expected ':'": ("a key without a value", "write `key: value`"),
-    "did not find expected key": ("this does not belong here", "quote the whole value, or mend the indentation"),
-    "did not find expected '-' indicator": ("this does not belong in the list", "begin it with '- ', or quote it"),
+    "unexpected end of stream": ("the quoted text is not closed", "add the closing quote"),
+    "expected ',' or ']'": ("the list is not closed here", "close it with ']', or quote its entries"),
+    "expected ',' or '}'": ("the map is not closed here", "close it with '}', or quote its values"),
+    "could not find expected ':'": ("a key has no value", "write `key: value`"),
+    "did not find expected key": ("this is not expected here", "quote the whole value, or correct the indentation"),
+    "did not find expected '-' indicator": ("this is not expected in a list", "begin it with '- ', or quote it"),
 }
 
-TAB = ("a tab cannot indent", "indent with spaces")
+TAB = ("a tab is not allowed in the indentation", "indent with spaces")
 
-# What stands before a value on its line: dashes, and a key.
+# The part of a line before the value: dashes, and a key.
 BEFORE_VALUE = r"\s*(?:-\s+)*(?:[^\s:#\"'{\[-][^:#]*:\s+|(?<=\s))"
 VALUE = re.compile(BEFORE_VALUE + r"(\S.*?)\s*(?:\s#.*)?$")
 EXPRESSION = re.compile(r"(?:^|[:\-,\[{]\s*)(?=\{\{)")
@@ -35,12 +38,12 @@ EXPRESSION = re.compile(r"(?:^|[:\-,\[{]\s*)(?=\{\{)")
 def quote(source: Source, start: int, report: Report, *, in_flow: bool) -> None:
     """Report an expression without its quotes, and mask the value that it is part of."""
     end = _end_of_expression(source.readable, start, in_flow=in_flow)
-    meant = source.mask(start, end)
-    report_unquoted(report, meant, mark_at(source.filename, source.text, start, end))
+    masked = source.mask(start, end)
+    report_unquoted(report, masked, mark_at(source.filename, source.text, start, end))
 
 
 def _end_of_expression(text: str, start: int, *, in_flow: bool) -> int:
-    """Where the value that begins with `{{` ends: before a comment, and before what follows in a flow collection."""
+    """The end of a value that begins with `{{`: before a comment, or before the next entry of a flow collection."""
     braces = text.find("}}", start)
     if braces < 0:
         return _line_end(text, start)
@@ -53,7 +56,7 @@ def _end_of_expression(text: str, start: int, *, in_flow: bool) -> int:
 
 
 def repair(source: Source, fault: "MarkedYAMLError", report: Report) -> bool:
-    """Report a fault of syntax and mask the value at fault; False where no value can be made out."""
+    """Report a fault of syntax and mask its value; False if no value can be found."""
     line, column = _place(fault)
     start = sum(len(text) + 1 for text in source.text.split("\n")[:line])
     text = source.readable[start : _line_end(source.readable, start)]
@@ -77,7 +80,7 @@ def _line_end(text: str, index: int) -> int:
 
 
 def _place(fault: "MarkedYAMLError") -> tuple[int, int]:
-    """The line and column, from 0, where the author went wrong, which may be before the place where the parser did."""
+    """The line and column of the fault, from 0; it may be before the place at which the parser failed."""
     begins = fault.context and re.search("flow|quoted|simple key", fault.context)
     mark = fault.context_mark if begins and fault.context_mark else fault.problem_mark
     if begins and fault.context_mark.line == fault.problem_mark.line:

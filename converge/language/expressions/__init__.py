@@ -1,11 +1,11 @@
 """Expressions: Jinja2 parses them, our own code checks them statically and evaluates them.
 
-`when` is one expression without braces (`parse_expression`), a text in `with` or `for_each` may hold `{{ }}`
-(`parse_template`). Trees are plain frozen values that can be pickled; Jinja2 is imported only where text is parsed.
+`when` is one expression without braces (`parse_expression`); a text in `with` or `for_each` may contain `{{ }}`
+(`parse_template`). Trees are plain frozen values that can be pickled; Jinja2 is imported only to parse text.
 
 Logic is three-valued: an unknown value makes a result unknown, unless `and` or `or` are decided without it. `default`
-stands in for what is unset, never for what is unknown: else an image build would settle for the fallback where the
-first boot of the real machine knows the value.
+replaces an unset value, never an unknown one: otherwise an image build would use the fallback, although the first boot
+of the real machine knows the value.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,19 @@ from functools import cache
 from typing import Any
 
 from converge.language.expressions import evaluation
-from converge.language.expressions.base import (
+from converge.language.expressions.functions import FUNCTIONS, takes
+from converge.language.expressions.tree import (
+    Attribute,
+    Call,
+    Constant,
+    Expression,
+    ExpressionError,
+    Name,
+    Template,
+    Tree,
+    walk,
+)
+from converge.language.expressions.types import (
     ANY,
     BOOLEAN,
     INTEGER,
@@ -23,28 +35,18 @@ from converge.language.expressions.base import (
     TEXT,
     TEXTS,
     VERSION,
-    Attribute,
-    Call,
     Checked,
-    Constant,
     Environment,
-    Expression,
-    ExpressionError,
     Found,
     Function,
     Mismatch,
-    Name,
     Problem,
     Scope,
-    Template,
-    Tree,
     Type,
     optional,
     record,
     unify,
-    walk,
 )
-from converge.language.expressions.functions import FUNCTIONS, takes
 from converge.model import Parameter, Secret, Unknown, Value, Version
 from converge.values import UNITS
 
@@ -96,15 +98,15 @@ __all__ = [
 
 @cache
 def parse_expression(text: str) -> Expression:
-    """Parse a whole text, as `when` has it. Raises ExpressionError."""
-    from converge.language.expressions import parsing  # a device that has its product cached parses nothing
+    """Parse a whole text, such as that of `when`. Raises ExpressionError."""
+    from converge.language.expressions import parsing  # a device with a cached product parses nothing
 
     return parsing.expression(text)
 
 
 @cache
 def parse_template(text: str) -> Template | str:
-    """Parse text that may hold `{{ }}`; text without any is itself. Raises ExpressionError."""
+    """Parse text that may contain `{{ }}`; text without it is returned as it is. Raises ExpressionError."""
     if "{{" not in text:
         return text
     from converge.language.expressions import parsing
@@ -113,25 +115,25 @@ def parse_template(text: str) -> Template | str:
 
 
 def check(tree: Tree, scope: Scope) -> Checked:
-    """Find the type of a tree and its problems; what is wrong in one place hides nothing elsewhere."""
+    """Find the type of a tree and its problems; one problem does not hide another."""
     from converge.language.expressions import checking  # validation needs it, a run on a device does not
 
     return checking.check(tree, scope)
 
 
 def evaluate(tree: Tree, environment: Environment) -> Found:
-    """What a tree comes to; a template's whole expression gives a Version as text. Raises ExpressionError."""
+    """The value of a tree; a template that is one expression returns a Version as text. Raises ExpressionError."""
     return evaluation.evaluate(tree, environment, FUNCTIONS)
 
 
 def names_in(tree: Tree) -> frozenset[str]:
-    """The dotted names that a tree asks its environment for, and the names of the probes it calls."""
-    asked = (node.dotted if isinstance(node, Name) else _probe(node) for node in walk(tree))
-    return frozenset(name for name in asked if name is not None)
+    """The dotted names that a tree contains, and the names of the probes that it calls."""
+    found = (node.dotted if isinstance(node, Name) else _probe(node) for node in walk(tree))
+    return frozenset(name for name in found if name is not None)
 
 
 def evaluate_within(value: Value, environment: Environment) -> Any:  # noqa: ANN401  (a Value or Unknown, at any depth)
-    """What a value of a manifest comes to, every text in it evaluated. Raises ExpressionError."""
+    """A value of a manifest with every text in it evaluated. Raises ExpressionError."""
     if isinstance(value, str):
         return evaluate(parse_template(value), environment)
     if isinstance(value, Mapping):
@@ -157,13 +159,13 @@ def _probe(node: Expression) -> str | None:
 
 
 def parameter_value(parameter: Parameter) -> "Value | Secret | Version":
-    """A product's parameter as expressions see it: manifests write versions as text."""
+    """The value of a product's parameter for expressions: in manifests a version is text."""
     value = parameter.value
     return Version(value) if parameter.type == "version" and isinstance(value, str) else value
 
 
 def type_of_value(value: Value) -> Type:
-    """The type of a plain value, such as one that a manifest gives."""
+    """The type of a plain value, such as one of a manifest."""
     if isinstance(value, Mapping):
         return Type("map", of=_common(list(value.values())))
     if isinstance(value, list | tuple):
@@ -181,7 +183,7 @@ def _common(values: list[Value]) -> Type:
 
 
 def element_type(type_: Type) -> Type | None:
-    """The type of `item` in a `for_each` over a value of this type; None where it cannot be gone through."""
+    """The type of `item` in a `for_each` over a value of this type; None if `for_each` cannot use the value."""
     if type_.kind == "map":
         return record(key=TEXT, value=type_.of or ANY)
     if type_.kind == "list" and (type_.of or ANY).kind in ("any", "text"):
@@ -194,8 +196,8 @@ def parse_call(text: str) -> tuple[str, tuple[Found, ...], str | None]:
     tree = parse_expression(text)
     call, part = (tree.of, tree.name) if isinstance(tree, Attribute) else (tree, None)
     if not isinstance(call, Call):
-        raise ExpressionError("this calls nothing")
+        raise ExpressionError("this is not a call")
     values = tuple(argument.value for argument in call.arguments if isinstance(argument, Constant))
     if len(values) != len(call.arguments):
-        raise ExpressionError("its arguments must be plain text", offset=call.place.end)
+        raise ExpressionError("the arguments must be plain text", offset=call.place.end)
     return call.name, values, part

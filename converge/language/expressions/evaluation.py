@@ -1,54 +1,34 @@
-"""The evaluator: three-valued logic over what the environment knows, bounded in time and room."""
+"""The evaluator: three-valued logic over the values of an environment, limited in time and memory."""
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import frozen
 
-from converge.language.expressions.base import (
-    MAX_ITEMS,
-    MAX_TEXT,
+from converge.language.expressions.operators import OPERATORS, text_of
+from converge.language.expressions.tree import (
     Attribute,
-    Binary,
     Call,
     Choice,
     Comparison,
     Constant,
-    Environment,
     Expression,
     ExpressionError,
-    Found,
-    Function,
     ListOf,
-    Logic,
     Name,
-    Negative,
-    Not,
+    Operation,
     Span,
     Template,
     Tree,
 )
+from converge.language.expressions.types import MAX_ITEMS, MAX_TEXT, TOO_LONG, Environment, Found, Function, Mismatch
 from converge.model import Unknown, Version
-from converge.values import LARGEST, version_key
-
-_ARITHMETIC: Mapping[str, Callable[[int, int], int]] = {
-    "%": operator.mod,
-    "*": operator.mul,
-    "+": operator.add,
-    "-": operator.sub,
-    "//": operator.floordiv,
-}
-_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+from converge.values import LARGEST
 
 
 def evaluate(tree: Tree, environment: Environment, functions: Mapping[str, Function]) -> Found:
-    """What a tree comes to. Raises ExpressionError where an operation fails, such as on text that is no size."""
+    """The value of a tree. Raises ExpressionError if an operation fails, such as on text that is not a size."""
     if isinstance(tree, str):
         return tree
     evaluation = _Evaluation(environment, functions)
@@ -93,20 +73,14 @@ def _joined(evaluation: _Evaluation, template: Template) -> Found:
 
 
 def _text(value: Found, node: Expression) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int):
-        return str(value)
-    if isinstance(value, Version) and value.text is not None:
-        return value.text
-    what = (
-        "unset" if value is None else "of no known version" if isinstance(value, Version) else "neither text nor number"
-    )
-    raise _failed(node, f"this is {what} and cannot become part of a text")
+    try:
+        return text_of(value)
+    except Mismatch as error:
+        raise _failed(node, error.message) from error
 
 
 def _plain(value: Found, node: Expression) -> Found:
-    """A value as a parameter takes it: versions are text there."""
+    """A value for a parameter of a resource, in which a version is text."""
     return _text(value, node) if isinstance(value, Version) else value
 
 
@@ -123,7 +97,7 @@ def _attribute(evaluation: _Evaluation, node: Attribute) -> Found:
     if isinstance(found, Unknown):
         return found
     if not isinstance(found, Mapping) or node.name not in found:
-        raise _failed(node, f"there is no field '{node.name}' here")
+        raise _failed(node, f"this has no field '{node.name}'")
     return found[node.name]
 
 
@@ -138,7 +112,7 @@ def _call(evaluation: _Evaluation, node: Call) -> Found:
     try:
         return _bounded(function.run(*arguments), node)
     except (ValueError, TypeError, AttributeError) as error:
-        message = str(error) if isinstance(error, ValueError) else "its arguments are of the wrong types"
+        message = str(error) if isinstance(error, ValueError) else "the arguments have the wrong types"
         raise _failed(node, f"{node.name}: {message}", hint=f"write {function.signature}") from error
 
 
@@ -148,11 +122,11 @@ def _first_unknown(values: Sequence[Found]) -> Unknown | None:
 
 def _bounded(value: Found, node: Expression) -> Found:
     if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise _failed(node, f"the text grows beyond {MAX_TEXT} characters")
+        raise _failed(node, TOO_LONG)
     if isinstance(value, list | tuple) and len(value) > MAX_ITEMS:
-        raise _failed(node, f"the list grows beyond {MAX_ITEMS} items")
+        raise _failed(node, f"the list has more than {MAX_ITEMS} items")
     if isinstance(value, int) and abs(value) > LARGEST:
-        raise _failed(node, "the number grows too large")
+        raise _failed(node, "the number is too large")
     return value
 
 
@@ -162,30 +136,36 @@ def _list(evaluation: _Evaluation, node: ListOf) -> Found:
     return items if unknown is None else unknown
 
 
-def _not(evaluation: _Evaluation, node: Not) -> Found:
-    found = evaluation.truth(node.of)
-    return found if isinstance(found, Unknown) else not found
+def _operation(evaluation: _Evaluation, node: Operation) -> Found:
+    operator = OPERATORS[node.operator]
+    if operator.logical:
+        return operator.run(*(partial(evaluation.truth, operand) for operand in node.operands))
+    values = [evaluation.value(operand) for operand in node.operands]
+    unknown = _first_unknown(values)
+    if unknown is not None:
+        return unknown
+    return _bounded(_run(operator.run, values, node, *node.operands), node)
 
 
-def _logic(evaluation: _Evaluation, node: Logic) -> Found:
-    """Kleene's logic: what decides the result decides it, however little is known of the other side."""
-    deciding = node.operator == "or"
-    left = evaluation.truth(node.left)
-    if left is deciding:
-        return deciding
-    right = evaluation.truth(node.right)
-    return right if right is deciding or not isinstance(left, Unknown) else left
+def _run(function: Callable[..., Found], values: Sequence[Found], node: Expression, *operands: Expression) -> Found:
+    try:
+        return function(*values)
+    except Mismatch as error:
+        raise _failed(node if error.argument is None else operands[error.argument], error.message) from error
 
 
-def _negative(evaluation: _Evaluation, node: Negative) -> Found:
-    found = evaluation.value(node.of)
-    return found if isinstance(found, Unknown) else -_number(found, node.of)
-
-
-def _number(value: Found, node: Expression) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise _failed(node, "this is unset" if value is None else "this is no number")
+def _comparison(evaluation: _Evaluation, node: Comparison) -> Found:
+    result: bool | Unknown = True
+    left = evaluation.value(node.first)
+    for name, operand in node.rest:
+        right = evaluation.value(operand)
+        unknown = _first_unknown((left, right))
+        found = _run(OPERATORS[name].run, (left, right), node) if unknown is None else unknown
+        if found is False:
+            return False
+        result = found if isinstance(found, Unknown) else result
+        left = right
+    return result
 
 
 def _choice(evaluation: _Evaluation, node: Choice) -> Found:
@@ -195,79 +175,13 @@ def _choice(evaluation: _Evaluation, node: Choice) -> Found:
     return evaluation.value(node.then if test else node.otherwise)
 
 
-def _binary(evaluation: _Evaluation, node: Binary) -> Found:
-    left, right = evaluation.value(node.left), evaluation.value(node.right)
-    unknown = _first_unknown((left, right))
-    if unknown is not None:
-        return unknown
-    if node.operator == "~":
-        return _bounded(_text(left, node.left) + _text(right, node.right), node)
-    one, other = _number(left, node.left), _number(right, node.right)
-    if node.operator in ("//", "%") and other == 0:
-        raise _failed(node, "nothing can be divided by 0")
-    return _bounded(_ARITHMETIC[node.operator](one, other), node)
-
-
-def _comparison(evaluation: _Evaluation, node: Comparison) -> Found:
-    result: bool | Unknown = True
-    left = evaluation.value(node.first)
-    for sign, operand in node.rest:
-        right = evaluation.value(operand)
-        unknown = _first_unknown((left, right))
-        found = unknown if unknown is not None else _compare(node, sign, left, right)
-        if found is False:
-            return False
-        result = found if isinstance(found, Unknown) else result
-        left = right
-    return result
-
-
-def _compare(node: Comparison, sign: str, left: Found, right: Found) -> bool:
-    if sign in ("in", "not in"):
-        return _contains(node, left, right) is (sign == "in")
-    if isinstance(left, Version) or isinstance(right, Version):
-        left, right = _as_version(left, node), _as_version(right, node)
-    if sign in ("==", "!="):
-        return _equal(left, right) is (sign == "==")
-    if isinstance(left, tuple) and isinstance(right, tuple):
-        return _ORDER[sign](left, right)
-    return _ORDER[sign](_number(left, node), _number(right, node))
-
-
-def _as_version(value: Found, node: Expression) -> Any:  # noqa: ANN401  (a key to compare by)
-    if isinstance(value, Version | str):
-        return version_key(Version(value) if isinstance(value, str) else value)
-    if value is None:
-        return None
-    raise _failed(node, "a version cannot be compared with this")
-
-
-def _equal(left: Found, right: Found) -> bool:
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(map(_equal, left, right))
-    return left == right and isinstance(left, bool) is isinstance(right, bool)
-
-
-def _contains(node: Comparison, left: Found, right: Found) -> bool:
-    if isinstance(right, str) and isinstance(left, str):
-        return left in right
-    if not isinstance(right, list | tuple):
-        raise _failed(node, "'in' looks for a value in a list, or for text in text")
-    if isinstance(left, Version):
-        return any(_as_version(item, node) == version_key(left) for item in right)
-    return any(_equal(left, item) for item in right)
-
-
 _RULES: dict[type, Callable[[_Evaluation, Any], Found]] = {
     Attribute: _attribute,
-    Binary: _binary,
     Call: _call,
     Choice: _choice,
     Comparison: _comparison,
     Constant: _constant,
     ListOf: _list,
-    Logic: _logic,
     Name: _name,
-    Negative: _negative,
-    Not: _not,
+    Operation: _operation,
 }

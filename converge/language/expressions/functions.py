@@ -1,15 +1,16 @@
-"""The functions, each of which is a filter too: `min([a, b])` is `[a, b] | min`."""
+"""The table of functions, each of which is also a filter: `min([a, b])` is `[a, b] | min`."""
 
 import re
 from collections.abc import Mapping, Sequence
 
-from converge.language.expressions.base import (
+from converge.language.expressions.types import (
     ANY,
     INTEGER,
     MAX_TEXT,
     SIZE,
     TEXT,
     TEXTS,
+    TOO_LONG,
     VERSION,
     Found,
     Function,
@@ -27,26 +28,25 @@ from converge.values import parse_size, version_key
 
 def takes(result: Type, *kinds: "Kind | tuple[Kind, ...]", optional: int = 0) -> Rule:
     """The rule of a function with a fixed result; the last `optional` arguments may be left out."""
-    wanted: list[tuple[Kind, ...]] = [(kind,) if isinstance(kind, str) else kind for kind in kinds]
+    parameters: list[tuple[Kind, ...]] = [(kind,) if isinstance(kind, str) else kind for kind in kinds]
+    least, most = len(parameters) - optional, len(parameters)
 
     def rule(arguments: Sequence[Type]) -> Type:
-        if not len(wanted) - optional <= len(arguments) <= len(wanted):
-            raise Mismatch(f"takes {_count(len(wanted) - optional, len(wanted))}, not {len(arguments)}")
-        for index, (argument, allowed) in enumerate(zip(arguments, wanted, strict=False)):
+        if not least <= len(arguments) <= most:
+            number = str(most) if least == most else f"{least} or {most}"
+            raise Mismatch(f"takes {number} argument{'s' if most != 1 else ''}, not {len(arguments)}")
+        for index, (argument, allowed) in enumerate(zip(arguments, parameters, strict=False)):
             _require_kind(argument, allowed, index)
         return result
 
     return rule
 
 
-def _count(least: int, most: int) -> str:
-    number = str(most) if least == most else f"{least} or {most}"
-    return f"{number} argument{'s' if most != 1 else ''}"
-
-
 def _require_kind(argument: Type, allowed: "tuple[Kind, ...]", index: int) -> None:
     if argument.kind not in (*allowed, "any"):
-        raise Mismatch(f"takes {described(' or '.join(allowed))}, not {argument.described}", argument=index)
+        *others, last = map(described, allowed)
+        takes = f"{', '.join(others)} or {last}" if others else last
+        raise Mismatch(f"takes {takes}, not {argument.described}", argument=index)
 
 
 def _extreme(arguments: Sequence[Type]) -> Type:
@@ -60,7 +60,7 @@ def _extreme(arguments: Sequence[Type]) -> Type:
     for item in items[1:]:
         best = best and unify(best, item)
     if best is None or best.kind not in ("any", "integer", "size", "version"):
-        raise Mismatch("compares integers, sizes or versions", hint='write texts as version("3.8") or size("8GiB")')
+        raise Mismatch("takes integers, sizes or versions", hint='convert texts: version("3.8"), size("8GiB")')
     return best
 
 
@@ -68,7 +68,7 @@ def _joining(arguments: Sequence[Type]) -> Type:
     takes(TEXT, "list", "text", optional=1)(arguments)
     item = arguments[0].of or ANY
     if item.kind not in ("any", "text", "integer", "size"):
-        raise Mismatch(f"joins texts, not items that are {item}", argument=0)
+        raise Mismatch(f"takes a list of texts or numbers, not {arguments[0].described}", argument=0)
     return TEXT
 
 
@@ -77,17 +77,17 @@ def _defaulting(arguments: Sequence[Type]) -> Type:
     value, fallback = arguments
     found = unify(required(value), fallback)
     if found is None:
-        raise Mismatch(f"stands in for {value.described}, not for {fallback.described}", argument=1)
+        raise Mismatch(f"takes a fallback of the same type: {value.described}, not {fallback.described}", argument=1)
     return found
 
 
 def order_key(value: Found) -> object:
-    """What a value sorts by; ValueError for what has no order."""
+    """The key that a value is sorted by; ValueError if it cannot be sorted."""
     if isinstance(value, Version):
         return version_key(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise ValueError(f"'{value}' has no order: integers, sizes and versions have one")
+    raise ValueError(f"'{value}' is not an integer, size or version")
 
 
 def _pool(values: Sequence[Found]) -> list[Found]:
@@ -107,7 +107,7 @@ def _max(*values: Found) -> Found:
 
 def _int(value: str | int) -> int:
     if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
-        raise ValueError(f"'{value}' is no integer")
+        raise ValueError(f"'{value}' is not an integer")
     return int(value)
 
 
@@ -121,14 +121,14 @@ def _version(value: str | Version) -> Version:
 
 def _replace(text: str, old: str, new: str) -> str:
     if len(text) + text.count(old) * len(new) > MAX_TEXT:
-        raise ValueError(f"the text grows beyond {MAX_TEXT} characters")
+        raise ValueError(TOO_LONG)
     return text.replace(old, new)
 
 
 def _join(items: Sequence[str | int], separator: str = "") -> str:
     texts = [str(item) for item in items]
     if sum(map(len, texts)) + len(texts) * len(separator) > MAX_TEXT:
-        raise ValueError(f"the text grows beyond {MAX_TEXT} characters")
+        raise ValueError(TOO_LONG)
     return separator.join(texts)
 
 
@@ -162,9 +162,9 @@ def _dirname(path: str) -> str:
 FUNCTIONS: Mapping[str, Function] = {
     "min": Function("min(list) or min(a, b, ...)", "The smallest of integers, sizes or versions.", _extreme, _min),
     "max": Function("max(list) or max(a, b, ...)", "The largest of integers, sizes or versions.", _extreme, _max),
-    "int": Function("int(text)", "The integer that a text spells.", takes(INTEGER, ("text", "integer", "size")), _int),
-    "lower": Function("lower(text)", "The text in small letters.", takes(TEXT, "text"), str.lower),
-    "upper": Function("upper(text)", "The text in capital letters.", takes(TEXT, "text"), str.upper),
+    "int": Function("int(text)", "The text as an integer.", takes(INTEGER, ("text", "integer", "size")), _int),
+    "lower": Function("lower(text)", "The text in lowercase.", takes(TEXT, "text"), str.lower),
+    "upper": Function("upper(text)", "The text in uppercase.", takes(TEXT, "text"), str.upper),
     "replace": Function(
         "replace(text, old, new)",
         "The text with every `old` replaced by `new`.",
@@ -172,7 +172,7 @@ FUNCTIONS: Mapping[str, Function] = {
         _replace,
     ),
     "join": Function(
-        "join(list, separator)", "The items as one text; without a separator one follows the other.", _joining, _join
+        "join(list, separator)", "The items as one text, with the separator or nothing between them.", _joining, _join
     ),
     "split": Function(
         "split(text, separator)",
@@ -182,21 +182,21 @@ FUNCTIONS: Mapping[str, Function] = {
     ),
     "default": Function(
         "default(value, fallback)",
-        "The value, or the fallback where the value is unset. What is unknown stays unknown.",
+        "The value, or the fallback if the value is unset. An unknown value stays unknown.",
         _defaulting,
         _default,
         strict=False,
     ),
     "length": Function(
-        "length(value)", "How many characters or items there are.", takes(INTEGER, ("text", "list")), _length
+        "length(value)", "The number of characters or items.", takes(INTEGER, ("text", "list")), _length
     ),
     "basename": Function("basename(path)", "The last part of a path.", takes(TEXT, "text"), _basename),
     "stem": Function("stem(path)", "The last part of a path without its suffix.", takes(TEXT, "text"), _stem),
-    "dirname": Function("dirname(path)", "The path of the folder that a path is in.", takes(TEXT, "text"), _dirname),
+    "dirname": Function("dirname(path)", "The path of the folder that contains a path.", takes(TEXT, "text"), _dirname),
     "version": Function(
-        "version(text)", "The text as a version, to compare it as one.", takes(VERSION, ("text", "version")), _version
+        "version(text)", "The text as a version, for comparisons.", takes(VERSION, ("text", "version")), _version
     ),
     "size": Function(
-        "size(text)", "The bytes that a text such as 8GiB means.", takes(SIZE, ("text", "integer", "size")), _size
+        "size(text)", "The size in bytes of a text such as 8GiB.", takes(SIZE, ("text", "integer", "size")), _size
     ),
 }

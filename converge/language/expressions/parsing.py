@@ -1,15 +1,14 @@
-"""From text to our own tree. Jinja2 reads the text; only the nodes listed here come out of it."""
+"""From text to our own tree. Jinja2 parses the text; only the nodes listed here are accepted."""
 
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from converge.language.expressions.base import (
+from converge.language.expressions.tree import (
     Attribute,
-    Binary,
     Call,
     Choice,
     Comparison,
@@ -17,13 +16,12 @@ from converge.language.expressions.base import (
     Expression,
     ExpressionError,
     ListOf,
-    Logic,
     Name,
-    Negative,
-    Not,
+    Operation,
     Span,
     Template,
 )
+from converge.language.expressions.types import MANUAL
 from converge.values import LARGEST
 
 if TYPE_CHECKING:  # importing Jinja2 takes as long as seven interpreter starts
@@ -33,35 +31,19 @@ if TYPE_CHECKING:  # importing Jinja2 takes as long as seven interpreter starts
 MAX_LENGTH = 4096
 """The longest expression, in characters."""
 MAX_DEPTH = 80
-"""How deep an expression may nest; what is flatter cannot exhaust the interpreter's stack."""
+"""How deep an expression may nest, so that it cannot exhaust the interpreter's stack."""
 
 OPEN, CLOSE = "{{", "}}"
 UNIT = re.compile("[KMGT](i?B)?")
-MANUAL = "see: converge explain expressions"
-GRAMMAR = f"texts stand in quotes; {MANUAL}"
 
-_COMPARISONS = {
-    "eq": "==",
-    "ne": "!=",
-    "lt": "<",
-    "lteq": "<=",
-    "gt": ">",
-    "gteq": ">=",
-    "in": "in",
-    "notin": "not in",
-}
-_OPERATORS: dict[str, Literal["+", "-", "*", "//", "%"]] = {
-    "Add": "+",
-    "FloorDiv": "//",
-    "Mod": "%",
-    "Mul": "*",
-    "Sub": "-",
-}
+GRAMMAR = f"quote texts; {MANUAL}"
+_SPLIT = "split it: move parts of it into parameters"
+
 _SIGNS = {"Div": "/", "Pow": "**", "Test": "is", "Getitem": "["}
 _REFUSED: dict[str, tuple[str, str]] = {
-    "Div": ("'/' would make a fraction, and sizes and integers have none", 'use "//"'),
-    "Pow": ("'**' is not allowed: it grows without bounds", "write the number out, or use KiB, MiB, GiB or TiB"),
-    "Test": ("'is' is not allowed", "compare with '==', or use '| default(...)' for what may be unset"),
+    "Div": ("'/' is not allowed: sizes and integers have no fractions", 'use "//"'),
+    "Pow": ("'**' is not allowed: its result can be too large", "write the number out, or use KiB, MiB, GiB or TiB"),
+    "Test": ("'is' is not allowed", "compare with '==', or use '| default(...)' for a value that may be unset"),
     "Getitem": ("[...] after a value is not allowed", "name a field with a dot, such as item.key"),
     "Dict": ("a map is not allowed in an expression", "write the map in YAML"),
     "Tuple": ("a tuple is not allowed", "write a list: [a, b]"),
@@ -70,7 +52,7 @@ _REFUSED: dict[str, tuple[str, str]] = {
 
 @frozen
 class _Piece:
-    """A token and where it stands."""
+    """A token and its place."""
 
     span: Span
     type: str
@@ -85,24 +67,25 @@ def _jinja() -> "Environment":
 
 
 def expression(text: str) -> Expression:
-    """Parse a whole text, as `when` has it."""
+    """Parse a whole text, such as that of `when`."""
     if text.lstrip().startswith(OPEN):
-        raise ExpressionError("`when` takes the expression itself", hint="leave the braces out", length=len(OPEN))
+        raise ExpressionError("`when` takes an expression without braces", hint="remove the braces", length=len(OPEN))
     pieces, end = _tokens(text, 0)
     if end is not None:
-        raise ExpressionError("'}}' closes nothing", hint="`when` has no braces", offset=end.start, length=2)
+        hint = "remove it: `when` has no braces"
+        raise ExpressionError("'}}' has no matching '{{'", hint=hint, offset=end.start, length=2)
     return _parse(text, pieces, 0)
 
 
 def template(text: str) -> Template:
-    """Parse text that holds `{{`; what stands between the braces becomes an expression, the rest stays text."""
+    """Parse text that contains `{{`; the parts in braces become expressions, the rest stays text."""
     pieces: list[str | Expression] = []
     position = 0
     while (start := text.find(OPEN, position)) >= 0:
         pieces.append(text[position:start])
         tokens, end = _tokens(text, start + len(OPEN))
         if end is None:
-            raise ExpressionError("'{{' is never closed", hint="close it with '}}'", offset=start, length=2)
+            raise ExpressionError("'{{' is not closed", hint="close it with '}}'", offset=start, length=2)
         pieces.append(_parse(text, tokens, start))
         position = end.end
     pieces.append(text[position:])
@@ -110,7 +93,7 @@ def template(text: str) -> Template:
 
 
 def _tokens(text: str, start: int) -> tuple[list[_Piece], Span | None]:
-    """The tokens of the expression that begins at `start`, and where the braces after it stand, if they do."""
+    """The tokens of the expression that begins at `start`, and the place of the closing braces, if it has them."""
     from jinja2 import TemplateSyntaxError
 
     found: list[_Piece] = []
@@ -125,9 +108,9 @@ def _tokens(text: str, start: int) -> tuple[list[_Piece], Span | None]:
                 found.append(_Piece(span, type_, value))
             if position - start > MAX_LENGTH:
                 message = f"the expression is longer than {MAX_LENGTH} characters"
-                raise ExpressionError(message, hint="split it up with parameters", offset=start)
+                raise ExpressionError(message, hint=_SPLIT, offset=start)
     except TemplateSyntaxError as error:
-        raise ExpressionError(_said(error), hint=GRAMMAR, offset=position) from error
+        raise ExpressionError(_message(error), hint=GRAMMAR, offset=position) from error
     return found, None
 
 
@@ -147,14 +130,14 @@ def _parse(text: str, pieces: list[_Piece], start: int) -> Expression:
     if pieces[0].text == "-" and pieces[0].span.start == start + len(OPEN) and text.startswith(OPEN, start):
         raise ExpressionError("'{{-' is not allowed", hint="write '{{ '", offset=start, length=3)
     parser = Parser(_jinja(), "")
-    # Jinja2 knows lines alone. Each token is given its offset for a line, so that every node says where it stands.
+    # Jinja2 knows only lines. Each token gets its offset as its line, so that every node has its place.
     numbered = ((piece.span.start, piece.type, piece.text) for piece in pieces)
     parser.stream = TokenStream(_jinja().lexer.wrap(numbered), None, None)
     try:
         tree = parser.parse_expression()
         _require_end(parser.stream.current)
     except TemplateSyntaxError as error:
-        raise ExpressionError(_said(error), hint=GRAMMAR, offset=error.lineno) from error
+        raise ExpressionError(_message(error), hint=GRAMMAR, offset=error.lineno) from error
     except RecursionError:
         raise _too_deep(start) from None
     _require_shallow(tree, start)
@@ -173,12 +156,12 @@ def _require_shallow(tree: "nodes.Node", offset: int) -> None:
 def _require_end(token: "Token") -> None:
     if token.type != "eof":
         shown = str(token.value)
-        message = f"'{shown}' does not continue the expression"
+        message = f"'{shown}' is not expected here"
         raise ExpressionError(message, hint=_continuation(shown), offset=token.lineno, length=len(shown))
 
 
 def _continuation(found: str) -> str:
-    """The remedy for what follows an expression without being a part of it."""
+    """The remedy for a token after the end of an expression."""
     if found == "=":
         return "write '==' to compare"
     if UNIT.fullmatch(found):
@@ -186,14 +169,14 @@ def _continuation(found: str) -> str:
     return "put an operator before it, or remove it"
 
 
-def _said(error: "TemplateSyntaxError") -> str:
+def _message(error: "TemplateSyntaxError") -> str:
     message = re.sub(r" at [0-9]+$", "", error.message or "it cannot be read").rstrip(".")
     message = message.replace("'end of template'", "end").replace("end of template", "end")
-    return f"this is no expression: {message[0].lower()}{message[1:]}"
+    return f"this is not an expression: {message[0].lower()}{message[1:]}"
 
 
 def _too_deep(offset: int) -> ExpressionError:
-    return ExpressionError("the expression is nested too deeply", hint="split it up with parameters", offset=offset)
+    return ExpressionError("the expression is nested too deeply", hint=_SPLIT, offset=offset)
 
 
 class _Converter:
@@ -220,7 +203,7 @@ class _Converter:
         return self._pieces[self._at[offset] + 1].span
 
     def closed(self, offset: int) -> Span:
-        """Where the bracket that opens at `offset` closes."""
+        """The closing bracket of the one at `offset`."""
         depth = 0
         for piece in self._pieces[self._at[offset] :]:
             depth += (piece.text in ("(", "[")) - (piece.text in (")", "]"))
@@ -229,7 +212,7 @@ class _Converter:
         return self._pieces[-1].span
 
     def _blamed(self, node: "nodes.Node") -> Span:
-        """Where to point for a node that is refused: at its sign where it has one, else where it begins."""
+        """The place to show for a refused node: its sign if it has one, otherwise its beginning."""
         sign = _SIGNS.get(type(node).__name__)
         later = self._pieces[self._at[node.lineno] :]
         return next((piece.span for piece in later if piece.text == sign), later[0].span)
@@ -242,7 +225,7 @@ def _not_allowed(message: str, span: Span, *, hint: str = MANUAL) -> ExpressionE
 def _constant(at: _Converter, node: "nodes.Const") -> Expression:
     span, value = at.span(node.lineno), node.value
     if isinstance(value, float):
-        raise _not_allowed("there are no fractions here", span, hint='quote it where it is a version or text: "3.8"')
+        raise _not_allowed("fractions are not allowed", span, hint='quote it if it is a version or text: "3.8"')
     if isinstance(value, int) and value > LARGEST:
         raise _not_allowed("the number is too large", span)
     return Constant(value, span)
@@ -259,7 +242,7 @@ def _attribute(at: _Converter, node: "nodes.Getattr") -> Expression:
         return Name((*of.path, node.attr), span)
     if isinstance(of, Attribute | Call):
         return Attribute(of, node.attr, span)
-    raise _not_allowed("only facts, `item` and what a probe finds have fields", span)
+    raise _not_allowed("only facts, `item` and results of probes have fields", span)
 
 
 def _call(at: _Converter, node: "nodes.Call") -> Expression:
@@ -274,7 +257,7 @@ def _call(at: _Converter, node: "nodes.Call") -> Expression:
 def _filter(at: _Converter, node: "nodes.Filter") -> Expression:
     place = at.span(node.lineno)
     if node.node is None:
-        raise _not_allowed("a filter needs a value before it", place)
+        raise _not_allowed("a filter requires a value before it", place)
     _require_plain(at, node)
     subject = at.convert(node.node)
     end = at.closed(at.after(place.start).start) if node.args else place
@@ -283,57 +266,48 @@ def _filter(at: _Converter, node: "nodes.Filter") -> Expression:
 
 def _require_plain(at: _Converter, node: "nodes.Call | nodes.Filter") -> None:
     if node.kwargs or node.dyn_args is not None or node.dyn_kwargs is not None:
-        raise _not_allowed("arguments have no names here", at.span(node.lineno), hint="give them in their order")
+        hint = "give the arguments in order, without names or '*'"
+        raise _not_allowed("named arguments are not allowed", at.span(node.lineno), hint=hint)
 
 
 def _list(at: _Converter, node: "nodes.List") -> Expression:
     return ListOf(at.all(node.items), at.span(node.lineno).to(at.closed(node.lineno)))
 
 
-def _not(at: _Converter, node: "nodes.Not") -> Expression:
+def _unary(at: _Converter, node: "nodes.UnaryExpr") -> Expression:
     of = at.convert(node.node)
-    return Not(of, at.span(node.lineno).to(of.span))
-
-
-def _negative(at: _Converter, node: "nodes.Neg") -> Expression:
-    of = at.convert(node.node)
-    return Negative(of, at.span(node.lineno).to(of.span))
-
-
-def _logic(at: _Converter, node: "nodes.And | nodes.Or") -> Expression:
-    left, right = at.convert(node.left), at.convert(node.right)
-    return Logic("and" if type(node).__name__ == "And" else "or", left, right, left.span.to(right.span))
+    return Operation(type(node).__name__, (of,), at.span(node.lineno).to(of.span))
 
 
 def _binary(at: _Converter, node: "nodes.BinExpr") -> Expression:
     left, right = at.convert(node.left), at.convert(node.right)
-    return Binary(_OPERATORS[type(node).__name__], left, right, left.span.to(right.span))
+    return Operation(type(node).__name__, (left, right), left.span.to(right.span))
 
 
 def _joined(at: _Converter, node: "nodes.Concat") -> Expression:
     first, *rest = at.all(node.nodes)
     for right in rest:
-        first = Binary("~", first, right, first.span.to(right.span))
+        first = Operation("Concat", (first, right), first.span.to(right.span))
     return first
 
 
 def _comparison(at: _Converter, node: "nodes.Compare") -> Expression:
     first = at.convert(node.expr)
-    rest = tuple((_COMPARISONS[operand.op], at.convert(operand.expr)) for operand in node.ops)
+    rest = tuple((operand.op, at.convert(operand.expr)) for operand in node.ops)
     return Comparison(first, rest, first.span.to(rest[-1][1].span))
 
 
 def _choice(at: _Converter, node: "nodes.CondExpr") -> Expression:
     then, test = at.convert(node.expr1), at.convert(node.test)
     if node.expr2 is None:
-        raise _not_allowed("'if' needs an 'else' here", then.span.to(test.span), hint="write: a if test else b")
+        raise _not_allowed("'if' requires 'else'", then.span.to(test.span), hint="write: a if test else b")
     otherwise = at.convert(node.expr2)
     return Choice(test, then, otherwise, then.span.to(otherwise.span))
 
 
 _RULES: dict[str, Callable[[_Converter, Any], Expression]] = {
     "Add": _binary,
-    "And": _logic,
+    "And": _binary,
     "Call": _call,
     "Compare": _comparison,
     "Concat": _joined,
@@ -346,8 +320,8 @@ _RULES: dict[str, Callable[[_Converter, Any], Expression]] = {
     "Mod": _binary,
     "Mul": _binary,
     "Name": _name,
-    "Neg": _negative,
-    "Not": _not,
-    "Or": _logic,
+    "Neg": _unary,
+    "Not": _unary,
+    "Or": _binary,
     "Sub": _binary,
 }

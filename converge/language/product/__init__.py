@@ -1,7 +1,7 @@
 """Manifests become a product: `extends`, `without`, `override`, parameters, site.yaml and `--set`.
 
-A product's manifests are ordered depth first, left to right, each once, and heard in that order. Each can drop and
-override what it inherits, and declare more. Every value remembers the file and line that it came from.
+A product's manifests are read depth first, left to right, each once. Each can drop and override inherited resources,
+and declare more. Every value keeps the file and line of its origin.
 """
 
 import os
@@ -11,8 +11,8 @@ from converge.diagnostics import Report, did_you_mean
 from converge.language import document, schema
 from converge.language.document import Document
 from converge.language.product import parameters, references, resources
-from converge.language.product.base import SUFFIX, Draft, Lineage, section
 from converge.language.product.compose import Composition, compose, site_words
+from converge.language.product.draft import SUFFIX, Lineage, section
 from converge.language.product.sources import Library, is_site
 from converge.model import Parameter, Product, Resource
 
@@ -30,22 +30,21 @@ def load(
     report: Report,
     real: Callable[[str], str] = str,
 ) -> Product | None:
-    """The product of a name, looked up as `<folder>/<name>.yaml` in `search` (a later folder wins), or of a path.
+    """The product of a path, or of a name: `<folder>/<name>.yaml` in `search`, in which a later folder wins.
 
     `site` is the path of the administrator's site.yaml, which need not exist; `settings` are those of `--set`; `real`
-    says where a path leads.
-    None where the report gained an error.
+    resolves a path. None if an error was reported.
     """
     errors = len(report.errors)
     library = Library(search, report, real)
     path = _path(name_or_path, library)
-    heard = read_site(site, report) if site is not None else None
-    product = resolve(path, library, heard, settings) if path is not None else None
+    decided = read_site(site, report) if site is not None else None
+    product = resolve(path, library, decided, settings) if path is not None else None
     return product if len(report.errors) == errors else None
 
 
 def read_site(path: str, report: Report) -> Document | None:
-    """The administrator's site.yaml, checked against its schema; None where there is none or it cannot be read."""
+    """The administrator's site.yaml, checked against its schema; None if it does not exist or cannot be read."""
     if not os.path.exists(path):
         return None
     found = document.load(path, report, confidential=True)
@@ -59,15 +58,16 @@ def resolve(
 ) -> Product | None:
     """Compose the product of the manifest at `path` as far as its errors allow, so that one run reports all of them.
 
-    `settings` None composes it for its own sake: parameters that await their value are fine.
+    `settings` None composes the product without a machine: parameters need no value.
     """
     lineage = library.lineage(path)
     if lineage is None:
         return None
     report = library.report
     composition = compose(lineage.sources, site, partial=not lineage.complete, report=report)
-    built = _built(composition.resources, report)
-    references.check(built, composition.gone, report)
+    made = {id_: resources.build(id_, draft, report) for id_, draft in composition.resources.items()}
+    built = {id_: resource for id_, resource in made.items() if resource is not None}
+    references.check(built, composition.dropped, report)
     own = lineage.own.document
     return Product(
         name=lineage.own.name,
@@ -76,7 +76,7 @@ def resolve(
         parameters=_parameters(lineage, site, settings, report),
         resources=built,
         overridden=_elements(composition, built, report),
-        dropped=frozenset(name for name in composition.gone if references.base_id(name) != name),
+        dropped=frozenset(name for name in composition.dropped if references.base_id(name) != name),
         from_site=site_words(site) if site is not None else (),
         files=(*(source.filename for source in lineage.sources), *((site.filename,) if site is not None else ())),
     )
@@ -87,16 +87,11 @@ def _path(name_or_path: str, library: Library) -> str | None:
         return library.real(os.path.normpath(name_or_path))
     path = library.find(name_or_path)
     if path is None:
-        folders = ", ".join(library.search) or "no folder"
-        looked = f"looked for {name_or_path}{SUFFIX} in {folders}; name its folder with --products, or its path"
-        hint = did_you_mean(name_or_path, library.names()) or looked
+        searched = ", ".join(library.search) or "nowhere"
+        remedy = f"name its folder with --products, or give its path (searched: {searched})"
+        hint = did_you_mean(name_or_path, library.names()) or remedy
         library.report.error("unknown-product", f"there is no product '{name_or_path}'", hint=hint)
     return path
-
-
-def _built(drafts: Mapping[str, Draft], report: Report) -> dict[str, Resource]:
-    made = {id_: resources.build(id_, draft, report) for id_, draft in drafts.items()}
-    return {id_: resource for id_, resource in made.items() if resource is not None}
 
 
 def _elements(

@@ -1,12 +1,12 @@
-"""One manifest after the other onto a composition: what each drops, overrides and declares, in this order."""
+"""Manifests are added to a composition one by one: each drops, overrides and declares resources, in this order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from attrs import define, evolve, field
 
 from converge.diagnostics import Mark, Related, Report, did_you_mean
 from converge.language.document import Document
-from converge.language.product.base import (
+from converge.language.product.draft import (
     Draft,
     Source,
     drafts,
@@ -21,17 +21,17 @@ from converge.language.product.base import (
 
 @define
 class Composition:
-    """What the manifests heard so far amount to. `partial`: one could not be found, so absence proves nothing."""
+    """The result of the manifests so far. `partial`: a manifest is missing, so a missing id is not reported."""
 
     report: Report
     partial: bool = False
     resources: dict[str, Draft] = field(factory=dict)
     elements: dict[str, dict[str, Draft]] = field(factory=dict)
-    gone: dict[str, Mark] = field(factory=dict)
-    """What was dropped, ids and elements, and where."""
+    dropped: dict[str, Mark] = field(factory=dict)
+    """The dropped ids and elements, with their places."""
 
     def add(self, document: Document, visible: frozenset[str] | None) -> None:
-        """Hear one manifest. It can change what the files in `visible` declare (None: everything)."""
+        """Add one manifest. It can change the resources that the files in `visible` declare (None: all)."""
         for index, name in enumerate(texts(section(document, "without"))):
             self._drop(name, document.mark(("without", index)), visible)
         for name, override in drafts(document, "override").items():
@@ -40,13 +40,13 @@ class Composition:
             self._declare(name, draft)
 
     def _drop(self, name: str, mark: Mark, visible: frozenset[str] | None) -> None:
-        if name in self.gone:
+        if name in self.dropped:
             return
         id_, key = split_element(name) or (name, None)
         if not self._is_known(id_, key, visible):
-            self._unknown("unknown-id", f"`without` drops '{name}', which is not inherited", id_, mark)
+            self._unknown("unknown-id", f"`without` drops '{name}', which is not inherited", id_, key, mark)
             return
-        self.gone[name] = mark
+        self.dropped[name] = mark
         if key is None:
             del self.resources[id_]
             self.elements.pop(id_, None)
@@ -54,8 +54,8 @@ class Composition:
     def _override(self, name: str, override: Draft, visible: frozenset[str] | None) -> None:
         id_, key = split_element(name) or (name, None)
         if not self._is_known(id_, key, visible):
-            message = f"there is no inherited '{name}' to override"
-            self._unknown("override-of-nothing", message, id_, override.mark)
+            message = f"`override` changes '{name}', which is not inherited"
+            self._unknown("override-of-nothing", message, id_, key, override.mark)
             return
         override = self._same_type(name, self.resources[id_], override)
         below = self.elements.setdefault(id_, {})
@@ -66,13 +66,14 @@ class Composition:
         self.elements[id_] = {element: merge(draft, override) for element, draft in below.items()}
 
     def _same_type(self, name: str, below: Draft, override: Draft) -> Draft:
-        """The override without its `type`, which may at most repeat what it overrides."""
+        """The override without its `type`, which must be that of the resource."""
         if "type" in override.data and override.data["type"] != below.data.get("type"):
+            types = f"from {below.data.get('type')} to {override.data['type']}"
             self.report.error(
                 "type-changed",
-                f"'{name}' is a {below.data.get('type')}; an override cannot make it a {override.data['type']}",
+                f"an override cannot change the type of '{name}' {types}",
                 override.mark_of("type"),
-                hint="drop it in `without` and declare it anew in `resources`",
+                hint="drop it in `without` and declare it again in `resources`",
                 related=(Related("declared here", below.mark),),
             )
         return evolve(override, data={key: value for key, value in override.data.items() if key != "type"})
@@ -81,13 +82,13 @@ class Composition:
         if before := self.resources.get(name):
             self.report.error(
                 "duplicate-id",
-                f"'{name}' is declared already",
+                f"'{name}' is already declared",
                 draft.mark,
                 hint="to change an inherited resource, put it into `override`",
                 related=(Related("declared here first", before.mark),),
             )
             return
-        self.gone.pop(name, None)
+        self.dropped.pop(name, None)
         self.resources[name] = draft
 
     def _is_known(self, id_: str, key: str | None, visible: frozenset[str] | None) -> bool:
@@ -99,19 +100,18 @@ class Composition:
         keys = literal_keys(draft.data.get("for_each"))
         return key in keys if keys is not None else "for_each" in draft.data
 
-    def _unknown(self, code: str, message: str, id_: str, mark: Mark) -> None:
+    def _unknown(self, code: str, message: str, id_: str, key: str | None, mark: Mark) -> None:
         if self.partial:
             return
-        related = (Related("dropped here", self.gone[id_]),) if id_ in self.gone else ()
-        hint = did_you_mean(id_, [known for known in self.resources if known != id_]) or _hint(id_, self.resources)
+        related = (Related("dropped here", self.dropped[id_]),) if id_ in self.dropped else ()
+        hint = did_you_mean(id_, [known for known in self.resources if known != id_]) or self._hint(id_, key)
         self.report.error(code, message, mark, hint=hint, related=related)
 
-
-def _hint(id_: str, resources: Mapping[str, Draft]) -> str:
-    if id_ not in resources:
-        return "only what a manifest in `extends` declares can be changed here"
-    keys = literal_keys(resources[id_].data.get("for_each"))
-    return f"'{id_}' has the elements {', '.join(keys)}" if keys else f"'{id_}' has no such element"
+    def _hint(self, id_: str, key: str | None) -> str:
+        if key is None or id_ not in self.resources:
+            return "name a resource that a manifest in `extends` declares"
+        keys = literal_keys(self.resources[id_].data.get("for_each"))
+        return f"name one of its elements: {', '.join(keys)}" if keys else f"write '{id_}': it has no elements"
 
 
 def compose(sources: Iterable[Source], site: Document | None, *, partial: bool, report: Report) -> Composition:
@@ -124,7 +124,7 @@ def compose(sources: Iterable[Source], site: Document | None, *, partial: bool, 
 
 
 def site_words(site: Document) -> tuple[str, ...]:
-    """What site.yaml changes, in the words of the report."""
+    """The changes of site.yaml, in the words of the report."""
     return (
         *(f"value of parameter '{name}'" for name in mapping(section(site, "parameters"))),
         *(f"without '{name}'" for name in texts(section(site, "without"))),

@@ -1,7 +1,7 @@
 """The parameters of a product: declared by its manifests, typed, and set by site.yaml and `--set`.
 
-A manifest may declare again a parameter that it inherits: with the same type, to give it another default. site.yaml
-and `--set` give values only.
+A manifest may declare an inherited parameter again, with the same type, to change its default. site.yaml and `--set`
+only set values.
 """
 
 import re
@@ -11,13 +11,13 @@ from attrs import evolve, frozen
 
 from converge.diagnostics import Mark, Related, Report, did_you_mean
 from converge.language.document import Document
-from converge.language.product.base import mapping, section
+from converge.language.product.draft import mapping, section
 from converge.model import Parameter, Secret, Value
 from converge.values import parse_size
 
 
 class UnfitValueError(ValueError):
-    """A value that is not of its parameter's type; the text says what the type wants."""
+    """A value that does not have its parameter's type; the message is the remedy."""
 
 
 def _size(value: object) -> int:
@@ -26,14 +26,14 @@ def _size(value: object) -> int:
             return parse_size(str(value))
     except ValueError:
         pass
-    raise UnfitValueError("a size is a number of bytes, or a number with KiB, MiB, GiB or TiB, such as 8GiB")
+    raise UnfitValueError("write a number of bytes, or a number with KiB, MiB, GiB or TiB, such as 8GiB")
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise UnfitValueError("it must be text; quote it")
+        raise UnfitValueError("write a text, in quotes")
     if "{{" in value:
-        raise UnfitValueError("it must be a plain value: expressions belong into `when` and `with`")
+        raise UnfitValueError("write a plain value; only `when`, `for_each` and `with` take expressions")
     return value
 
 
@@ -41,7 +41,7 @@ def _integer(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value):
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise UnfitValueError("it must be a whole number")
+        raise UnfitValueError("write a whole number, such as 3")
     return value
 
 
@@ -50,7 +50,7 @@ def _boolean(value: object) -> bool:
     if isinstance(value, str) and value in known:
         return known[value]
     if not isinstance(value, bool):
-        raise UnfitValueError("it must be true or false")
+        raise UnfitValueError("write true or false")
     return value
 
 
@@ -58,13 +58,13 @@ def _list(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(_text(part.strip()) for part in value.split(",") if part.strip())
     if not isinstance(value, list | tuple):
-        raise UnfitValueError("it must be a list of text")
+        raise UnfitValueError("write a list of texts, such as [a, b]")
     return tuple(_text(item) for item in value)
 
 
 def _secret(value: object) -> Secret:
     if not isinstance(value, str) or not value:
-        raise UnfitValueError("it must be text that is not empty; quote it")
+        raise UnfitValueError("write a non-empty text in quotes")
     return Secret(value)
 
 
@@ -81,7 +81,7 @@ _TAKES: Mapping[str, str] = {
     "boolean": "true or false",
     "integer": "a whole number",
     "list": "a list of texts",
-    "secret": "text",
+    "secret": "non-empty text",
     "size": "a size",
     "text": "text",
     "version": "a version",
@@ -90,7 +90,7 @@ _TAKES: Mapping[str, str] = {
 
 @frozen
 class Declared:
-    """A parameter, where it was declared first, and whether a value was `given`, be it one that was refused."""
+    """A parameter, the place of its first declaration, and whether a value was `given`, even a refused one."""
 
     parameter: Parameter
     first: Mark
@@ -100,7 +100,7 @@ class Declared:
 def declare(
     known: Mapping[str, Declared], document: Document, ancestors: frozenset[str], report: Report
 ) -> dict[str, Declared]:
-    """The known parameters and those that a manifest declares."""
+    """The known parameters, and those that a manifest declares."""
     result = dict(known)
     for name, declaration in mapping(section(document, "parameters")).items():
         mark = document.key_mark(("parameters", name))
@@ -135,8 +135,8 @@ def _default(name: str, type_: str, value: object, mark: Mark, report: Report) -
     if type_ != "secret":
         return _typed(name, type_, value, mark, report)
     report.hide(mark)
-    message = f"the parameter '{name}' is a secret, which has no default: whoever reads the manifest would know it"
-    report.error("written-out-secret", message, mark, hint="remove it; a site sets it in site.yaml")
+    message = f"the secret '{name}' must not have a default: every reader of the manifest would know it"
+    report.error("written-out-secret", message, mark, hint="remove the default, and set the value in site.yaml")
     return None
 
 
@@ -154,7 +154,7 @@ def _may_declare(
     if found.parameter.type != before.parameter.type:
         types = f"from {before.parameter.type} to {found.parameter.type}"
         message = f"the parameter '{name}' cannot change its type {types}"
-        hint = "only its default may change; for another type choose another name"
+        hint = "keep the type, or choose another name"
         report.error("type-changed", message, found.parameter.mark, hint=hint, related=there)
         return False
     return True
@@ -164,7 +164,7 @@ def _typed(name: str, type_: str, value: object, mark: Mark | None, report: Repo
     try:
         return _TYPES[type_](value)
     except UnfitValueError as error:
-        given = "what it was given" if type_ == "secret" else repr(value)
+        given = "the value that is set" if type_ == "secret" else repr(value)
         message = f"the parameter '{name}' takes {_TAKES[type_]}, not {given}"
         report.error("wrong-type", message, mark, hint=str(error))
         return None
@@ -177,7 +177,7 @@ def apply_site(known: Mapping[str, Declared], document: Document, report: Report
 
 
 def apply_settings(known: Mapping[str, Declared], settings: Mapping[str, str], report: Report) -> dict[str, Declared]:
-    """Hear `--set`: its texts are read as the parameter's type asks; a list is written with commas."""
+    """Apply `--set`: its texts are read as values of the parameter's type; a list is written with commas."""
     return _set(known, settings, {}, "--set", report)
 
 
@@ -192,10 +192,10 @@ def _set(
     for name, value in values.items():
         key_mark, mark = places.get(name, (None, None))
         if name not in known and value is None:
-            continue  # as its schema has told; where a space was lost, the name has a secret in it
+            continue  # its schema has reported it; a missing space (`psk:secret`) puts a secret into the name
         if name not in known:
-            hint = did_you_mean(name, list(known)) or f"the product has {_listed(known)}"
-            message = f"{source} sets '{name}', which is no parameter"
+            hint = did_you_mean(name, list(known)) or _listed(known)
+            message = f"{source} sets '{name}', which is not a parameter of this product"
             report.error("unknown-parameter-setting", message, key_mark, hint=hint)
             continue
         parameter = known[name].parameter
@@ -207,11 +207,11 @@ def _set(
 
 
 def _listed(names: Iterable[str]) -> str:
-    return "the parameters " + ", ".join(f"'{name}'" for name in names) if names else "no parameters"
+    return "set one of " + ", ".join(f"'{name}'" for name in names) if names else "remove it: there are no parameters"
 
 
 def require_values(known: Mapping[str, Declared], report: Report) -> None:
-    """Report the parameters that have no default and were given no value."""
+    """Report the parameters without a default and without a value."""
     for name, declared in known.items():
         if not declared.given:
             hint = f"set it in site.yaml, or with --set {name}=VALUE"

@@ -1,4 +1,4 @@
-"""Whether the ids that resources name exist, and whether they can be put in an order."""
+"""The check of references: the ids that resources name exist, and the references have an order."""
 
 from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -7,25 +7,25 @@ from attrs import frozen
 
 from converge.diagnostics import Mark, Path, Related, Report, did_you_mean
 from converge.language import schema
-from converge.language.product.base import literal_keys, split_element, texts
+from converge.language.product.draft import literal_keys, split_element, texts
 from converge.model import Resource
 
 
-def check(resources: Mapping[str, Resource], gone: Mapping[str, Mark], report: Report) -> None:
-    """`gone` holds what `without` dropped, and where: ids and elements."""
+def check(resources: Mapping[str, Resource], dropped: Mapping[str, Mark], report: Report) -> None:
+    """`dropped`: the ids and elements that `without` dropped, with their places."""
     for resource in resources.values():
         for reference in _references(resource):
-            _check_reference(resource, reference, resources, gone, report)
+            _check_reference(resource, reference, resources, dropped, report)
     _check_cycles(resources, report)
 
 
 @frozen
 class _Reference:
-    """One id that a resource names, in `needs` or in a parameter, and the word for what it means."""
+    """One id that a resource names in `needs` or in a parameter; `verb` is the word for it in messages."""
 
     name: str
     path: Path
-    word: str
+    verb: str
 
 
 def _references(resource: Resource) -> Iterator[_Reference]:
@@ -42,7 +42,7 @@ def base_id(name: str) -> str:
 
 
 def unknown(name: str, resources: Mapping[str, Resource]) -> str | None:
-    """Why there is no such id or element, as a hint; None where there is one or may be one."""
+    """The hint for an id or element that does not exist; None if it exists or may exist."""
     if name in resources:
         return None
     element = split_element(name)
@@ -51,26 +51,29 @@ def unknown(name: str, resources: Mapping[str, Resource]) -> str | None:
     id_, key = element
     for_each = resources[id_].for_each
     if for_each is None:
-        return f"'{id_}' has no `for_each`, and so no elements; write '{id_}'"
+        return f"write '{id_}': it has no `for_each`, so it has no elements"
     keys = literal_keys(for_each)
-    return None if keys is None or key in keys else did_you_mean(key, list(keys)) or f"it has {_listed(keys)}"
+    if keys is None or key in keys:
+        return None
+    names = ", ".join(f"'{each}'" for each in keys)
+    return did_you_mean(key, list(keys)) or (f"name one of its elements: {names}" if keys else "remove it: no elements")
 
 
 def _check_reference(
     resource: Resource,
     reference: _Reference,
     resources: Mapping[str, Resource],
-    gone: Mapping[str, Mark],
+    dropped: Mapping[str, Mark],
     report: Report,
 ) -> None:
     name, mark = reference.name, resource.mark_of(*reference.path)
-    told = f"'{resource.id}' {reference.word} '{name}'"
-    if dropped := gone.get(name) or gone.get(base_id(name)):
-        remedy = f"override `{reference.path[-2]}` of '{resource.id}', or drop it as well"
-        related = (Related("dropped here", dropped),)
-        report.error("unknown-id", f"{told}, which this product drops", mark, hint=remedy, related=related)
+    message = f"'{resource.id}' {reference.verb} '{name}'"
+    if place := dropped.get(name) or dropped.get(base_id(name)):
+        remedy = f"override `{reference.path[-2]}` of '{resource.id}', or drop '{resource.id}' as well"
+        related = (Related("dropped here", place),)
+        report.error("unknown-id", f"{message}, which this product drops", mark, hint=remedy, related=related)
     elif (hint := unknown(name, resources)) is not None:
-        report.error("unknown-id", f"{told}, which does not exist", mark, hint=hint)
+        report.error("unknown-id", f"{message}, which does not exist", mark, hint=hint)
 
 
 def _check_cycles(resources: Mapping[str, Resource], report: Report) -> None:
@@ -81,7 +84,7 @@ def _check_cycles(resources: Mapping[str, Resource], report: Report) -> None:
 
 
 def _cycle(graph: Mapping[str, Collection[str]]) -> tuple[str, ...]:
-    """The ids of one cycle, each needing the next; none where there is no cycle."""
+    """The ids of one cycle, each needing the next; empty without a cycle."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -96,13 +99,9 @@ def _report_cycle(cycle: tuple[str, ...], resources: Mapping[str, Resource], rep
         "these resources wait for each other: " + " needs ".join((*cycle, cycle[0])),
         places[0],
         hint="remove one of these references",
-        related=tuple(Related("and this leads back to it", mark) for mark in places[1:]),
+        related=tuple(Related("this is part of the cycle", mark) for mark in places[1:]),
     )
 
 
 def _mark_of(resource: Resource, needed: str) -> Mark:
     return resource.mark_of(*next(each.path for each in _references(resource) if base_id(each.name) == needed))
-
-
-def _listed(keys: tuple[str, ...]) -> str:
-    return "the elements " + ", ".join(f"'{key}'" for key in keys) if keys else "no elements"

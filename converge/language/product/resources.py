@@ -1,4 +1,4 @@
-"""From a draft to a Resource: the values of the envelope get their types, and must fit each other."""
+"""From a draft to a Resource: the keys of the resource get their types, and must not contradict each other."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,16 +6,16 @@ from typing import TypeVar
 
 from converge.diagnostics import Report
 from converge.language import schema
-from converge.language.product.base import Draft, mapping, texts
+from converge.language.product.draft import Draft, mapping, texts
 from converge.model import Event, OnAdopt, OnUserChange, Policy, Resource, Value, WhenFalse
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
 def build(id_: str, draft: Draft, report: Report) -> Resource | None:
-    """The resource that a draft describes; None where it has no type.
+    """The resource that a draft describes; None if it has no type.
 
-    Words that the schema has refused fall back to their defaults, so that everything else can still be checked.
+    Values that the schema has refused get their defaults, so that the rest can still be checked.
     """
     if draft.overridden:
         schema.check_resource(draft.data, draft.marks, draft.key_marks, draft.mark, report)
@@ -44,14 +44,10 @@ def build(id_: str, draft: Draft, report: Report) -> Resource | None:
         why=_text(data.get("why")),
         marks=draft.marks,
     )
-    _check_consistency(draft, resource, report)
-    return resource
-
-
-def _check_consistency(draft: Draft, resource: Resource, report: Report) -> None:
     _check_policy(draft, resource, report)
     _check_with(draft, resource, report)
     _check_distinct(draft, resource, report)
+    return resource
 
 
 def _check_policy(draft: Draft, resource: Resource, report: Report) -> None:
@@ -59,25 +55,25 @@ def _check_policy(draft: Draft, resource: Resource, report: Report) -> None:
     if "revision" in draft.data and policy in (Policy.ALWAYS, Policy.INSTALL_ONLY):
         report.error(
             "revision-without-once",
-            f"'{resource.id}' has a revision, but applies {policy}",
+            f"`revision` of '{resource.id}' requires `apply: once`, not `apply: {policy}`",
             draft.mark_of("revision"),
-            hint="only `apply: once` has revisions; remove it",
+            hint="remove `revision`, or write `apply: once`",
         )
     if resource.when_false is WhenFalse.FINAL and policy == Policy.ALWAYS:
         report.error(
             "final-with-always",
-            f"'{resource.id}' applies always, so a false `when` cannot be final",
+            f"`when_false: final` of '{resource.id}' cannot be combined with `apply: always`",
             draft.mark_of("when_false"),
-            hint="remove `when_false`, or use `apply: once`",
+            hint="remove `when_false`, or write `apply: once`",
         )
 
 
 def _check_with(draft: Draft, resource: Resource, report: Report) -> None:
     written = draft.data.get("with")
     if isinstance(written, str) and "{{" in written:
-        # The schema leaves expressions alone, whose type it cannot know.
+        # The schema accepts every expression, because it cannot know its type.
         message = "`with` takes a map, not an expression"
-        hint = "write the parameters out; each may be an expression"
+        hint = "write `name: value` for each parameter; a value may be an expression"
         report.error("wrong-type", message, draft.mark_of("with"), hint=hint)
     for holder, path in ((draft.data, ("scope",)), (resource.with_, ("with", "scope"))):
         if holder.get("scope") == "user":
@@ -85,7 +81,7 @@ def _check_with(draft: Draft, resource: Resource, report: Report) -> None:
                 "reserved-scope",
                 "`scope: user` is reserved: converge does not act in home folders",
                 draft.mark_of(*path),
-                hint="remove it; the whole system is meant",
+                hint="remove it: resources apply to the whole system",
             )
 
 
@@ -93,9 +89,8 @@ def _check_distinct(draft: Draft, resource: Resource, report: Report) -> None:
     keys = texts(resource.for_each)
     for index, key in enumerate(keys):
         if key in keys[:index]:
-            message = f"`for_each` of '{resource.id}' names '{key}' twice"
-            mark = draft.mark_of("for_each", index)
-            report.error("duplicate-element", message, mark, hint="each element is an id of its own; remove one")
+            message = f"`for_each` of '{resource.id}' contains '{key}' twice"
+            report.error("duplicate-element", message, draft.mark_of("for_each", index), hint="remove one of them")
 
 
 def _word(kind: type[_Word], value: object, default: _Word) -> _Word:

@@ -1,4 +1,4 @@
-"""Which manifests a product is made of: finding them in their layers and putting them in order."""
+"""The manifests of a product: found in their layers and put in order."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from converge.diagnostics import Mark, Related, Report, did_you_mean
 from converge.errors import ConvergeError
 from converge.language import document, schema
 from converge.language.document import Document
-from converge.language.product.base import SUFFIX, Lineage, Source, section, stem, texts
+from converge.language.product.draft import SUFFIX, Lineage, Source, section, stem, texts
 
 SITE_NAME = "site.yaml"
 
@@ -17,7 +17,7 @@ SITE_NAME = "site.yaml"
 def is_site(path: str) -> bool:
     """Whether a file is an administrator's site.yaml, and not the manifest of a product `site`.
 
-    A manifest declares parameters, where a site sets them: what is set may be a secret.
+    A manifest declares parameters; a site sets them, and a value that is set may be a secret.
     """
     if os.path.basename(path) != SITE_NAME or not os.path.isfile(path):
         return False
@@ -32,7 +32,7 @@ def is_site(path: str) -> bool:
 class Library:
     """Manifests by name in `search` (folders, a later one wins), each read and checked against the schema once.
 
-    `real` says where a path leads.
+    `real` resolves a path.
     """
 
     search: Sequence[str]
@@ -58,7 +58,7 @@ class Library:
         return folders if own is None or own in folders else [*folders, own]
 
     def read(self, path: str) -> Document | None:
-        """The manifest at `path`; None, and a report, where it cannot be read."""
+        """The manifest at `path`; None, and an error in the report, if it cannot be read."""
         if path not in self._documents:
             self._documents[path] = self._read(path)
         return self._documents[path]
@@ -66,8 +66,8 @@ class Library:
     def _read(self, path: str) -> Document | None:
         try:
             if is_site(path):
-                hint = "name the product, not what its site decides"
-                self.report.error("not-a-manifest", f"{path} is an administrator's, and no manifest", hint=hint)
+                message = f"{path} is an administrator's site.yaml, not a manifest"
+                self.report.error("not-a-manifest", message, hint="name the product or its manifest instead")
                 return None
             found = document.load(path, self.report)
         except ConvergeError as error:
@@ -78,7 +78,7 @@ class Library:
         return found
 
     def lineage(self, path: str) -> Lineage | None:
-        """The manifests that the one at `path` is made of, itself last; None where it cannot be read at all."""
+        """The manifest at `path` after all that it extends; None if it cannot be read."""
         visit = _Visit(self)
         visit.manifest(path, ())
         sources = tuple(visit.found.values())
@@ -95,13 +95,13 @@ class Library:
             f"a product cannot extend itself: {names}",
             trail[-1].mark,
             hint="remove one of these from `extends`",
-            related=tuple(Related("and this leads back to it", link.mark) for link in trail[:-1] if link.mark),
+            related=tuple(Related("this is part of the cycle", link.mark) for link in trail[:-1] if link.mark),
         )
 
 
 @frozen
 class _Link:
-    """A manifest on the way from the product to its ancestors, and the entry of `extends` that named it."""
+    """A manifest on the way from the product to its ancestors, and the entry of `extends` that names it."""
 
     path: str
     mark: Mark | None
@@ -109,7 +109,7 @@ class _Link:
 
 @define
 class _Visit:
-    """Depth first, left to right; a manifest that is reached twice stands where it was reached first."""
+    """Depth first, left to right; a manifest that is reached twice keeps its first position."""
 
     library: Library
     found: dict[str, Source] = field(factory=dict)

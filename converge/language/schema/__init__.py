@@ -1,4 +1,4 @@
-"""The schemas of schemas/, held against documents and composed resources; what they refuse becomes diagnostics."""
+"""Documents and composed resources are checked against the schemas of schemas/; each refusal becomes a diagnostic."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 from converge.diagnostics import Mark, Path, Report
 from converge.errors import ConvergeError
 from converge.language.document import Document, Float
-from converge.language.schema.base import (
+from converge.language.schema.catalog import (
     Schema,
     defaults,
     files,
@@ -22,6 +22,7 @@ from converge.language.schema.base import (
     rows,
     sizes,
     third_party_types,
+    topic,
     types,
 )
 from converge.language.schema.explain import UNUSABLE, Finding, Refusal, Subject, explain
@@ -45,6 +46,7 @@ __all__ = [
     "rows",
     "sizes",
     "third_party_types",
+    "topic",
     "types",
 ]
 
@@ -52,13 +54,14 @@ _RESOURCE = "manifest.json#/definitions/resource"
 
 
 def check_manifest(document: Document, report: Report) -> None:
-    """Report everything in a manifest that its schema, and those of the types it uses, refuse."""
+    """Report everything in a manifest that its schema, or those of the types that it uses, refuse."""
     places = _Places(document.marks, document.key_marks, document.mark(()))
-    _report(_findings("manifest.json", _of(document, "a manifest"), document.unread), places, report)
+    subject = Subject(document.data, "a manifest", document.source)
+    _report(_findings("manifest.json", subject, document.unread), places, report)
 
 
 def check_site(document: Document, report: Report) -> None:
-    """Report everything in a site.yaml that its schema refuses. An empty one is fine."""
+    """Report everything in a site.yaml that its schema refuses. An empty file is accepted."""
     if document.data is None:
         return
     places = _Places(document.marks, document.key_marks, document.mark(()))
@@ -69,9 +72,9 @@ def check_site(document: Document, report: Report) -> None:
 def check_resource(
     data: Mapping[str, Value], marks: Mapping[Path, Mark], key_marks: Mapping[Path, Mark], mark: Mark, report: Report
 ) -> None:
-    """Report what the schemas refuse in a resource that is composed of several files.
+    """Report everything that the schemas refuse in a resource that is composed of several files.
 
-    Paths are relative to the resource, `mark` is the resource's own. What has been reported already is not said again.
+    Paths are relative to the resource, `mark` is the resource's own. Nothing is reported twice.
     """
     places = _Places(marks, key_marks, mark)
 
@@ -82,11 +85,7 @@ def check_resource(
     _report(_findings(_RESOURCE, subject, frozenset()), places, report)
 
 
-def _of(document: Document, name: str) -> Subject:
-    return Subject(document.data, name, document.source)
-
-
-def _shown(data: Any, path: Path) -> str:  # noqa: ANN401  (whatever the author wrote there)
+def _shown(data: Any, path: Path) -> str:  # noqa: ANN401  (any value that an author can write)
     for part in path:
         data = data[part]
     return str(data).lower() if isinstance(data, bool) else str(data)
@@ -94,7 +93,7 @@ def _shown(data: Any, path: Path) -> str:  # noqa: ANN401  (whatever the author 
 
 @frozen
 class _Places:
-    """Where what is checked was written."""
+    """The places of the values and keys that are checked."""
 
     marks: Mapping[Path, Mark]
     key_marks: Mapping[Path, Mark]
@@ -113,10 +112,10 @@ class _Places:
 
 def _report(findings: Iterator[Finding], places: _Places, report: Report) -> None:
     known = {(diagnostic.mark, diagnostic.code) for diagnostic in report}
-    said = set()
+    reported = set()
     for mark, finding in sorted(((places.of(finding), finding) for finding in findings), key=lambda pair: pair[0]):
-        if (mark, finding.code) not in known and (mark, finding.message) not in said:
-            said.add((mark, finding.message))
+        if (mark, finding.code) not in known and (mark, finding.message) not in reported:
+            reported.add((mark, finding.message))
             if finding.hides:
                 report.hide(places.of_value(finding.path))
             report.error(finding.code, finding.message, mark, hint=finding.hint)
@@ -126,35 +125,33 @@ def _findings(reference: str, subject: Subject, unread: frozenset[Path]) -> Iter
     refusals = list(_refusals(reference, subject))
     untyped = {refusal.path for refusal in refusals if refusal.keyword == "type"}
     for refusal in refusals:
-        says_more = refusal.keyword == "type" or refusal.path not in untyped
-        if says_more and not _is_beyond(refusal, subject) and unread.isdisjoint(_prefixes(refusal.path)):
+        path = refusal.path
+        adds_nothing = refusal.keyword != "type" and path in untyped
+        is_unread = any(path[:length] in unread for length in range(len(path) + 1))
+        if not adds_nothing and not is_unread and not _is_expression(refusal, subject):
             yield from explain(refusal, subject)
 
 
-def _prefixes(path: Path) -> Iterator[Path]:
-    return (path[:length] for length in range(len(path) + 1))
-
-
-def _is_beyond(refusal: Refusal, subject: Subject) -> bool:
-    """Whether the value is an expression, whose type only the expressions know."""
+def _is_expression(refusal: Refusal, subject: Subject) -> bool:
+    """Whether the value is an expression, whose type a schema cannot know."""
     value = refusal.value
     return isinstance(value, str) and "{{" in value and subject.split(refusal.path)[1][:1] == ("with",)
 
 
 def _refusals(reference: str, subject: Subject) -> Iterator[Refusal]:
-    """What the schema refuses; a resource of a third party's type is held against that type's own schema."""
+    """The refusals of the schema; a resource of a third party's type is checked against that type's own schema."""
     for refusal in _refused(reference, subject.data, ()):
         is_type = refusal.keyword == "enum" and subject.split(refusal.path)[1] == ("type",)
-        yield from _unless_third_partys(refusal, subject) if is_type else (refusal,)
+        yield from _refusals_of_type(refusal, subject) if is_type else (refusal,)
 
 
-def _unless_third_partys(refusal: Refusal, subject: Subject) -> Iterator[Refusal]:
-    """The type that our schema refuses; where a third party brings it, what that party's refuses instead."""
+def _refusals_of_type(refusal: Refusal, subject: Subject) -> Iterator[Refusal]:
+    """The refusal of an unknown type; the refusals of its own schema if a third party declares the type."""
     try:
         known = find(str(refusal.value)) is not None
         yield from _refused_by_third_party(refusal.path[:-1], subject) if known else (refusal,)
     except ConvergeError as error:
-        yield evolve(refusal, keyword=UNUSABLE, wants=error)
+        yield evolve(refusal, keyword=UNUSABLE, required=error)
 
 
 def _refused_by_third_party(path: Path, subject: Subject) -> Iterator[Refusal]:
@@ -178,7 +175,7 @@ def _refused(reference: str, data: Value, place: Path) -> Iterator[Refusal]:
 
 @cache
 def _validator(reference: str) -> "Validator":
-    """The validator of a schema, or of a part of one; built once, with every schema that it may refer to."""
+    """The validator of a schema or of a part of a schema; built once, with every schema that it may refer to."""
     from jsonschema import Draft7Validator, validators
     from referencing import Registry
     from referencing.jsonschema import DRAFT7
@@ -187,31 +184,30 @@ def _validator(reference: str) -> "Validator":
     owner = reference.partition("#")[0]
     contents = {name: read(name) for name in names} | ({} if owner in names else {owner: _sound(owner)})
     registry = Registry().with_resources((name, DRAFT7.create_resource(_nameless(s))) for name, s in contents.items())
-    checker = Draft7Validator.TYPE_CHECKER.redefine("string", lambda _checker, value: _is_text(value))
+    checker = Draft7Validator.TYPE_CHECKER.redefine("string", _is_text)
     kind = validators.extend(Draft7Validator, type_checker=checker)  # type: ignore[no-untyped-call]  # it has no types
     validator: Validator = kind({"$ref": reference}, registry=registry)
     return validator
 
 
 def _sound(type_: str) -> Schema:
-    """The schema of a third party's type; ConvergeError where it is no JSON schema."""
+    """The schema of a third party's type; ConvergeError if it is not a JSON schema."""
     from jsonschema import Draft7Validator, SchemaError
 
     schema = load(type_)
     try:
         Draft7Validator.check_schema(schema)
     except SchemaError as error:
-        place = ".".join(map(str, error.absolute_path)) or "its top"
-        raise ConvergeError(
-            f"the schema of '{type_}' is no JSON schema: {error.message}", hint=f"mend {place}"
-        ) from error
+        place = ".".join(map(str, error.absolute_path)) or "the top level"
+        message = f"the schema of '{type_}' is not a JSON schema: {error.message}"
+        raise ConvergeError(message, hint=f"correct {place} in it") from error
     return schema
 
 
 def _nameless(schema: Schema) -> Schema:
-    """The schema without its `$schema`, at which jsonschema would go back to its own idea of what a text is."""
+    """The schema without `$schema`, because jsonschema would use its own type checker if it found that key."""
     return {key: value for key, value in schema.items() if key != "$schema"}
 
 
-def _is_text(value: object) -> bool:
+def _is_text(_checker: object, value: object) -> bool:
     return isinstance(value, str) and not isinstance(value, Float)

@@ -1,4 +1,4 @@
-"""What a schema refuses, in words that an author understands: the code, the message, the place and the remedy."""
+"""The refusals of a schema in words that an author understands: the code, the message, the place and the remedy."""
 
 import json
 import re
@@ -10,12 +10,12 @@ from attrs import frozen
 
 from converge.diagnostics import Path, did_you_mean, nearest
 from converge.language.document import Float
-from converge.language.schema.base import EXPRESSION, Schema, read, third_party_types, usable
+from converge.language.schema.catalog import EXPRESSION, Schema, read, third_party_types, usable
 from converge.model import Value
 
 LONGEST_QUOTE = 40
 UNUSABLE = "x-unusable"
-"""Stands for a keyword where a third party's type has no schema that can be used; the error is what it wants."""
+"""The keyword of a refusal whose type, a third party's, has an unusable schema; `required` is the error."""
 KINDS: Mapping[str, str] = {
     "string": "text",
     "integer": "a whole number",
@@ -27,32 +27,32 @@ KINDS: Mapping[str, str] = {
 
 @frozen
 class Subject:
-    """What is checked: its data, what to call it, and how to find the resource and the source text of a path in it."""
+    """The data that is checked, its name in messages, and the source text of each path in it."""
 
     data: Value
     name: str
     source: Callable[[Path], str]
     is_confidential: Callable[[Path], bool] = lambda _: False
-    """Whether no finding may repeat the value at a path: it may be a secret, or hold one."""
+    """Whether no finding may repeat the value at a path, because it may contain a secret."""
 
     def split(self, path: Path) -> tuple[Path, Path]:
-        """A path as that of the resource or override it leads into, and the rest; where it leads into none, itself."""
+        """The path of the resource or override that a path leads into, and the rest; without one, the whole path."""
         if self.is_resource(()):
             return (), path
         return (path[:2], path[2:]) if self.is_resource(path[:2]) else (path, ())
 
     def is_resource(self, path: Path) -> bool:
-        """Whether a resource or an override stands at `path`."""
+        """Whether `path` is that of a resource or an override."""
         return path == () if self.name == "a resource" else len(path) == 2 and path[0] in ("resources", "override")
 
-    def at(self, path: Path) -> Any:  # noqa: ANN401  (whatever the author wrote there)
+    def at(self, path: Path) -> Any:  # noqa: ANN401  (any value that an author can write)
         value: Any = self.data
         for part in path:
             value = value[part]
         return value
 
     def type_of(self, path: Path) -> str | None:
-        """The type of the resource that `path` leads into, where it is known."""
+        """The type of the resource that `path` leads into, if it is known."""
         resource = self.at(self.split(path)[0])
         type_ = resource.get("type") if isinstance(resource, Mapping) else None
         return type_ if isinstance(type_, str) else None
@@ -63,19 +63,19 @@ class Refusal:
     """One keyword of a schema that a value does not satisfy."""
 
     keyword: str
-    wants: Any
+    required: Any
     """The keyword's value in the schema."""
     schema: Schema
-    """What holds the keyword."""
+    """The schema that contains the keyword."""
     steps: tuple[str | int, ...]
-    """The way to the keyword through the schemas."""
+    """The path to the keyword through the schemas."""
     value: Any
     path: Path
 
 
 @frozen
 class Finding:
-    """One thing to report. `on_key`: the key at `path` is at fault, not its value. `hides`: none may show the value."""
+    """One thing to report. `on_key`: the key at `path` is wrong, not its value. `hides`: never show the value."""
 
     code: str
     message: str
@@ -86,9 +86,9 @@ class Finding:
 
 
 def explain(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
-    """The findings that a refusal amounts to."""
+    """The findings of a refusal."""
     if _is_default_of_secret(refusal, subject):
-        return iter(())  # which it cannot have, as the product says
+        return iter(())  # language/product reports it
     if refusal.schema.get("x-secret") is True:
         return _written_out(refusal, subject)
     is_confidential = _may_be_secret(refusal) or subject.is_confidential(refusal.path)
@@ -101,8 +101,8 @@ def explain(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
 
 def _written_out(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
     """A secret in the manifest itself; its value is not repeated."""
-    message = f"{_label(refusal.path)} is a secret, which must not be written out: whoever reads the manifest knows it"
-    hint = 'declare a parameter with `type: secret` and write "{{ its_name }}"; a site sets it in site.yaml'
+    message = f"{_label(refusal.path)} must not contain the secret itself: every reader of the manifest would know it"
+    hint = 'declare a parameter with `type: secret`, write "{{ its_name }}", and set the value in site.yaml'
     yield Finding("written-out-secret", message, refusal.path, hint, hides=True)
 
 
@@ -115,27 +115,26 @@ def _is_default_of_secret(refusal: Refusal, subject: Subject) -> bool:
 
 
 _QUOTING = ("enum", "minimum", "pattern", "type", "uniqueItems")
-"""The keywords whose findings quote the value."""
+"""The keywords with findings that quote the value."""
 
 
 def _may_be_secret(refusal: Refusal) -> bool:
-    """Where the schema says so, and where a manifest has a parameter's value in place of its declaration."""
-    is_declaration = len(refusal.path) == len(("parameters", "its name")) and refusal.path[0] == "parameters"
-    return bool(refusal.schema.get("x-secret")) or is_declaration
+    """Whether the value may be a secret: by its schema, or because it is in place of a parameter's declaration."""
+    return bool(refusal.schema.get("x-secret")) or refusal.path[:-1] == ("parameters",)
 
 
 def _without_value(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
-    """What is refused where a value may be a secret, or a part of the key: `{NAME:VALUE}` is one without a value."""
-    code, wanted = "bad-value", str(refusal.schema.get("x-expected", "as its schema says"))
+    """A refusal without the value, which may be a secret. In `{NAME:VALUE}` the secret is part of the key."""
+    code, expected = "bad-value", str(refusal.schema.get("x-expected", "as its schema requires"))
     if refusal.keyword == "type":
-        code, wanted = "wrong-type", _listed([KINDS[kind] for kind in _wanted(refusal)], "or", mark="")
+        code, expected = "wrong-type", _listed([KINDS[kind] for kind in _kinds(refusal)], "or", mark="")
     elif refusal.keyword == "enum":
-        wanted = _listed([_shown(item) for item in refusal.wants], "or", mark="")
-    hint = refusal.schema.get("x-hint", "quote what is text")
+        expected = _listed([_shown(item) for item in refusal.required], "or", mark="")
+    hint = refusal.schema.get("x-hint", "write text in quotes")
     label = _label(refusal.path)
     if refusal.path[:-1] == ("parameters",):
-        label, hint = "a value in 'parameters'", "write NAME: VALUE, and quote what is text"
-    yield Finding(code, f"{label} must be {wanted}", refusal.path, hint, hides=True)
+        label, hint = "a value in 'parameters'", "write NAME: VALUE, with text in quotes"
+    yield Finding(code, f"{label} must be {expected}", refusal.path, hint, hides=True)
 
 
 def _unknown_keys(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
@@ -145,15 +144,14 @@ def _unknown_keys(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     in_resource = subject.is_resource(place) and rest in ((), ("with",))
     for key, value in refusal.value.items():
         if key in known or (in_resource and key == "scope" and value == "user"):
-            continue  # `scope: user` is reserved rather than unknown, which the product says
-        hint = did_you_mean(key, known) or _misplaced(key, place, rest, subject) or f"it has {_listed(known, 'and')}"
-        meant = refusal.schema["properties"].get(nearest(key, known), {})
-        hides = bool(meant.get("x-secret"))
+            continue  # `scope: user` is reserved, not unknown: language/product reports it
+        hint = did_you_mean(key, known) or _misplaced(key, place, rest, subject) or f"write {_listed(known, 'or')}"
+        hides = bool(refusal.schema["properties"].get(nearest(key, known), {}).get("x-secret"))
         yield Finding(code, f"{owner} '{key}'", (*refusal.path, key), hint, on_key=True, hides=hides)
 
 
 def _owner(path: Path, subject: Subject) -> tuple[str, str]:
-    """The code and the beginning of the message for a key that what stands at `path` does not have."""
+    """The code, and the beginning of the message, for an unknown key of the value at `path`."""
     place, rest = subject.split(path)
     if rest == ("with",):
         return "unknown-parameter", f"{subject.type_of(path)} has no parameter"
@@ -183,13 +181,13 @@ def _parameters(place: Path, subject: Subject) -> Mapping[str, Any]:
 
 
 def _missing(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
-    for key in refusal.wants:
-        if key not in refusal.value and not _is_meant(key, refusal, subject):
-            yield _lack(refusal, subject, f"needs '{key}'", key)
+    for key in refusal.required:
+        if key not in refusal.value and not _is_misspelt(key, refusal, subject):
+            yield _lack(refusal, subject, f"{_whole(refusal.path, subject)} requires '{key}'", key)
 
 
-def _is_meant(key: str, refusal: Refusal, subject: Subject) -> bool:
-    """Whether a key that is told of for itself stands for this one: misspelt, or a parameter that is not in `with`."""
+def _is_misspelt(key: str, refusal: Refusal, subject: Subject) -> bool:
+    """Whether another finding explains the missing key: a misspelt key, or a parameter beside `with`."""
     place, rest = subject.split(refusal.path)
     if key == "with" and not rest:
         return not refusal.value.keys().isdisjoint(_parameters(place, subject))
@@ -198,26 +196,27 @@ def _is_meant(key: str, refusal: Refusal, subject: Subject) -> bool:
 
 
 def _missing_companion(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
-    for key, companions in refusal.wants.items():
+    for key, companions in refusal.required.items():
         for companion in companions if key in refusal.value and isinstance(companions, list) else ():
             if companion not in refusal.value:
-                yield _lack(refusal, subject, f"has '{key}', which needs '{companion}'", companion)
+                message = f"'{key}' of {_whole(refusal.path, subject)} requires '{companion}'"
+                yield _lack(refusal, subject, message, companion)
 
 
 def _none_of(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
-    names = [name for branch in refusal.wants for name in branch["required"]]
-    yield _lack(refusal, subject, f"needs {_listed(names, 'or')}", names[0])
+    names = [name for branch in refusal.required for name in branch["required"]]
+    yield _lack(refusal, subject, f"{_whole(refusal.path, subject)} requires {_listed(names, 'or')}", names[0])
 
 
-def _lack(refusal: Refusal, subject: Subject, what: str, example: str) -> Finding:
+def _lack(refusal: Refusal, subject: Subject, message: str, example: str) -> Finding:
     code = "missing-parameter" if subject.split(refusal.path)[1] == ("with",) else "missing-key"
     value = _example(refusal.schema.get("properties", {}).get(example, {}))
     hint = f"for example `{example}: {value}`" if value else f"add '{example}'"
-    return Finding(code, f"{_whole(refusal.path, subject)} {what}", refusal.path, hint, on_key=True)
+    return Finding(code, message, refusal.path, hint, on_key=True)
 
 
 def _whole(path: Path, subject: Subject) -> str:
-    """What stands at `path`, in words."""
+    """The owner of the keys at `path`, in words."""
     if subject.split(path)[1] == ("with",):
         return str(subject.type_of(path))
     return _label(path) if path else subject.name
@@ -235,22 +234,22 @@ def _type(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
     elif _lacks_quotes(refusal):
         yield _unquoted(refusal, subject)
     else:
-        expected = _listed([KINDS[kind] for kind in _wanted(refusal)], "or", mark="")
+        expected = _listed([KINDS[kind] for kind in _kinds(refusal)], "or", mark="")
         message = f"{_label(refusal.path)} must be {expected}, {_found(refusal.value, subject.source(refusal.path))}"
         yield Finding("wrong-type", message, refusal.path, _type_hint(refusal))
 
 
-def _wanted(refusal: Refusal) -> list[str]:
-    """The types that the schema asks for, without null, and without text where that stands for an expression only."""
+def _kinds(refusal: Refusal) -> list[str]:
+    """The types that the schema requires, without null, and without text if only an expression is accepted."""
     kinds = refusal.schema["type"]
     left_out = ("null", "string") if refusal.schema.get("pattern") == EXPRESSION else ("null",)
     return [kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind not in left_out]
 
 
 def _lacks_quotes(refusal: Refusal) -> bool:
-    wanted = _wanted(refusal)
-    is_only_text = wanted == ["string"] and isinstance(refusal.value, int)
-    return is_only_text or ("string" in wanted and isinstance(refusal.value, Float))
+    kinds = _kinds(refusal)
+    is_only_text = kinds == ["string"] and isinstance(refusal.value, int)
+    return is_only_text or ("string" in kinds and isinstance(refusal.value, Float))
 
 
 def _unquoted(refusal: Refusal, subject: Subject) -> Finding:
@@ -275,12 +274,12 @@ def _cut(text: str) -> str:
 
 
 def _type_hint(refusal: Refusal) -> str | None:
-    value, wanted = refusal.value, _wanted(refusal)
-    if wanted == ["integer"] and isinstance(value, str) and value.lstrip("-").isdecimal():
+    value, kinds = refusal.value, _kinds(refusal)
+    if kinds == ["integer"] and isinstance(value, str) and value.lstrip("-").isdecimal():
         return "remove the quotes"
-    if wanted == ["boolean"]:
+    if kinds == ["boolean"]:
         return "write true or false, without quotes"
-    if wanted == ["array"] and isinstance(value, str) and not isinstance(value, Float):
+    if kinds == ["array"] and isinstance(value, str) and not isinstance(value, Float):
         return f"write [{value}]"
     return refusal.schema.get("x-hint") or _example_hint(refusal)
 
@@ -294,7 +293,7 @@ def _example_hint(refusal: Refusal) -> str | None:
 
 
 def _choice(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
-    value, known = refusal.value, [_shown(item) for item in refusal.wants]
+    value, known = refusal.value, [_shown(item) for item in refusal.required]
     rest = subject.split(refusal.path)[1]
     if rest == ("type",):
         known = sorted((*known, *third_party_types()))
@@ -309,11 +308,11 @@ def _choice(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
 
 
 def _unusable(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
-    yield Finding("unusable-type", refusal.wants.message, refusal.path, refusal.wants.hint)
+    yield Finding("unusable-type", refusal.required.message, refusal.path, refusal.required.hint)
 
 
 def _pattern(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
-    if refusal.wants == EXPRESSION:
+    if refusal.required == EXPRESSION:
         yield from _type(refusal, subject)
     else:
         message = f"{_label(refusal.path)} must be {_expected(refusal)}, not {_quoted(refusal.value)}"
@@ -321,46 +320,47 @@ def _pattern(refusal: Refusal, subject: Subject) -> Iterator[Finding]:
 
 
 def _name(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
-    message = f"the name '{refusal.value}' must be {_expected(refusal)}"
+    message = f"'{refusal.value}' must be {_expected(refusal)}"
     yield Finding("bad-value", message, (*refusal.path, refusal.value), "rename it", on_key=True)
 
 
 def _expected(refusal: Refusal) -> str:
-    return str(refusal.schema.get("x-expected", f"like the pattern {refusal.wants}"))
+    return str(refusal.schema.get("x-expected", f"text that matches the pattern {refusal.required}"))
 
 
 def _too_small(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
-    message = f"{_label(refusal.path)} must be at least {refusal.wants}, not {refusal.value}"
-    yield Finding("bad-value", message, refusal.path, f"write {refusal.wants} or more")
+    message = f"{_label(refusal.path)} must be at least {refusal.required}, not {refusal.value}"
+    yield Finding("bad-value", message, refusal.path, f"write {refusal.required} or more")
 
 
 def _empty(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
     message = f"{_label(refusal.path)} must not be empty"
-    yield Finding("bad-value", message, refusal.path, "fill it in, or remove it", on_key=True)
+    yield Finding("bad-value", message, refusal.path, "give it a value, or remove it", on_key=True)
 
 
 def _repeated(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
     for index, item in enumerate(refusal.value):
         if item in refusal.value[:index]:
-            message = f"{_label(refusal.path)} has '{item}' twice"
+            message = f"{_label(refusal.path)} contains '{item}' twice"
             yield Finding("bad-value", message, (*refusal.path, index), "remove one of them")
 
 
 def _other(refusal: Refusal, _subject: Subject) -> Iterator[Finding]:
-    """A keyword that our own schemas do not use; a third party's may."""
-    message = f"{_label(refusal.path)} does not fit its schema"
-    yield Finding("bad-value", message, refusal.path, f"the schema says {refusal.keyword}: {_shown(refusal.wants)}")
+    """A keyword that our own schemas do not use, but a third party's may."""
+    message = f"{_label(refusal.path)} does not match its schema"
+    hint = f"write a value that satisfies {refusal.keyword}: {_shown(refusal.required)}"
+    yield Finding("bad-value", message, refusal.path, hint)
 
 
 def _label(path: Path) -> str:
-    """What stands at `path`, by its name."""
+    """The value at `path`, by its name."""
     if not path:
         return "the file"
     return f"'{path[-1]}'" if isinstance(path[-1], str) else f"entry {path[-1] + 1} of {_label(path[:-1])}"
 
 
 def _example(schema: Schema) -> str | None:
-    """The first example of a schema, as it would be written in YAML."""
+    """The first example of a schema, in YAML."""
     examples = schema.get("examples")
     if not examples:
         return None

@@ -1,7 +1,7 @@
-"""A thing that is to be at another place: moved there by rename(2), with a link from the old place to the new one.
+"""A thing that moves to another place by rename(2), with a link from the old place to the new one.
 
-Owns what is at `from`, as long as that is to go, and that something is at `to`. At any time the thing is at one of the
-two places, whole. Where nothing is at either, there is nothing to do.
+Owns the thing at `from` until it is moved, and the existence of a thing at `to`. At any time the complete thing is at
+one of the two places. If neither exists, nothing is done.
 """
 
 from collections.abc import Mapping
@@ -10,25 +10,19 @@ from typing import Literal
 from attrs import field, frozen
 
 from converge.errors import ProviderError
-from converge.model import Change, Claim, Domain, Effect
-from converge.providers.protocol import (
-    DERIVED,
+from converge.model import Change, Depends, Effect, Thing
+from converge.providers.paths import (
     FOLDER_KINDS,
     LINK_KINDS,
-    Params,
     checked_path,
-    compare,
     default_folder,
-    domain_of_path,
     kind_at,
     outside_own_folders,
-    values,
 )
+from converge.providers.protocol import NO_PARAMETER, Declared, Desired, Params, Traits, values
 from converge.system import OtherFileSystem, ReadOnlySystem, System
 
-TYPE = "move"
-GROUPS = (("source", "target"),)
-OURS = ("source", "target")
+traits = Traits(groups=(("source", "target"),), unprotected=("source", "target"))
 
 LINK = "compatibility-link"
 
@@ -48,11 +42,11 @@ class Spec:
 @frozen
 class State:
     source: str | None = None
-    """What is at `from`: a kind, or LINK, if it is the link to `to`."""
+    """The kind of thing at `from`, or LINK for the link to `to`."""
     target: str | None = None
-    stays: bool = field(default=False, metadata=DERIVED)
+    stays: bool = field(default=False, metadata=NO_PARAMETER)
     """/usr/etc has a folder at `from`."""
-    is_default: bool = field(default=False, metadata=DERIVED)
+    is_default: bool = field(default=False, metadata=NO_PARAMETER)
     """/usr/etc has a folder at `to`."""
 
 
@@ -61,19 +55,22 @@ def parse(params: Params) -> Spec:
     spec = Spec(from_=given.pop("from"), **given)
     for one, other in ((spec.from_, spec.to), (spec.to, spec.from_)):
         if f"{one}/".startswith(f"{other}/"):
-            hint = "choose a place outside of what is moved"
+            hint = "choose a path outside the moved folder"
             raise ProviderError(f"{spec.from_} cannot be moved to {spec.to}: one is in the other", hint=hint)
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    return (Claim("path", spec.from_, "source"), Claim("path", spec.to, "target"))
+def thing(spec: Spec) -> Thing:
+    return Thing("move of", f"{spec.from_} to {spec.to}", "path", spec.from_, follow=False)
 
 
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
-    """Each place has its own: a new /etc has the old thing again, and what is in /var is not moved there twice."""
-    places = {"source": spec.from_, "target": spec.to}
-    return {name: domain_of_path(system, path, follow=False) for name, path in places.items()}
+def things(spec: Spec) -> Mapping[str, Thing]:
+    """Each place has its own domain: a new /etc has the old thing again, but the one in /var must not move twice."""
+    return {"target": Thing("path", spec.to, "path", spec.to, follow=False)}
+
+
+def declared(spec: Spec) -> Declared:  # noqa: ARG001  (the protocol)
+    return {"source": Depends.ON_MACHINE, "target": Depends.ON_MACHINE}
 
 
 def absent(spec: Spec, state: State) -> bool:  # noqa: ARG001  (the protocol)
@@ -87,34 +84,35 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
 
 
 def _leads_to(system: ReadOnlySystem, spec: Spec, new: str) -> bool:
-    """Whether at `from` is a link that says `to`."""
-    said = system.read_link(spec.from_)
-    return said is not None and system.resolve(_joined(spec.from_, said), follow=False) == new
+    """Whether `from` is a link to `to`."""
+    target = system.read_link(spec.from_)
+    if target is None:
+        return False
+    path = target if target.startswith("/") else f"{spec.from_.rpartition('/')[0]}/{target}"
+    return system.resolve(path, follow=False) == new
 
 
-def _joined(link: str, said: str) -> str:
-    return said if said.startswith("/") else f"{link.rpartition('/')[0]}/{said}"
-
-
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
+def desired(system: ReadOnlySystem, spec: Spec, state: State) -> Desired:  # noqa: ARG001  (the protocol)
     link = LINK if spec.leave_link else None
-    if state.source not in (None, LINK):
-        if state.target is not None and spec.if_target_exists == "keep":
-            return ()
-        _require_movable(spec, state)
-        return compare({"source": link, "target": state.source}, state)
-    changes = compare({"source": link}, state) if state.target is not None else ()
-    if changes and link and state.stays:
-        raise default_folder(spec.from_)
-    return changes
+    if state.source in (None, LINK):
+        return {} if state.target is None else {"source": link}
+    if state.target is not None and spec.if_target_exists == "keep":
+        return {}
+    return {"source": link, "target": state.source}
 
 
-def _require_movable(spec: Spec, state: State) -> None:
+def check(spec: Spec, state: State, changes: tuple[Change, ...]) -> None:
+    if not changes:
+        return
+    if state.source in (None, LINK):
+        if spec.leave_link and state.stays:
+            raise default_folder(spec.from_)
+        return
     if state.target is not None:
-        hint = "say `if_target_exists: keep` if what is at the new place counts, or remove one of them"
-        raise ProviderError(f"{spec.from_} and {spec.to} are both there", hint=hint)
+        hint = "write `if_target_exists: keep` if the new one counts, or remove one of them"
+        raise ProviderError(f"{spec.from_} and {spec.to} both exist", hint=hint)
     if state.source in LINK_KINDS:
-        hint = "links are never moved, since they may lead elsewhere from there: `symlink` makes one"
+        hint = "declare a `symlink` there instead: links are not moved, because they may lead elsewhere from there"
         raise ProviderError(f"{spec.from_} is a symbolic link, and not the one to {spec.to}", hint=hint)
     if state.stays and (spec.leave_link or state.source in FOLDER_KINDS):
         raise default_folder(spec.from_)
@@ -125,8 +123,9 @@ def _require_movable(spec: Spec, state: State) -> None:
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
     after, state = values(changes), inspect(system, spec)
     if len(after) == 1 and state.target is None and state.source not in (None, LINK):
-        message = f"what was moved to {spec.to} once is gone from there, so what is at {spec.from_} now stays"
-        raise ProviderError(message, hint="raise `revision` to move that too")
+        earlier = f"{spec.from_} was moved to {spec.to} earlier and {spec.to} is now missing"
+        message = f"{earlier}; the new {spec.from_} is left in place"
+        raise ProviderError(message, hint="raise `revision` to move it again")
     if "target" in after:
         _move(system, spec, state, there=after["target"] is not None)
     if after.get("source") == LINK:
@@ -137,7 +136,7 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
 
 
 def _move(system: System, spec: Spec, state: State, *, there: bool) -> None:
-    """Move the thing there, or back, unless it is there already."""
+    """Move the thing to its new place, or back, unless it is at that place already."""
     try:
         if there and state.target is None:
             system.move(spec.from_, spec.to)
@@ -146,5 +145,5 @@ def _move(system: System, spec: Spec, state: State, *, there: bool) -> None:
                 system.remove(spec.from_)
             system.move(spec.to, spec.from_)
     except OtherFileSystem as error:
-        hint = "a move that could be cut off half-way is not made: choose a place on the same file system"
+        hint = "choose a path on the same file system: a move to another one could be interrupted halfway"
         raise ProviderError(f"cannot move {spec.from_}: {error.message}", hint=hint) from error

@@ -1,7 +1,7 @@
-"""Regular expressions out of manifests (Python's `re`), looked for in lines within a time limit.
+"""Regular expressions from manifests (Python's `re`), matched to lines within a time limit.
 
-Some expressions take time that grows exponentially with the length of a line, and a user may have written that line: at
-boot, nobody could end such a search.
+The time of some expressions grows exponentially with the length of a line, and a user may have written that line. At
+boot such a search could not be interrupted.
 """
 
 import re
@@ -20,30 +20,30 @@ class _TooSlowError(Exception):
 
 
 def checked_pattern(pattern: str) -> str:
-    """The pattern itself; ProviderError where it is no regular expression."""
+    """The pattern itself; ProviderError if it is not a regular expression."""
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ProviderError(f"'{shown(pattern)}' is no regular expression: {error}") from error
+        raise ProviderError(f"'{shown(pattern)}' is not a regular expression: {error}") from error
     return pattern
 
 
 def matching(pattern: str, texts: Sequence[str]) -> list[int]:
-    """The numbers of the texts in which the pattern is found; ProviderError where that takes too long."""
+    """The numbers of the texts that match the pattern; ProviderError if the search takes too long."""
     search = re.compile(pattern).search
     try:
         with _time_limit(TIME_LIMIT):
             return [number for number, text in enumerate(texts) if search(text)]
     except _TooSlowError as error:
         raise ProviderError(
-            f"looking for '{shown(pattern)}' takes longer than {TIME_LIMIT:g} seconds",
-            hint="write it without a repetition inside of a repetition, such as (a+)+",
+            f"the search for '{shown(pattern)}' takes longer than {TIME_LIMIT:g} seconds",
+            hint="write it without a repetition inside a repetition, such as (a+)+",
         ) from error
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise _TooSlowError in the block when the time is over; never outside the main thread, which signals go to."""
+    """Raise _TooSlowError in the block after the time limit; only in the main thread, which gets the signals."""
     try:
         former = signal.signal(signal.SIGALRM, _raise)
     except ValueError:

@@ -1,32 +1,16 @@
-"""A symbolic link: there, leading where it is to lead, or gone. Owns the link at `path`, never what it leads to."""
+"""A symbolic link: present with its target, or absent. Owns the link at `path`, never its target."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 from attrs import field, frozen
 
 from converge.errors import ProviderError
-from converge.model import Change, Claim, Domain, Effect
-from converge.providers.protocol import (
-    ABSENT,
-    DERIVED,
-    LINK_KINDS,
-    PRESENT,
-    SEEN,
-    Params,
-    another_kind,
-    checked_path,
-    compare,
-    default_folder,
-    domain_of_path,
-    every_field,
-    kind_at,
-    values,
-)
+from converge.model import Change, Effect, Thing
+from converge.providers.paths import LINK_KINDS, another_kind, checked_path, default_folder, kind_at
+from converge.providers.protocol import ABSENT, NO_PARAMETER, PRESENT, SEEN, Declared, Params, Traits, values
 from converge.system import ReadOnlySystem, System
 
-TYPE = "symlink"
-GROUPS = (("ensure", "target"),)
+traits = Traits(groups=(("ensure", "target"),), added="created")
 
 
 @frozen
@@ -41,23 +25,24 @@ class State:
     ensure: str
     kind: str | None = field(default=None, metadata=SEEN)
     target: str | None = None
-    is_default: bool = field(default=False, metadata=DERIVED)
+    is_default: bool = field(default=False, metadata=NO_PARAMETER)
 
 
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
     if spec.ensure == PRESENT and not spec.target:
-        raise ProviderError(f"{spec.path} has no target", hint="say where the link leads with `target`")
+        raise ProviderError(
+            f"`target` is missing for {spec.path}", hint="write the path that the link leads to as `target`"
+        )
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    wanted = {"ensure": ABSENT} if spec.ensure == ABSENT else {"ensure": PRESENT, "target": spec.target}
-    return tuple(Claim("path", spec.path, name, value) for name, value in wanted.items())
+def thing(spec: Spec) -> Thing:
+    return Thing("symlink", spec.path, "path", spec.path, follow=False)
 
 
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
-    return every_field(State, domain_of_path(system, spec.path, follow=False))
+def declared(spec: Spec) -> Declared:
+    return {"ensure": ABSENT} if spec.ensure == ABSENT else {"ensure": PRESENT, "target": spec.target}
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
@@ -68,13 +53,11 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     return State(PRESENT, kind, system.read_link(spec.path), is_default)
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
+def check(spec: Spec, state: State, changes: tuple[Change, ...]) -> None:
     if state.kind is not None and state.kind not in LINK_KINDS:
         raise another_kind(spec.path, state.kind, "symbolic link")
-    changes = compare({"ensure": spec.ensure, "target": spec.target}, state)
     if changes and spec.ensure == PRESENT and state.is_default:
         raise default_folder(spec.path)
-    return changes
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
@@ -86,6 +69,6 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
         system.remove(spec.path)
     elif after.get("target") is not None:
         if kind is None and "ensure" not in after:
-            raise ProviderError(f"{spec.path} is gone", hint="somebody removed it meanwhile; run converge again")
+            raise ProviderError(f"{spec.path} was removed during the run", hint="run converge again")
         system.make_link(spec.path, str(after["target"]))
     return ()

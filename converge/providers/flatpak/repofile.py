@@ -1,7 +1,7 @@
-"""How a flatpak remote is written down: in a repository's configuration, and in .flatpakrepo files.
+"""The file format of a flatpak remote: in a repository's configuration, and in .flatpakrepo files.
 
-The keys, and which of them go together, are those that flatpak 1.14 writes (flatpak_dir_modify_remote and
-flatpak_dir_parse_repofile); flatpak-flatpakrepo(5) for the files.
+The keys and their combinations are those that flatpak 1.14 writes (flatpak_dir_modify_remote and
+flatpak_dir_parse_repofile); for the files see flatpak-flatpakrepo(5).
 """
 
 import base64
@@ -26,13 +26,13 @@ _TEXT = {
     "subset": "xa.subset",
 }
 _OF_THE_USER = ("title", "comment", "description", "homepage", "icon", "default_branch", "subset")
-"""Fields that the remote's own summary fills in, unless `<key>-is-set` says that they were set here."""
+"""The remote's own summary sets these fields, unless `<key>-is-set` is true: then they were set on this machine."""
 _SWITCHES = {
     "enumerate": ("xa.noenumerate", True),
     "use_for_deps": ("xa.nodeps", True),
     "disabled": ("xa.disable", False),
 }
-"""Per field its key, and the value that the field has where the key is unset or false."""
+"""Per field its key, and the value that the field has if the key is unset or false."""
 _PRIORITY, _DEFAULT_PRIORITY = "xa.prio", 1
 _VERIFY, _VERIFY_SUMMARY = "gpg-verify", "gpg-verify-summary"
 
@@ -52,7 +52,7 @@ _IN_REPO_FILE = {
 
 
 def read(config: Keyfile, group: str) -> dict[str, Any]:
-    """The fields of a remote; what is not written down has the value that flatpak then assumes."""
+    """The fields of a remote; a key that is not set has the value that flatpak then assumes."""
     text = {name: config.get(group, key) or None for name, key in _TEXT.items()}
     switches = {name: bool(config.get_boolean(group, key)) ^ unset for name, (key, unset) in _SWITCHES.items()}
     verify = config.get_boolean(group, _VERIFY)
@@ -67,7 +67,7 @@ def _priority(written: str | None) -> int:
 
 
 def write(config: Keyfile, group: str, values: Mapping[str, Value]) -> None:
-    """Set the fields of a remote that are in `values`; None unsets. A group that is missing is made."""
+    """Set the fields of a remote that are in `values`; None unsets. A missing group is added."""
     if group not in config.groups():
         values = {"verify": True, **values}
     for name, value in values.items():
@@ -97,14 +97,16 @@ def _put(config: Keyfile, group: str, key: str, value: Value) -> None:
 
 
 def parse_repo_file(data: bytes, filename: str) -> tuple[dict[str, Any], bytes | None]:
-    """The fields that a .flatpakrepo file gives, and its keys, None where it has none (and so is not verified)."""
+    """The fields of a .flatpakrepo file, and its keys; None if it has no keys (then nothing is verified)."""
     keyfile = Keyfile.parse(data, filename)
     found = {name: _first(keyfile, keys) for name, keys in _IN_REPO_FILE.items()}
     if not found["url"]:
-        raise ProviderError(f"{filename} has no Url in [{_REPO_FILE}]", hint="see man 5 flatpak-flatpakrepo")
+        hint = "add it, for example `Url=https://dl.flathub.org/repo/` (man 5 flatpak-flatpakrepo)"
+        raise ProviderError(f"`Url` is missing in [{_REPO_FILE}] of {filename}", hint=hint)
     encoded = keyfile.get(_REPO_FILE, "GPGKey")
     if found["collection_id"] and not encoded:
-        raise ProviderError(f"{filename} has a collection ID and no GPGKey", hint="flatpak refuses such a remote")
+        message = f"{filename} contains a collection ID but not a GPGKey: flatpak refuses such a remote"
+        raise ProviderError(message, hint="add `GPGKey=`, or remove the collection ID")
     fields = {name: value for name, value in found.items() if value}
     return {**fields, "verify": bool(encoded)}, _decoded(encoded, filename) if encoded else None
 

@@ -1,1 +1,1 @@
-"""How the machine is called and set up: host name, language, time zone, kernel parameters."""
+"""The machine's identity: host name, language, time zone, kernel parameters."""

@@ -1,7 +1,7 @@
-"""The name of the machine. Owns the static host name in /etc/hostname and PRETTY_HOSTNAME in /etc/machine-info.
+"""The host name. Owns the static name in /etc/hostname and PRETTY_HOSTNAME in /etc/machine-info.
 
-On the live root a new static name becomes that of the running system at once. Where only the running one differs, such
-as a transient name from DHCP, nothing is done.
+On the live root, a new static name becomes the running name at once. If only the running name differs, such as a
+transient name from DHCP, nothing is done.
 """
 
 import re
@@ -12,21 +12,13 @@ from attrs import frozen
 
 from converge.errors import ProviderError
 from converge.formats.lines import Lines
-from converge.model import Change, Claim, Domain, Effect, Value
-from converge.providers.protocol import (
-    Params,
-    assign,
-    assigned,
-    compare,
-    domain_of_path,
-    keep_told,
-    meant,
-    told,
-    values,
-)
+from converge.model import Change, Domain, Effect, Thing
+from converge.providers.identity.variables import assign, assigned
+from converge.providers.protocol import Declared, Params, Traits, domain_of_path, values
 from converge.system import ReadOnlySystem, System
+from converge.system.contents import as_value, keep_text, text_of
 
-TYPE = "hostname"
+traits = Traits()
 
 NAME_FILE = "/etc/hostname"
 MACHINE_INFO = "/etc/machine-info"
@@ -52,70 +44,65 @@ class State:
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
     _require_host_name(spec.name)
-    if spec.pretty and ("\n" in spec.pretty or told(spec.pretty) != spec.pretty):
-        raise ProviderError("`pretty` has a line break in it, or is too long", hint="write one short line")
+    if spec.pretty and ("\n" in spec.pretty or as_value(spec.pretty) != spec.pretty):
+        raise ProviderError("`pretty` contains a line break or is too long", hint="write one short line")
     return spec
 
 
 def _require_host_name(name: str) -> None:
-    """ProviderError for what hostname(7), which follows RFC 1123, does not allow."""
+    """Raise ProviderError unless hostname(7), which follows RFC 1123, allows the name."""
     if len(name) > LONGEST:
         raise ProviderError(f"the host name '{name}' has more than {LONGEST} characters", hint="choose a shorter one")
     for label in name.split("."):
         if not _LABEL.fullmatch(label):
             hint = (
-                "each part has 1 to 63 letters, digits and '-', none at its ends; other text can be the `pretty` name"
+                "use parts of 1 to 63 letters, digits and inner '-', such as reading-room; put other text in `pretty`"
             )
-            raise ProviderError(f"'{name}' is no host name", hint=hint)
+            raise ProviderError(f"'{name}' is not a host name", hint=hint)
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    return tuple(Claim("hostname", "static", name, value) for name, value in _desired(spec).items())
+def thing(spec: Spec) -> Thing:
+    return Thing("host name", spec.name, "hostname", "static")
 
 
-def _desired(spec: Spec) -> dict[str, Value]:
-    pretty: dict[str, Value] = {} if spec.pretty is None else {"pretty": spec.pretty or None}
-    return {"name": spec.name, **pretty}
+def declared(spec: Spec) -> Declared:
+    return {"name": spec.name} if spec.pretty is None else {"name": spec.name, "pretty": spec.pretty or None}
 
 
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol's)
+def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol)
     return {"name": domain_of_path(system, NAME_FILE), "pretty": domain_of_path(system, MACHINE_INFO)}
 
 
-def inspect(system: ReadOnlySystem, spec: Spec) -> State:  # noqa: ARG001  (the protocol's)
+def inspect(system: ReadOnlySystem, spec: Spec) -> State:  # noqa: ARG001  (the protocol)
     lines = Lines.parse(system.read(NAME_FILE) or b"")
     named = _named(lines)
-    name = told(lines.texts[named[0]].strip()) if named else None
+    name = as_value(lines.texts[named[0]].strip()) if named else None
     return State(name, assigned(system, MACHINE_INFO, PRETTY))
 
 
 def _named(lines: Lines) -> list[int]:
-    """The numbers of the lines that are names: the first one counts; hostname(5)."""
+    """The numbers of the lines with a name; the first one counts (hostname(5))."""
     texts = [text.strip() for text in lines.texts]
     return [number for number, text in enumerate(texts) if text and not text.startswith("#")]
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    return compare(_desired(spec), state)
-
-
-def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:  # noqa: ARG001  (the protocol's)
+def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:  # noqa: ARG001  (the protocol)
     after: Mapping[str, Any] = values(changes)
     if "name" in after:
-        _set_name(system, None if after["name"] is None else meant(system, after["name"]))
+        _set_name(system, None if after["name"] is None else text_of(system, after["name"]))
     if "pretty" in after:
         assign(system, MACHINE_INFO, {PRETTY: after["pretty"]})
     return ()
 
 
 def _set_name(system: System, name: str | None) -> None:
-    """The running name comes first: where the kernel refuses it, the file does not say that all is done."""
+    """Set the running name first: if the kernel refuses it, the file must not look as if all were done."""
     if system.live and name is not None:
         system.set_host_name(name)
     lines = Lines.parse(system.read(NAME_FILE) or b"")
     named = _named(lines)
     if named:
-        keep_told(system, lines.texts[named[0]].strip())
+        keep_text(system, lines.texts[named[0]].strip())
     if name is None:
         lines.remove(named)
     elif named:

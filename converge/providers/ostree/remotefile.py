@@ -1,4 +1,4 @@
-"""How an ostree remote is written down: ostree.repo-config(5)."""
+"""The file format of an ostree remote: ostree.repo-config(5)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ _BRANCHES = "branches"
 
 
 def read(config: Keyfile, group: str) -> dict[str, Any]:
-    """The fields of a remote. Without a word on it, libostree verifies signatures."""
+    """The fields of a remote. If `gpg-verify` is not set, libostree verifies signatures."""
     text = {name: config.get(group, key) or None for name, key in _TEXT.items()}
     switches = {name: config.get_boolean(group, key) for name, key in _SWITCHES.items()}
     branches = tuple(filter(None, (config.get(group, _BRANCHES) or "").split(";")))
@@ -28,7 +28,7 @@ def read(config: Keyfile, group: str) -> dict[str, Any]:
 
 
 def write(config: Keyfile, group: str, values: Mapping[str, Value]) -> None:
-    """Set the fields of a remote that are in `values`; None unsets. A group that is missing is made."""
+    """Set the fields of a remote that are in `values`; None unsets. A missing group is added."""
     for name, value in values.items():
         if name in _TEXT or name in _SWITCHES:
             _put(config, group, {**_TEXT, **_SWITCHES}[name], value)

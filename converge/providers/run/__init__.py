@@ -1,1 +1,1 @@
-"""Programs and playbooks that the manifest brings: for what no other type can say."""
+"""Programs and playbooks of the manifest, for state that no other type can declare."""

@@ -1,31 +1,32 @@
-"""A program that is run in the machine when a guard says that there is something to do.
+"""A program that runs on the machine if its guards require it.
 
-Owns nothing that can be looked at: whether it is done is what `unless` and `creates` say, and what follows the changes
-of others is done each time one of these has changed. What a command did has no way back, and one that was killed in the
-middle is run again from its beginning, so it has to bear that.
+Owns nothing that can be inspected: `unless` and `creates` decide whether it is done, and a command that follows other
+resources runs each time one of them has changed. A command cannot be undone. One that was killed is run again from its
+beginning, so it must tolerate that.
 """
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from attrs import evolve, field, frozen
 
 from converge.errors import Later, ProviderError
-from converge.model import Change, Claim, Domain, Effect, Phase, Secret
-from converge.providers.protocol import DERIVED, Params, checked_path, every_field, values
+from converge.model import Change, Depends, Domain, Effect, Phase, Secret, Thing
+from converge.providers.paths import checked_path
+from converge.providers.protocol import NO_PARAMETER, Declared, Desired, Params, Traits, field_names, values
 from converge.system import CommandResult, ReadOnlySystem, System
 
-TYPE = "command"
-GROUPS = (("done", "ran"),)
-OURS = ("done", "ran")
-OPAQUE = True
+traits = Traits(groups=(("done", "ran"),), unprotected=("done", "ran"), opaque=True)
 
 TEMPORARY_FAILURE = 75
-"""EX_TEMPFAIL of sysexits.h: the program asks to be run again later."""
+"""EX_TEMPFAIL of sysexits.h: the program requests another run later."""
 QUERY_LIMIT = 60
-"""Seconds that `unless` may take at most."""
-SAID_LIMIT = 400
+"""Seconds that `unless` may take."""
+OUTPUT_LIMIT = 400
 """Characters of a program's last line in a message."""
+NAME_LIMIT = 60
+"""Characters of a command line in the name of its thing."""
 
 
 @frozen
@@ -42,32 +43,34 @@ class Spec:
     cwd: str = field(default="/", converter=checked_path)
     network: bool = False
     sensitive: bool = False
-    changed: tuple[str, ...] = field(default=(), metadata=DERIVED)
-    """What has changed of what it follows."""
+    changed: tuple[str, ...] = field(default=(), metadata=NO_PARAMETER)
+    """Those of the resources it follows that have changed."""
 
     @property
     def surroundings(self) -> dict[str, Any]:
-        """Those that `unless` and the command itself have in common."""
+        """The options that `unless` and the command share."""
         return {"view": "inside", "environment": {**self.environment, **self.secrets}, "cwd": self.cwd}
 
 
 @frozen
 class State:
     done: bool | None = None
-    """None where nothing can tell."""
+    """None without `unless` and `creates`."""
     ran: str | None = None
-    """After whose changes it ran; what is past cannot be found."""
+    """The changed resources after which it ran; `inspect` cannot find this."""
 
 
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
     if not (spec.unless or spec.creates or spec.after_change):
-        raise ProviderError("nothing says when to run", hint="give it `unless`, `creates` or `after_change`")
+        raise ProviderError(
+            "`unless`, `creates` and `after_change` are missing", hint="give at least one: it decides when to run"
+        )
     twice = sorted({*spec.environment} & {*spec.secrets})
     if twice:
-        raise ProviderError(f"{twice[0]} is in environment and in secrets", hint="keep one of them")
+        raise ProviderError(f"{twice[0]} is in both `environment` and `secrets`", hint="remove one of them")
     if any("\0" in word for word in (*spec.argv, *spec.unless, *spec.environment.values())):
-        raise ProviderError("no argument of a program can hold a NUL character", hint="pass it through `stdin`")
+        raise ProviderError("an argument or variable contains a NUL character", hint="pass it through `stdin`")
     return evolve(spec, creates=checked_path(spec.creates)) if spec.creates else spec
 
 
@@ -76,45 +79,51 @@ def notified(spec: Spec, ids: tuple[str, ...]) -> Spec:
 
 
 def idle(spec: Spec, state: State) -> str:
-    return "nothing that it follows has changed" if spec.after_change and not state.done else ""
+    return "no followed resource has changed" if spec.after_change and not state.done else ""
 
 
 def phase(spec: Spec, changes: tuple[Change, ...]) -> Phase:  # noqa: ARG001  (the protocol)
     return Phase.ONLINE if spec.network else Phase.BOOT
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    """Nothing identifies a command but the id of its resource: it stays the same one when its arguments change."""
-    return (Claim(TYPE, spec.domain, "done"),)
+def thing(spec: Spec) -> Thing:
+    """Only the id of its resource identifies a command: it stays the same if its arguments change."""
+    line = " ".join(shlex.join(spec.argv).split())
+    name = line if len(line) <= NAME_LIMIT else f"{line[: NAME_LIMIT - 1]}…"
+    return Thing("command", name, "command", spec.domain)
+
+
+def declared(spec: Spec) -> Declared:  # noqa: ARG001  (the protocol)
+    return {"done": Depends.ON_MACHINE}
 
 
 def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol)
-    return every_field(State, Domain(spec.domain))
+    return dict.fromkeys(field_names(State), Domain(spec.domain))
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     return State(_is_done(system, spec))
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
+def desired(system: ReadOnlySystem, spec: Spec, state: State) -> Desired:  # noqa: ARG001  (the protocol)
+    """`done` if there is a guard, and `ran` if a resource that it follows has changed."""
     if state.done or (spec.after_change and not spec.changed):
-        return ()
-    done = () if state.done is None else (Change("done", state.done, True),)
-    ran = (Change("ran", state.ran, f"after {', '.join(spec.changed)}"),) if spec.changed else ()
-    return (*done, *ran)
+        return {}
+    done = {} if state.done is None else {"done": True}
+    return {**done, "ran": f"after {', '.join(spec.changed)}"} if spec.changed else done
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
     after = values(changes)
     if after.get("done") is False:
-        raise ProviderError("what a command did has no way back", hint="declare a command that undoes it")
+        raise ProviderError("a command cannot be undone", hint="declare another command that reverts it")
     if after and not _is_done(system, spec):
         _run(system, spec)
     return ()
 
 
 def _is_done(system: ReadOnlySystem, spec: Spec) -> bool | None:
-    """Either guard can say so; None without any."""
+    """Whether one of the guards is met; None without guards."""
     if not spec.unless and not spec.creates:
         return None
     if spec.creates and system.stat(spec.creates):
@@ -126,21 +135,25 @@ def _is_done(system: ReadOnlySystem, spec: Spec) -> bool | None:
 
 def _run(system: System, spec: Spec) -> None:
     stdin = spec.stdin.encode() if isinstance(spec.stdin, str) else spec.stdin
-    heard = _nobody if spec.sensitive else None
-    done = system.run(spec.argv, timeout=spec.timeout, stdin=stdin, on_output=heard, **spec.surroundings)
+    on_output = _discard if spec.sensitive else None
+    done = system.run(spec.argv, timeout=spec.timeout, stdin=stdin, on_output=on_output, **spec.surroundings)
     if done.returncode == TEMPORARY_FAILURE:
-        raise Later(f"'{spec.argv[0]}' asks to be run again later", "network" if spec.network else "idle")
+        raise Later(
+            f"'{spec.argv[0]}' requests another run later (exit code {TEMPORARY_FAILURE})",
+            "network" if spec.network else "idle",
+        )
     if not done.ok:
-        raise ProviderError(f"'{spec.argv[0]}' failed with code {done.returncode}{_last_words(spec, done)}")
+        raise ProviderError(f"'{spec.argv[0]}' failed with code {done.returncode}{_last_line(spec, done)}")
     if _is_done(system, spec) is False:
-        guard = "`unless` still fails" if spec.unless else f"there is still no {spec.creates}"
-        raise ProviderError(f"'{spec.argv[0]}' succeeded, but {guard}", hint="one of the two does not fit the other")
+        guard = "`unless` still fails" if spec.unless else f"{spec.creates} is still missing"
+        hint = f"correct `argv` or `{'unless' if spec.unless else 'creates'}`: they do not match"
+        raise ProviderError(f"'{spec.argv[0]}' succeeded, but {guard}", hint=hint)
 
 
-def _nobody(line: str) -> None:
-    """Is told what a command says while it runs."""
+def _discard(line: str) -> None:
+    """Show nothing of the output."""
 
 
-def _last_words(spec: Spec, done: CommandResult) -> str:
-    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    return f": {said[-1][:SAID_LIMIT]}" if said and not spec.sensitive else ""
+def _last_line(spec: Spec, done: CommandResult) -> str:
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return f": {lines[-1][:OUTPUT_LIMIT]}" if lines and not spec.sensitive else ""

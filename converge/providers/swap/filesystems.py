@@ -1,20 +1,20 @@
-"""Having the root's file system take all of its device."""
+"""Grow the root's file system over all of its device."""
 
 from converge.errors import ProviderError
 from converge.system import System
 
 GROWABLE = ("ext2", "ext3", "ext4", "xfs", "btrfs")
 _HOUR = 3600.0
-"""Seconds; a large ext4 on a slow disk gets all of its new groups written."""
+"""Seconds; on a slow disk, all new groups of a large ext4 are written."""
 
 
 def grow(system: System, kind: str, point: str, node: str) -> None:
-    """Grow what is mounted at `point` from `node`; nothing happens where it is large enough already.
+    """Grow the file system of `node`, mounted at `point`; nothing happens if it fills the device already.
 
-    It has to be mounted for writing (resize2fs(8), xfs_growfs(8)).
+    It must be mounted for writing (resize2fs(8), xfs_growfs(8)).
     """
     if kind not in GROWABLE:
-        raise ProviderError(f"converge cannot grow a file system of the kind {kind}")
+        raise ProviderError(f"converge cannot grow file systems of type {kind}")
     argv = ["resize2fs", node]
     if kind == "xfs":
         argv = ["xfs_growfs", "-d", point]
@@ -24,7 +24,7 @@ def grow(system: System, kind: str, point: str, node: str) -> None:
 
 
 def _number_in_btrfs(system: System, node: str) -> str:
-    """What a btrfs calls its one device; after another one was replaced that is not 1."""
+    """The number of the only device of a btrfs; it is not 1 if a device was replaced before."""
     name = node.rpartition("/")[2]
     (place, *_) = [*system.hardware.glob(f"/sys/fs/btrfs/*/devices/{name}"), ""]
     numbers = system.hardware.list_folder(f"{place.rpartition('/devices/')[0]}/devinfo") if place else ()

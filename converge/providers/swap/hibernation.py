@@ -1,4 +1,4 @@
-"""What the machine wakes from hibernation by: `resume` and `resume_offset` in the kernel's kernel-parameters."""
+"""The place of the hibernation image: `resume` and `resume_offset` in the kernel's kernel-parameters."""
 
 from collections.abc import Callable
 
@@ -9,34 +9,34 @@ from converge.system import ReadOnlySystem
 def wakes_by(
     system: ReadOnlySystem, device: str, named: Callable[[ReadOnlySystem, str], str | None], *, in_file: bool
 ) -> bool:
-    """Whether the machine wakes by all that is on a device, or, `in_file`, by a swap file there.
+    """Whether the machine wakes from hibernation by a whole device, or, with `in_file`, by a swap file on it.
 
-    `named` tells the device that a name stands for (`disks.device_named`).
+    `named` returns the device of a name (`disks.device_named`).
     """
     names = _devices(system) if in_file is _is_by_file(system) else ()
     return any(named(system, each) == device for each in names)
 
 
 def needed(name: str) -> ProviderError:
-    hint = "first have `resume` dropped from the kernel arguments, or from the initramfs, and the machine restarted"
-    return ProviderError(f"the machine wakes from hibernation by {name}", hint=hint)
+    hint = "remove `resume` from the kernel arguments, or from the initramfs, and restart the machine"
+    return ProviderError(f"{name} is needed to wake the machine from hibernation", hint=hint)
 
 
 def _devices(system: ReadOnlySystem) -> tuple[str, ...]:
-    """By number, path or tag: what the kernel has been told, which may have been the initramfs, and what it is asked.
+    """Numbers, paths or tags: the kernel's setting, which the initramfs may have made, and the kernel argument.
 
-    A machine that does not run wakes by nothing.
+    Empty if the root does not run.
     """
-    told = (system.read_line("/sys/power/resume"), _arguments(system).get("resume", ""))
-    return tuple(each for each in told if each not in ("", "0:0")) if system.live else ()
+    names = (system.read_line("/sys/power/resume"), _arguments(system).get("resume", ""))
+    return tuple(each for each in names if each not in ("", "0:0")) if system.live else ()
 
 
 def _is_by_file(system: ReadOnlySystem) -> bool:
-    """Whether by a swap file on the device, and not by all of it: the kernel is told where on it that begins."""
-    told = (system.read_line("/sys/power/resume_offset"), _arguments(system).get("resume_offset", ""))
-    return any(offset not in ("", "0") for offset in told)
+    """Whether a swap file on the device is used, not all of it: the kernel then has the offset of the file."""
+    offsets = (system.read_line("/sys/power/resume_offset"), _arguments(system).get("resume_offset", ""))
+    return any(offset not in ("", "0") for offset in offsets)
 
 
 def _arguments(system: ReadOnlySystem) -> dict[str, str]:
-    """The last one of each name counts."""
+    """The last argument of each name counts."""
     return dict(word.partition("=")[::2] for word in system.read_line("/proc/cmdline").split())

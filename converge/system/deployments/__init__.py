@@ -1,4 +1,4 @@
-"""The deployments of an ostree system: what there is, and staging another one."""
+"""The deployments of an ostree system: the existing ones, and staging another one."""
 
 from converge.system.deployments.base import Deployment, admin, deployed, is_booted, staged
 from converge.system.deployments.finalizing import arrange_finalizing

@@ -1,4 +1,4 @@
-"""The deployments of an ostree system: those with a boot loader entry, and what is staged."""
+"""The deployments of an ostree system: those with a boot loader entry, and the staged one."""
 
 from collections.abc import Mapping
 
@@ -23,14 +23,14 @@ class Deployment:
 
     folder: str
     options: str
-    """What the kernel is given."""
+    """The arguments of the kernel."""
     overlays: tuple[str, ...] = ()
-    """Paths of what is laid over its initial RAM disk."""
+    """Paths of the archives that are laid over its initial RAM disk."""
     staged: bool = False
 
     @property
     def os_folder(self) -> str:
-        """Where all deployments of its OS are."""
+        """The folder of all deployments of its OS."""
         return self.folder.rpartition("/")[0]
 
     @property
@@ -47,7 +47,7 @@ class Deployment:
         return int(self.folder.rpartition(".")[2])
 
     def origin(self, system: ReadOnlySystem) -> Keyfile:
-        """Where it comes from, and how it is to be treated (`origin` files of ostree-admin(1))."""
+        """Its source, and how ostree treats it (`origin` files of ostree-admin(1))."""
         path = f"{self.folder}.origin"
         return Keyfile.parse(system.read(path) or b"", path)
 
@@ -60,7 +60,7 @@ class Deployment:
 
 
 def is_booted(system: ReadOnlySystem) -> bool:
-    """Whether ostree takes the root for the running system: not where somebody has only gone into it (chroot(1))."""
+    """Whether ostree takes the root for the running system: not after a mere chroot(1)."""
     return system.live and system.stat(ostree.BOOTED) is not None
 
 
@@ -80,9 +80,9 @@ def _overlays(entry: bootentries.Entry) -> tuple[str, ...]:
 
 
 def staged(system: ReadOnlySystem) -> Deployment | None:
-    """What is deployed as the machine goes down; without options of its own it gets those of the one it is merged from.
+    """The deployment to make as the machine goes down; without own options it has those of the one it is merged from.
 
-    ProviderError where the file that says so cannot be read.
+    ProviderError if the file that describes it cannot be read.
     """
     data = system.read(ostree.STAGED) if system.live else None
     if data is None:
@@ -93,7 +93,7 @@ def staged(system: ReadOnlySystem) -> Deployment | None:
         target = _folder(found["target"], here)
         source = _folder(found["merge-deployment"], here) if "merge-deployment" in found else None
     except (KeyError, ValueError) as error:
-        hint = "reboot, so that what is staged is deployed"
+        hint = "reboot, so that the staged deployment is made"
         raise ProviderError(f"{ostree.STAGED} cannot be read", hint=hint) from error
     arguments, overlays = found.get("kargs"), found.get("overlay-initrds")
     inherited = (each.options for each in deployed(system) if each.folder == source)
@@ -112,5 +112,5 @@ def _folder(deployment: object, here: str) -> str:
 
 
 def admin(system: System, *words: str) -> None:
-    """ostree-admin(1); ProviderError where it fails."""
+    """ostree-admin(1); ProviderError if it fails."""
     system.run(["ostree", "admin", *words], timeout=TIME_LIMIT).require()

@@ -1,8 +1,8 @@
-"""Having what is staged deployed as the machine goes down, be it early in its boot.
+"""Having the staged deployment made as the machine goes down, also early in its boot.
 
 A service of ostree does that as it is stopped. It is started once the boot comes to the usual services, and cannot be
-before: it is to come before the boot's basic.target and, by another one, after that, which is a cycle as long as that
-is on its way. A machine that is rebooted until then has a unit of ours for it, which does not outlast the boot.
+before: its dependencies put it before basic.target and also after that, which is a cycle until that is reached. For a
+machine that is rebooted until then, a unit of ours does it, which does not outlast the boot.
 """
 
 from converge.system import System, systemd
@@ -22,7 +22,7 @@ _AS_THEIRS = (
 
 
 def arrange_finalizing(system: System) -> None:
-    """ProviderError where nothing would deploy what is staged."""
+    """ProviderError if nothing would make the staged deployment."""
     if not systemd.manages(system):
         return
     if systemd.is_active(system, "basic.target"):

@@ -1,8 +1,8 @@
-"""Staging a deployment that is no update, and seeing to what becomes of it.
+"""Staging a deployment that is not an update, and following what becomes of it.
 
-ostree deploys what is staged as the machine goes down, and drops what is older than the running deployment then, unless
-that is pinned. So it is pinned meanwhile, and there still is what one could roll back to. A note remembers from boot to
-boot what was staged and pinned; each run looks first how that has come out.
+ostree makes the staged deployment as the machine goes down, and then drops those that are older than the running one,
+unless they are pinned. So they are pinned meanwhile, to keep a way to roll back. A note remembers the staged and pinned
+ones from boot to boot; each run first looks how the staging came out.
 """
 
 import json
@@ -15,28 +15,28 @@ from converge.system.deployments.base import TRANSIENT, Deployment, admin, deplo
 
 NOTE = "/var/lib/converge/staged.json"
 ORIGIN = "/run/converge/origin"
-"""What a deployment is told of where it comes from, while it is made."""
+"""The origin file of a deployment, while it is made."""
 
 
 @frozen
 class Note:
     staged: str = ""
-    """The folder of what was staged, until it is known how that has come out; while that is done, its commit."""
+    """The folder of the staged deployment, until it is known how that came out; its commit while it is being staged."""
     pinned: tuple[str, ...] = ()
     """The folders of deployments that are pinned until then."""
     lost: int = 0
-    """How many times in a row what was staged has not been deployed."""
+    """How many times in a row the staged deployment was not made."""
     made: str = ""
-    """The folder of what was staged and deployed, as long as nobody has gone back from it."""
+    """The folder of the deployment that was staged and made, until it is rolled back."""
     left: tuple[tuple[str, str], ...] = ()
-    """What somebody has gone back from, until another commit boots next: its commit, and what the kernel was given."""
+    """The commits and kernel arguments of deployments that were rolled back, until another commit boots next."""
 
 
 def stage(system: System, target: Deployment, arguments: Sequence[str]) -> None:
-    """Have the commit of the running deployment, or of what is staged, deployed with just these kernel arguments."""
+    """Have the commit of the running or the staged deployment deployed with just these kernel arguments."""
     found, note = deployed(system), _read(system)
     older = _to_pin(system, target, found)
-    # First: where a run is killed from here on, the next one knows what is ours.
+    # First: if a run is killed from here on, the next one knows which ones are ours.
     _write(system, evolve(note, staged=target.checksum, pinned=(*note.pinned, *(each.folder for each in older))))
     for each in older:
         admin(system, "pin", str(found.index(each)))
@@ -45,7 +45,7 @@ def stage(system: System, target: Deployment, arguments: Sequence[str]) -> None:
 
 
 def _to_pin(system: ReadOnlySystem, target: Deployment, found: Sequence[Deployment]) -> list[Deployment]:
-    """What is older than the running deployment; where an update is staged, that would drop it anyway."""
+    """The deployments older than the running one; if an update is staged, that would drop them anyway."""
     if target.staged:
         return []
     older = found[found.index(target) + 1 :]
@@ -66,25 +66,21 @@ def _deploy(system: System, target: Deployment, arguments: Sequence[str]) -> Non
 
 
 def settle(system: System) -> None:
-    """See how what was staged has come out: unpin what was pinned for it, unless it is staged still."""
+    """Note how the staging came out, and unpin the deployments that were pinned for it unless it still waits."""
     before = _read(system)
     note = note_of(system)
     if note == before:
         return
     if before.pinned != note.pinned:
-        _unpin(system, before.pinned)
+        places = [each for each in (staged(system), *deployed(system)) if each]
+        for number, each in enumerate(places):
+            if each.folder in before.pinned and each.is_pinned(system):
+                admin(system, "pin", "--unpin", str(number))
     _write(system, note)
 
 
-def _unpin(system: System, folders: Sequence[str]) -> None:
-    places = [each for each in (staged(system), *deployed(system)) if each]
-    for number, each in enumerate(places):
-        if each.folder in folders and each.is_pinned(system):
-            admin(system, "pin", "--unpin", str(number))
-
-
 def note_of(system: ReadOnlySystem) -> Note:
-    """The note as it is to be by now; `settle` makes it so."""
+    """The note as it has to be by now; `settle` writes it."""
     note = _read(system)
     if note == Note() or not is_booted(system):
         return note
@@ -105,7 +101,7 @@ def _come_out(note: Note, found: Sequence[Deployment], *, replaced: bool) -> Not
 
 
 def _left(note: Note, found: Sequence[Deployment]) -> Note:
-    """Whatever is made is the first one, and has the highest serial of its commit, until somebody goes back from it."""
+    """A deployment that was made is the first one, with the highest serial of its commit, until it is rolled back."""
     first = found[0]
     made = next((each for each in found if each.folder == note.made), None)
     left = tuple(pair for pair in note.left if pair[0] == first.checksum)
@@ -115,7 +111,7 @@ def _left(note: Note, found: Sequence[Deployment]) -> Note:
 
 
 def _read(system: ReadOnlySystem) -> Note:
-    """An empty one where there is none, or one that nobody can read."""
+    """The note; an empty one if it is missing or damaged."""
     try:
         found = json.loads(system.read(NOTE) or b"{}")
         pinned, left = tuple(map(str, found["pinned"])), tuple((str(one), str(other)) for one, other in found["left"])

@@ -3,7 +3,7 @@
 import os
 
 SYSROOT = "/sysroot"
-"""Where a deployment has the file system that it is on."""
+"""The folder at which a deployment has the file system that it is on."""
 
 BOOT = "/boot"
 
@@ -18,7 +18,7 @@ _MNT_DETACH = 2
 
 
 def leave() -> None:
-    """Go into a mount namespace of one's own; OSError where that is not allowed."""
+    """Go into a mount namespace of one's own; OSError if that is not allowed."""
     _call("unshare", _CLONE_NEWNS)
 
 
@@ -27,12 +27,12 @@ def mount(source: str | None, target: str, flags: int) -> None:
 
 
 def unmount(target: str) -> None:
-    """Unmount, once nobody is at work there."""
+    """Unmount, as soon as nobody works there."""
     _call("umount2", os.fsencode(target), _MNT_DETACH)
 
 
 def _call(name: str, *arguments: int | bytes | None) -> None:
-    import ctypes  # slow to import, and hardly ever of use
+    import ctypes  # slow to import, and few runs mount anything
 
     words = [ctypes.c_ulong(each) if isinstance(each, int) else each for each in arguments]
     if getattr(ctypes.CDLL(None, use_errno=True), name)(*words):

@@ -54,7 +54,7 @@ def test_a_damaged_file_is_refused(system: System, damage: Callable[[bytes], byt
     assert caught.value.exit_code == 1
 
 
-def test_what_is_no_file_is_refused(system: System) -> None:
+def test_ledger_that_is_not_a_file_is_refused(system: System) -> None:
     file(system).parent.mkdir(parents=True)
     os.mkfifo(file(system))
     with pytest.raises(LedgerError, match="cannot be read"):

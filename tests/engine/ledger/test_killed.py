@@ -20,7 +20,7 @@ from tests.engine.ledger.sample import (
 )
 
 
-def test_a_journal_cut_off_anywhere_is_read_as_far_as_it_is_whole(system: System) -> None:
+def test_cut_off_journal_is_read_up_to_its_last_whole_line(system: System) -> None:
     ledger = opened(system)
     memories = [Memory(), Memory(), ledger.memory]
     ledger.intend(system, Intent("fix", CHANGES, OWED))
@@ -33,7 +33,7 @@ def test_a_journal_cut_off_anywhere_is_read_as_far_as_it_is_whole(system: System
         assert load(system).memory == memories[whole[:length].count(b"\n")], length
 
 
-def test_a_run_after_one_that_was_cut_off_anywhere_is_remembered(system: System) -> None:
+def test_run_after_a_cut_off_one_is_remembered(system: System) -> None:
     """What a kill left at the end of a journal never swallows what the next run appends."""
     ledger = finished(system)
     ledger.open(system, UPGRADE, BEGAN, "school")
@@ -54,7 +54,7 @@ def _restore(system: System, ledger: Ledger) -> None:
     file(system).write_bytes(ledger.saved)
 
 
-def test_a_kill_between_folding_and_dropping_the_journal_repeats_nothing(system: System) -> None:
+def test_kill_between_fold_and_drop_repeats_nothing(system: System) -> None:
     ledger = opened(system)
     ledger.commit(system, DONE, RESOURCE, (RESTART,))
     left_behind = journal(system).read_bytes()
@@ -66,7 +66,7 @@ def test_a_kill_between_folding_and_dropping_the_journal_repeats_nothing(system:
     assert again.memory.effects == ()
 
 
-def test_the_run_after_such_a_kill_puts_the_journal_away(system: System) -> None:
+def test_run_after_such_a_kill_drops_the_journal(system: System) -> None:
     ledger = opened(system)
     left_behind = journal(system).read_bytes()
     ledger.fold(system)

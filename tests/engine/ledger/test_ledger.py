@@ -30,14 +30,14 @@ from tests.engine.ledger.sample import (
 )
 
 
-def test_where_nothing_is_there_is_nothing_to_remember(system: System) -> None:
+def test_missing_ledgers_are_empty(system: System) -> None:
     ledger = load(system)
     assert (ledger.exists, ledger.memory) == (False, Memory())
     assert files(system) == {}
 
 
 @pytest.mark.parametrize("domain", Domain)
-def test_everything_comes_back_from_the_file(system: System, domain: Domain) -> None:
+def test_saved_ledger_is_read_back_completely(system: System, domain: Domain) -> None:
     ledger = load(system, domain)
     ledger.memory = Memory(
         product="school",
@@ -55,7 +55,7 @@ def test_everything_comes_back_from_the_file(system: System, domain: Domain) -> 
     assert [path.name for path in Path(system.root).rglob("*") if path.is_file()] == ["ledger.json"]
 
 
-def test_the_two_domains_are_where_their_state_is(system: System) -> None:
+def test_ledgers_are_stored_in_their_domains(system: System) -> None:
     for ledger in Ledgers.load(system):
         ledger.close(V1, "school")
         ledger.fold(system)
@@ -65,7 +65,7 @@ def test_the_two_domains_are_where_their_state_is(system: System) -> None:
     }
 
 
-def test_the_memory_is_for_its_owner_only(system: System) -> None:
+def test_ledger_is_readable_by_its_owner_only(system: System) -> None:
     opened(system)
     assert journal(system).stat().st_mode & 0o777 == 0o600
     finished(system)
@@ -135,7 +135,7 @@ def test_an_event_that_is_open_already_is_not_opened_again(system: System) -> No
     assert files(system) == before
 
 
-def test_an_event_on_another_deployment_replaces_the_open_one_but_not_how_it_began(system: System) -> None:
+def test_event_on_other_deployment_replaces_the_open_one(system: System) -> None:
     opened(system)
     ledger = load(system)
     later = Opened(Event.UPGRADE, adopting=True, deployment=V2)
@@ -144,7 +144,7 @@ def test_an_event_on_another_deployment_replaces_the_open_one_but_not_how_it_beg
     assert (memory.opened, memory.began, memory.history) == (later, BEGAN, ())
 
 
-def test_what_a_newer_converge_wrote_is_kept(system: System) -> None:
+def test_keys_of_a_newer_converge_are_kept(system: System) -> None:
     finished(system)
     document = json.loads(file(system).read_bytes())
     document |= {"format": 9, "seals": {"a": [1]}}
@@ -167,14 +167,14 @@ def test_what_a_newer_converge_wrote_is_kept(system: System) -> None:
     assert load(system).memory == ledger.memory
 
 
-def test_a_record_of_a_kind_that_we_do_not_know_adds_nothing(system: System) -> None:
+def test_record_of_an_unknown_kind_adds_nothing(system: System) -> None:
     ledger = opened(system)
     before = ledger.memory
     ledger._record(system, {"op": "seal", "id": "fix"}, sync=True)
     assert load(system).memory == before
 
 
-def test_a_finished_run_closes_its_event_and_ends_the_history_with_its_deployment(system: System) -> None:
+def test_finished_run_closes_event_and_extends_history(system: System) -> None:
     ledger = finished(system)
     assert (ledger.memory.opened, ledger.memory.history, ledger.memory.product) == (None, (V1,), "school")
     for deployment in (V2, V1, V1):
@@ -183,7 +183,7 @@ def test_a_finished_run_closes_its_event_and_ends_the_history_with_its_deploymen
     assert ledger.memory.identity == V1.identity
 
 
-def test_an_intent_that_no_run_takes_up_again_is_a_failure(system: System) -> None:
+def test_intent_that_no_run_resumes_is_a_failure(system: System) -> None:
     ledger = opened(system)
     ledger.intend(system, Intent("fix", CHANGES, OWED))
     again = load(system)
@@ -192,11 +192,11 @@ def test_an_intent_that_no_run_takes_up_again_is_a_failure(system: System) -> No
     memory = load(system).memory
     assert memory.intents == {}
     assert memory.entries["fix"].status is Status.FAILED
-    assert memory.entries["fix"].reason == "interrupted, and declared no longer"
+    assert memory.entries["fix"].reason == "interrupted, and no longer declared"
     assert (memory.entries["fix"].event, memory.entries["fix"].adopting) == (Event.UPGRADE, True)
 
 
-def test_dropping_forgets_an_entry_and_what_was_intended(system: System) -> None:
+def test_drop_forgets_entry_and_intent(system: System) -> None:
     ledger = finished(system)
     ledger.intend(system, Intent("fix", CHANGES, OWED))
     ledger.drop("fix")
@@ -220,7 +220,7 @@ def test_runs_are_numbered_and_only_the_last_ones_kept(system: System) -> None:
     )
 
 
-def test_a_run_that_changed_nothing_is_none(system: System) -> None:
+def test_run_without_changes_is_not_recorded(system: System) -> None:
     ledger = load(system)
     ledger.intend(system, Intent("fix", CHANGES, OWED))
     ledger.commit(system, OWED, RESOURCE, ())
@@ -228,7 +228,7 @@ def test_a_run_that_changed_nothing_is_none(system: System) -> None:
     assert ledger.memory.runs == ()
 
 
-def test_what_a_killed_run_changed_belongs_to_the_run_that_goes_on(system: System) -> None:
+def test_changes_of_a_killed_run_belong_to_the_next_run(system: System) -> None:
     first = opened(system)
     first.intend(system, Intent("fix", CHANGES, OWED))
     first.commit(system, DONE, RESOURCE, ())
@@ -249,9 +249,7 @@ def test_an_entry_counts_only_for_its_type(system: System) -> None:
 
 
 @pytest.mark.parametrize(("domain", "undeployed"), [(Domain.DEPLOYMENT, True), (Domain.MACHINE, False)])
-def test_a_tree_that_is_to_be_committed_is_refused_for_what_lives_in_etc(
-    system: System, domain: Domain, undeployed: bool
-) -> None:
+def test_undeployed_tree_is_refused_for_changes_in_etc(system: System, domain: Domain, undeployed: bool) -> None:
     Path(system.root, "usr/etc").mkdir(parents=True)
     assert load(system, domain).refused is undeployed
 

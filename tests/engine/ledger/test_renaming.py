@@ -27,7 +27,7 @@ def test_a_renamed_resource_keeps_its_memory(system: System) -> None:
     assert memory.entries["fix"].alias == "new"
 
 
-def test_a_rollback_finds_the_memory_of_what_was_renamed_later(system: System) -> None:
+def test_rollback_finds_memory_of_a_resource_renamed_later(system: System) -> None:
     ledger = finished(system)
     renamed(ledger)
     renamed(ledger, NEWER)
@@ -37,7 +37,7 @@ def test_a_rollback_finds_the_memory_of_what_was_renamed_later(system: System) -
     assert (found.id, found.revision) == ("z", 5)
 
 
-def test_what_is_done_after_a_rollback_is_known_under_the_new_id_too(system: System) -> None:
+def test_work_after_a_rollback_is_known_under_the_new_id_too(system: System) -> None:
     ledger = finished(system)
     renamed(ledger)
     ledger.put(evolve(DONE, revision=7), OLD)
@@ -59,7 +59,7 @@ def test_a_renaming_may_be_taken_back(system: System) -> None:
         assert (found.id, found.revision) == ("fix", 3)
 
 
-def test_an_id_that_was_renamed_may_be_given_to_another_thing(system: System) -> None:
+def test_renamed_id_may_be_used_for_another_thing(system: System) -> None:
     ledger = finished(system)
     renamed(ledger)
     unlike = evolve(DONE, things=("file:/etc/y",), revision=1)
@@ -80,13 +80,13 @@ def test_elements_are_renamed_with_their_resource(system: System) -> None:
     assert ledger.memory.find(NEW, "new[b]") is None
 
 
-def test_aliases_that_go_round_in_a_circle_end(system: System) -> None:
+def test_circle_of_aliases_ends(system: System) -> None:
     ledger = load(system)
     ledger.memory = Memory(entries={"fix": evolve(DONE, alias="new"), "new": evolve(DONE, id="new", alias="fix")})
     assert ledger.memory.find(OLD, "fix") is not None
 
 
-def test_an_interrupted_intent_under_an_old_id_spoils_nothing(system: System) -> None:
+def test_interrupted_intent_under_an_old_id_is_harmless(system: System) -> None:
     ledger = finished(system)
     renamed(ledger)
     ledger.intend(system, Intent("fix", CHANGES, OWED))

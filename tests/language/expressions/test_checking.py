@@ -54,7 +54,7 @@ def problems(text: str) -> tuple[Problem, ...]:
         ("kernel.arguments", "list of text"),
     ],
 )
-def test_a_sound_expression_has_a_type(text: str, type_: str) -> None:
+def test_expression_type(text: str, type_: str) -> None:
     checked = check(parse_expression(text), SCOPE)
     assert checked.problems == ()
     assert str(checked.type) == type_
@@ -107,7 +107,7 @@ def test_a_sound_expression_has_a_type(text: str, type_: str) -> None:
         ("-memory.total", "wrong-type", "memory.total", None),
     ],
 )
-def test_a_mistake_is_found_where_it_stands(text: str, code: str, at: str, hint: str | None) -> None:
+def test_mistake_found_at_its_place(text: str, code: str, at: str, hint: str | None) -> None:
     (problem,) = problems(text)
     assert problem.code == code
     assert text[problem.offset : problem.offset + problem.length] == at
@@ -115,7 +115,7 @@ def test_a_mistake_is_found_where_it_stands(text: str, code: str, at: str, hint:
     assert (hint or "") in problem.hint
 
 
-def test_all_mistakes_are_found_at_once() -> None:
+def test_several_mistakes_found_at_once() -> None:
     assert [problem.code for problem in problems("machine.liv and (count or foo) and name > 1")] == [
         "unknown-fact",
         "wrong-type",
@@ -124,7 +124,7 @@ def test_all_mistakes_are_found_at_once() -> None:
     ]
 
 
-def test_item_without_for_each() -> None:
+def test_item_without_for_each_refused() -> None:
     names = {name: type_ for name, type_ in SCOPE.names.items() if name != "item"}
     (problem,) = check(parse_expression("item.key"), type(SCOPE)(names, SCOPE.functions)).problems
     assert problem.hint is not None
@@ -144,7 +144,7 @@ def test_item_without_for_each() -> None:
         ("plain", "text", "string"),
     ],
 )
-def test_a_whole_expression_keeps_its_type(text: str, kind: str, json_type: str) -> None:
+def test_template_whole_expression_keeps_type(text: str, kind: str, json_type: str) -> None:
     checked = check(parse_template(text), SCOPE)
     assert checked.problems == ()
     assert (checked.type.kind, checked.type.json_type) == (kind, json_type)
@@ -158,7 +158,7 @@ def test_a_whole_expression_keeps_its_type(text: str, kind: str, json_type: str)
         ("one\ntwo {{ nam }}", "unknown-name", "nam"),
     ],
 )
-def test_what_cannot_become_text_is_found(text: str, code: str, at: str) -> None:
+def test_template_value_that_is_not_text_refused(text: str, code: str, at: str) -> None:
     (problem,) = check(parse_template(text), SCOPE).problems
     assert (problem.code, text[problem.offset : problem.offset + problem.length]) == (code, at)
 
@@ -175,5 +175,5 @@ def test_what_cannot_become_text_is_found(text: str, code: str, at: str) -> None
         ("text", None),
     ],
 )
-def test_what_item_is(value: Value, item: Type | None) -> None:
+def test_item_type(value: Value, item: Type | None) -> None:
     assert element_type(type_of_value(value)) == item

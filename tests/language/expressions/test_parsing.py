@@ -56,9 +56,7 @@ def refused(text: str, *, template: bool = False) -> ExpressionError:
         ("a" * 5000, "bad-expression", None, None),
     ],
 )
-def test_what_is_not_on_the_list_is_refused_where_it_stands(
-    text: str, code: str, at: str | None, hint: str | None
-) -> None:
+def test_expression_unlisted_syntax_refused(text: str, code: str, at: str | None, hint: str | None) -> None:
     error = refused(text)
     assert error.code == code
     if at is not None:
@@ -79,7 +77,7 @@ def test_what_is_not_on_the_list_is_refused_where_it_stands(
         ("one\n{{ a / 2 }}", "/", "//"),
     ],
 )
-def test_braces_that_do_not_fit_are_refused(text: str, at: str, hint: str | None) -> None:
+def test_template_mismatched_braces_refused(text: str, at: str, hint: str | None) -> None:
     error = refused(text, template=True)
     assert text[error.offset :].startswith(at)
     assert error.hint
@@ -87,18 +85,18 @@ def test_braces_that_do_not_fit_are_refused(text: str, at: str, hint: str | None
 
 
 @pytest.mark.parametrize("text", ["", "plain", "}}", "${#array} {% if %} {# no comment #}", "{ {"])
-def test_text_without_braces_is_itself(text: str) -> None:
+def test_template_without_braces_is_text(text: str) -> None:
     assert parse_template(text) == text
 
 
-def test_only_what_stands_between_braces_is_read() -> None:
+def test_template_text_outside_braces_kept() -> None:
     template = parse_template("{# kept #}{% kept %}{{ name }} '}}' {{ '}}' }}\n")
     assert isinstance(template, Template)
     assert [piece for piece in template.pieces if isinstance(piece, str)] == ["{# kept #}{% kept %}", " '}}' ", "\n"]
     assert template.whole is None
 
 
-def test_a_single_expression_is_whole() -> None:
+def test_template_single_expression_is_whole() -> None:
     template = parse_template("{{ name }}")
     assert isinstance(template, Template)
     assert template.whole == parse_expression("name")
@@ -114,17 +112,17 @@ def test_a_single_expression_is_whole() -> None:
         ("not a in b", "not (a in b)"),
     ],
 )
-def test_texts_that_mean_the_same_give_the_same_tree(one: str, other: str) -> None:
+def test_trees_of_equivalent_texts_are_equal(one: str, other: str) -> None:
     assert parse_expression(one) == parse_expression(other)
 
 
 @pytest.mark.parametrize("text", ["f(a.b, [1, 'x']).c", "a if b < c <= 2 else not d", "{{ a }}-{{ b ~ c }}"])
-def test_trees_survive_a_cache(text: str) -> None:
+def test_trees_can_be_pickled(text: str) -> None:
     tree: Tree = parse_template(text) if "{{" in text else parse_expression(text)
     assert pickle.loads(pickle.dumps(tree)) == tree
 
 
-def test_the_names_that_a_tree_asks_for() -> None:
+def test_names_in_tree() -> None:
     tree = parse_template("{{ a.b + f(item.key).x }} {{ [c] | min }}")
     assert names_in(tree) == {"a.b", "f", "item.key", "c"}
     assert calls_probe(tree)
@@ -132,7 +130,7 @@ def test_the_names_that_a_tree_asks_for() -> None:
 
 
 @given(st.text(alphabet=" ab.()[]{}|,+-*/%~'\"=<>!0123\\\n_@#", max_size=40))
-def test_any_text_is_an_expression_or_an_error_inside_of_it(text: str) -> None:
+def test_any_text_is_expression_or_error_inside_it(text: str) -> None:
     for parse in (parse_expression, parse_template):
         assert 0 <= offset_of_error(parse, text) <= len(text)
 

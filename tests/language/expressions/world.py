@@ -1,4 +1,4 @@
-"""A small world of facts, parameters and a probe."""
+"""A small environment of facts, parameters and a probe."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,9 +1,9 @@
-"""Parameters: their types, their defaults, and who may set them."""
+"""Parameters: their types, their defaults, and the ways to set them."""
 
 import pytest
 
 from converge.model import Secret, Value
-from converge.render import text
+from converge.render import diagnostics as text
 from converge.render.base import Sources, plain
 from tests.manifests import Shelf, place
 
@@ -24,7 +24,7 @@ GIB = 1 << 30
         ("list", "", ()),
     ],
 )
-def test_a_setting_is_read_as_the_type_of_its_parameter(shelf: Shelf, type_: str, written: str, value: Value) -> None:
+def test_setting_read_as_parameter_type(shelf: Shelf, type_: str, written: str, value: Value) -> None:
     default = {"size": "1GiB", "boolean": "false", "integer": "1", "list": "[]"}.get(type_, "'1'")
     shelf.put("base", f"parameters: {{p: {{type: {type_}, default: {default}, description: P.}}}}")
     assert shelf.product("base", {"p": written}).parameters["p"].value == value
@@ -34,20 +34,20 @@ def test_a_setting_is_read_as_the_type_of_its_parameter(shelf: Shelf, type_: str
     ("type_", "written"),
     [("size", "8GB"), ("size", "-1"), ("size", "1.5GiB"), ("boolean", "yes"), ("integer", "1.0"), ("text", "{{ x }}")],
 )
-def test_a_setting_of_another_type_is_refused(shelf: Shelf, type_: str, written: str) -> None:
+def test_setting_of_another_type_refused(shelf: Shelf, type_: str, written: str) -> None:
     default = {"size": "1GiB", "boolean": "false", "integer": "1"}.get(type_, "'1'")
     shelf.put("base", f"parameters: {{p: {{type: {type_}, default: {default}, description: P.}}}}")
     shelf.load("base", {"p": written})
     assert shelf.findings() == [("wrong-type", "")]
 
 
-def test_a_default_must_be_of_its_type(shelf: Shelf) -> None:
+def test_default_of_another_type_refused(shelf: Shelf) -> None:
     shelf.put("base", "parameters:\n  p: {type: size, default: 8GB, description: P.}")
     shelf.load("base")
     assert shelf.findings() == [("wrong-type", "base.yaml:5")]
 
 
-def test_a_child_may_give_another_default_of_the_same_type(shelf: Shelf) -> None:
+def test_child_changes_default(shelf: Shelf) -> None:
     shelf.put("base", "parameters: {p: {type: size, default: 8GiB, description: P.}}")
     shelf.put("school", "extends: [base]\nparameters: {p: {type: size, default: 4GiB, description: P.}}")
     parameter = shelf.product("school").parameters["p"]
@@ -55,7 +55,7 @@ def test_a_child_may_give_another_default_of_the_same_type(shelf: Shelf) -> None
     assert parameter.mark.filename.endswith("school.yaml")
 
 
-def test_a_child_may_not_change_the_type(shelf: Shelf) -> None:
+def test_child_changing_type_refused(shelf: Shelf) -> None:
     shelf.put("base", "parameters: {p: {type: size, default: 8GiB, description: P.}}")
     shelf.put("school", "extends: [base]\nparameters: {p: {type: text, default: a, description: P.}}")
     shelf.load("school")
@@ -63,7 +63,7 @@ def test_a_child_may_not_change_the_type(shelf: Shelf) -> None:
     assert shelf.related() == ["base.yaml:4"]
 
 
-def test_two_manifests_that_know_nothing_of_each_other_may_not_share_a_parameter(shelf: Shelf) -> None:
+def test_parameter_declared_in_unrelated_manifests_refused(shelf: Shelf) -> None:
     for name in ("a", "b"):
         shelf.put(name, "parameters: {p: {type: text, default: x, description: P.}}")
     shelf.put("c", "extends: [a, b]")
@@ -72,7 +72,7 @@ def test_two_manifests_that_know_nothing_of_each_other_may_not_share_a_parameter
     assert shelf.related() == ["a.yaml:4"]
 
 
-def test_set_wins_over_the_site_and_the_site_over_the_default(shelf: Shelf) -> None:
+def test_set_overrides_site_and_site_overrides_default(shelf: Shelf) -> None:
     shelf.put(
         "base",
         """
@@ -87,7 +87,7 @@ def test_set_wins_over_the_site_and_the_site_over_the_default(shelf: Shelf) -> N
     assert parameters["p"].mark.filename.endswith("site.yaml")
 
 
-def test_settings_of_parameters_that_do_not_exist(shelf: Shelf) -> None:
+def test_setting_of_unknown_parameter_refused(shelf: Shelf) -> None:
     shelf.put("base", "parameters: {url: {type: text, default: x, description: P.}}")
     shelf.put_site("parameters: {ulr: x}")
     shelf.load("base", {"uri": "x"})
@@ -98,27 +98,27 @@ def test_settings_of_parameters_that_do_not_exist(shelf: Shelf) -> None:
 SECRET = "parameters: {psk: {type: secret}}"
 
 
-def test_a_secret_is_set_by_the_site_or_on_the_command_line(shelf: Shelf) -> None:
+def test_secret_set_by_site_or_command_line(shelf: Shelf) -> None:
     shelf.put("base", SECRET)
     shelf.put_site("parameters: {psk: hunter2}")
     assert shelf.product("base").parameters["psk"].value == Secret("hunter2")
     product = shelf.product("base", {"psk": "{{ 1234 }}"})
-    assert product.parameters["psk"].value == Secret("{{ 1234 }}")  # whatever it is, it is no expression
+    assert product.parameters["psk"].value == Secret("{{ 1234 }}")  # the value of a secret is never an expression
     assert "1234" not in repr(product)
 
 
 @pytest.mark.parametrize("written", ["12345678", "1234.5678", "true", "[hunter2]", "''", "null"])
-def test_a_secret_is_text(shelf: Shelf, written: str) -> None:
+def test_secret_that_is_not_text_refused(shelf: Shelf, written: str) -> None:
     shelf.put("base", SECRET)
     shelf.put_site(f"parameters: {{psk: {written}}}")
     assert shelf.load("base") is None
     assert {code for code, _ in shelf.findings()} == {"wrong-type"}
-    said = "".join(f"{error.message} {error.hint}" for error in shelf.report.errors)
-    assert "1234" not in said
-    assert "hunter2" not in said
+    reported = "".join(f"{error.message} {error.hint}" for error in shelf.report.errors)
+    assert "1234" not in reported
+    assert "hunter2" not in reported
 
 
-def test_a_secret_without_a_value_is_missing(shelf: Shelf) -> None:
+def test_secret_without_value_is_missing(shelf: Shelf) -> None:
     shelf.put("base", SECRET)
     assert shelf.load("base", {"psk": ""}) is None
     assert shelf.load("base") is None
@@ -126,7 +126,7 @@ def test_a_secret_without_a_value_is_missing(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("written", ["hunter2", "12345678", "1234.5678", "[hunter2]", "{a: hunter2}"])
-def test_a_secret_has_no_default(shelf: Shelf, written: str) -> None:
+def test_secret_with_default_refused(shelf: Shelf, written: str) -> None:
     shelf.put("base", f"parameters:\n  psk: {{type: secret, default: {written}}}")
     shelf.load("base")
     (found,) = shelf.report.errors
@@ -137,7 +137,7 @@ def test_a_secret_has_no_default(shelf: Shelf, written: str) -> None:
     assert "1234" not in lines
 
 
-def test_a_child_cannot_make_a_secret_of_what_is_shown(shelf: Shelf) -> None:
+def test_child_changing_text_to_secret_refused(shelf: Shelf) -> None:
     shelf.put("base", "parameters: {psk: {type: text, default: hunter2}}")
     shelf.put("school", "extends: [base]\nparameters: {psk: {type: secret}}")
     shelf.load("school")

@@ -1,4 +1,4 @@
-"""Whether what resources need exists, and can be put in an order."""
+"""The ids in `needs` must exist, and the resources must have an order."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_ids_and_elements_can_be_needed(shelf: Shelf, needed: str) -> None:
 
 
 @pytest.mark.parametrize("needed", ["c", "'b[x]'", "'each[z]'"])
-def test_what_is_needed_must_exist(shelf: Shelf, needed: str) -> None:
+def test_need_of_missing_id_refused(shelf: Shelf, needed: str) -> None:
     shelf.put("base", manifest(a=needed, b="") + EACH)
     shelf.load("base")
     assert shelf.findings() == [("unknown-id", "base.yaml:5")]
@@ -31,7 +31,7 @@ def test_what_is_needed_must_exist(shelf: Shelf, needed: str) -> None:
 
 
 @pytest.mark.parametrize(("needed", "dropped"), [("b", "b"), ("'each[x]'", "each"), ("'each[x]'", "'each[x]'")])
-def test_what_is_needed_must_not_be_dropped(shelf: Shelf, needed: str, dropped: str) -> None:
+def test_need_of_dropped_id_refused(shelf: Shelf, needed: str, dropped: str) -> None:
     shelf.put("base", manifest(a=needed, b="") + EACH)
     shelf.put("school", f"extends: [base]\nwithout: [{dropped}]")
     shelf.load("school")
@@ -39,7 +39,7 @@ def test_what_is_needed_must_not_be_dropped(shelf: Shelf, needed: str, dropped: 
     assert shelf.related() == ["school.yaml:5"]
 
 
-def test_every_cycle_is_reported_with_its_places(shelf: Shelf) -> None:
+def test_every_cycle_reported_with_places(shelf: Shelf) -> None:
     shelf.put("base", manifest(a="b", b="c", c="a", d="d", e="a"))
     shelf.load("base")
     assert {code for code, _ in shelf.findings()} == {"needs-cycle"}
@@ -49,7 +49,7 @@ def test_every_cycle_is_reported_with_its_places(shelf: Shelf) -> None:
     assert len(messages) == 2
 
 
-def test_a_long_chain_is_no_cycle(shelf: Shelf) -> None:
+def test_long_chain_is_not_a_cycle(shelf: Shelf) -> None:
     chain = {f"r{number}": f"r{number + 1}" for number in range(1500)} | {"r1500": ""}
     shelf.put("base", manifest(**chain))
     shelf.product("base")

@@ -1,4 +1,4 @@
-"""A site.yaml holds secrets: whatever is wrong in it, or with it, no finding repeats what stands there."""
+"""A site.yaml contains secrets: no finding about it repeats its text."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from converge.diagnostics import Diagnostic
-from converge.render import github, junit, sarif, text
+from converge.render import diagnostics as text
+from converge.render import github, junit, sarif
 from converge.render import json as as_json
 from converge.render.base import Sources, plain
 from tests.manifests import Shelf
@@ -60,8 +61,8 @@ LINES = [
 NUMBERS = ["12345678.25", "-1234567825", "0x1234567825", "1e12345678", "{1234567825}", "0644123456"]
 
 
-def told(shelf: Shelf) -> str:
-    """What all forms of the findings say."""
+def printed(shelf: Shelf) -> str:
+    """The findings in all output formats."""
     report = shelf.report
     lines = text.diagnostics(report, Sources(report.hidden))
     forms = [
@@ -83,22 +84,22 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 @pytest.mark.parametrize(("line", "code"), LINES)
-def test_no_finding_repeats_what_stands_in_a_site(shelf: Shelf, line: str, code: str) -> None:
+def test_site_fault_does_not_repeat_secret(shelf: Shelf, line: str, code: str) -> None:
     shelf.put_site(f"{line}\n")
     assert shelf.load("school") is None
     assert code in [found.code for found in shelf.report.errors]
-    assert SECRET not in told(shelf)
+    assert SECRET not in printed(shelf)
     assert all(found.hint for found in shelf.report.errors)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_number_is_no_secret_and_is_not_repeated_either(shelf: Shelf, number: str) -> None:
+def test_site_number_for_secret_is_not_repeated(shelf: Shelf, number: str) -> None:
     shelf.put_site(f"parameters: {{psk: {number}}}\n")
     assert shelf.load("school") is None
-    assert "12345678" not in told(shelf)
+    assert "12345678" not in printed(shelf)
 
 
-def test_a_line_of_a_site_is_named_and_never_shown(shelf: Shelf) -> None:
+def test_site_line_is_named_but_not_shown(shelf: Shelf) -> None:
     shelf.put_site("parameters:\n  psk: hunter2-hunter2\n  colour: green\n")
     shelf.load("school")
     shown = [plain(line) for line in text.diagnostics(shelf.report, Sources(shelf.report.hidden))]
@@ -106,7 +107,7 @@ def test_a_line_of_a_site_is_named_and_never_shown(shelf: Shelf) -> None:
     assert "green" not in "".join(shown)
 
 
-def test_a_link_to_a_site_under_another_name_is_no_way_around(shelf: Shelf, tmp_path: Path) -> None:
+def test_site_link_target_is_not_shown(shelf: Shelf, tmp_path: Path) -> None:
     shelf.put_site("")
     site = tmp_path / "etc/site.yaml"
     site.rename(tmp_path / "etc/real.yaml")
@@ -114,27 +115,27 @@ def test_a_link_to_a_site_under_another_name_is_no_way_around(shelf: Shelf, tmp_
     site.symlink_to("real.yaml")
     shelf.load("school")
     assert shelf.report.errors
-    assert SECRET not in told(shelf)
+    assert SECRET not in printed(shelf)
 
 
-def test_nor_of_one_that_is_not_utf8(shelf: Shelf) -> None:
+def test_site_not_utf_8_is_not_shown(shelf: Shelf) -> None:
     shelf.put_site("")
     (shelf.folder / "etc/site.yaml").write_bytes(f"parameters: {{psk: {SECRET}\xe9}}\n".encode("latin-1"))
     assert shelf.load("school") is None
     assert ("syntax", "site.yaml:1") in shelf.findings()
-    assert SECRET not in told(shelf)
+    assert SECRET not in printed(shelf)
 
 
 @pytest.mark.parametrize("text", [f"parameters: {{psk: {SECRET}}}\n", f"parameters: {{psk: [{SECRET}]}}\n"])
 @pytest.mark.parametrize(("name", "code"), [("site.yaml", "not-a-manifest"), ("mine.yaml", "wrong-type")])
-def test_one_that_is_taken_for_a_manifest(shelf: Shelf, name: str, code: str, text: str) -> None:
+def test_site_loaded_as_manifest_is_not_shown(shelf: Shelf, name: str, code: str, text: str) -> None:
     (shelf.folder / name).write_text(text)
     assert shelf.load(str(shelf.folder / name)) is None
     assert code in {code for code, _ in shelf.findings()}
-    assert SECRET not in told(shelf)
+    assert SECRET not in printed(shelf)
 
 
-def test_what_is_wrong_elsewhere_is_still_shown(shelf: Shelf) -> None:
+def test_manifest_fault_is_shown(shelf: Shelf) -> None:
     shelf.put("school", f"{PRODUCT}tittle: x\n")
     shelf.load("school", {"psk": SECRET})
     found: Diagnostic = shelf.report.errors[0]

@@ -1,4 +1,4 @@
-"""Where manifests are found, and what becomes of those that are not."""
+"""Manifests are found in their layers; missing ones are reported."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from converge.language import product
 from tests.manifests import Shelf
 
 
-def test_a_later_folder_wins(tmp_path: Path) -> None:
+def test_later_folder_wins(tmp_path: Path) -> None:
     for layer in ("vendor", "downloaded"):
         (tmp_path / layer).mkdir()
         (tmp_path / layer / "base.yaml").write_text(f"converge: 1\nproduct: base\ntitle: {layer}\n")
@@ -21,7 +21,7 @@ def test_a_later_folder_wins(tmp_path: Path) -> None:
     ]
 
 
-def test_a_path_finds_its_parents_beside_itself(shelf: Shelf) -> None:
+def test_parents_found_beside_manifest(shelf: Shelf) -> None:
     shelf.put("base", "")
     shelf.put("school", "extends: [base]")
     found = product.load(str(shelf.folder / "school.yaml"), [], site=None, settings={}, report=shelf.report)
@@ -29,7 +29,7 @@ def test_a_path_finds_its_parents_beside_itself(shelf: Shelf) -> None:
     assert found.name == "school"
 
 
-def test_an_unknown_product_to_extend(shelf: Shelf) -> None:
+def test_extending_unknown_product_refused(shelf: Shelf) -> None:
     shelf.put("desktop", "")
     shelf.put("school", "extends: [desktpo]\nwithout: [whatever]")
     shelf.load("school")
@@ -37,13 +37,13 @@ def test_an_unknown_product_to_extend(shelf: Shelf) -> None:
     assert shelf.report.errors[0].hint == "did you mean 'desktop'?"
 
 
-def test_an_unknown_product_to_load(shelf: Shelf) -> None:
+def test_loading_unknown_product_refused(shelf: Shelf) -> None:
     shelf.put("school", "")
     assert shelf.load("scholo") is None
     assert shelf.findings() == [("unknown-product", "")]
 
 
-def test_a_cycle_names_every_place_that_makes_it(shelf: Shelf) -> None:
+def test_extends_cycle_reported_with_places(shelf: Shelf) -> None:
     for name, parent in (("a", "b"), ("b", "c"), ("c", "a")):
         shelf.put(name, f"extends: [{parent}]")
     shelf.load("a")
@@ -51,20 +51,20 @@ def test_a_cycle_names_every_place_that_makes_it(shelf: Shelf) -> None:
     assert shelf.related() == ["a.yaml:4", "b.yaml:4"]
 
 
-def test_a_product_that_extends_itself(shelf: Shelf) -> None:
+def test_product_extending_itself_refused(shelf: Shelf) -> None:
     shelf.put("a", "extends: [a]")
     shelf.load("a")
     assert shelf.findings() == [("extends-cycle", "a.yaml:4")]
 
 
-def test_a_manifest_that_cannot_be_read(shelf: Shelf) -> None:
+def test_unreadable_manifest_reported(shelf: Shelf) -> None:
     (shelf.folder / "a.yaml").mkdir()
     found = product.load(str(shelf.folder / "a.yaml"), [], site=None, settings={}, report=shelf.report)
     assert found is None
     assert [code for code, _ in shelf.findings()] == ["unreadable"]
 
 
-def test_errors_of_one_manifest_do_not_hide_those_of_another(shelf: Shelf) -> None:
+def test_errors_of_all_manifests_reported(shelf: Shelf) -> None:
     shelf.put("base", "resources: {f: {type: file, apply: alway, with: {path: /f}}}")
     shelf.put("school", "extends: [base]\nwithout: [g]")
     shelf.load("school")

@@ -1,4 +1,4 @@
-"""Whatever the account files hold: a declared account comes to be, can be taken back, and no other line changes."""
+"""With any content of the account files: a declared account is applied, can be undone, and no other line changes."""
 
 import tempfile
 from pathlib import Path
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from converge.errors import ProviderError
 from converge.model import Change
 from converge.providers.accounts import group, user
-from converge.providers.protocol import as_module, fields_of
+from converge.providers.protocol import fields_of
 from converge.system import System
+from tests.real.converging import acting
 
 NAMES = ("saned", "lp", "scanner", "audio", "root", "ann")
 FILES = ("etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "usr/lib/passwd", "usr/lib/group")
@@ -64,17 +65,17 @@ def contents(root: Path) -> dict[str, list[str]]:
 
 
 def others(lines: list[str], touched: set[str]) -> list[str]:
-    """The lines of which nothing was asked, in their order."""
+    """The lines of the other accounts, in their order."""
     return [line for line in lines if line and line.partition(":")[0] not in touched]
 
 
 @settings(deadline=None, max_examples=300)
 @given(roots, declared)
-def test_a_declared_account_comes_to_be_and_no_other_line_changes(
+def test_declared_account_is_applied_and_other_lines_stay(
     texts: tuple[Any, ...], declared: tuple[str, dict[str, Any]]
 ) -> None:
     type_, params = declared
-    provider = as_module({"user": user, "group": group}[type_])
+    provider = acting({"user": user, "group": group}[type_])
     with tempfile.TemporaryDirectory() as folder:
         root, system = Path(folder), System(folder)
         lay(root, texts)
@@ -83,22 +84,22 @@ def test_a_declared_account_comes_to_be_and_no_other_line_changes(
         try:
             before = fields_of(provider.inspect(system.read_only(), spec))
             before_by_number = by_number(system, before)
-            changes = provider.diff(spec, provider.inspect(system.read_only(), spec))
+            changes = provider.changes(system.read_only(), spec, provider.inspect(system.read_only(), spec))
             provider.apply(system, spec, changes)
         except ProviderError:
             assert contents(root) == files
             return
-        assert provider.diff(spec, provider.inspect(system, spec)) == ()
+        assert provider.changes(system, spec, provider.inspect(system, spec)) == ()
         assert_untouched(files, contents(root), type_, params, before)
         if number_is_shared(files, before.get("uid", before.get("gid"))):
-            return  # it is not given out a second time, not even to whom it once belonged
+            return  # a shared number is not given to a second account, not even to its former one
         after = fields_of(provider.inspect(system, spec))
         provider.apply(system, spec, tuple(Change(name, after[name], before[name]) for name in before))
         assert by_number(system, fields_of(provider.inspect(system, spec))) == before_by_number
 
 
 def by_number(system: System, state: dict[str, Any]) -> dict[str, Any]:
-    """A state with the number of the primary group: the group that was made for a name is not unmade."""
+    """A state with the number of the primary group: undo does not remove the group that was created for a name."""
     return state if state.get("group") is None else {**state, "group": system.group_id(state["group"])}
 
 

@@ -1,4 +1,4 @@
-"""Command lines taken apart and put together as the kernel has them, and the places where they are."""
+"""Command lines, parsed and written as the kernel does it, and the places that store them."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def put(root: Path, path: str, text: str = "") -> None:
         ("quiet -- single quiet", [("quiet", None)]),
     ],
 )
-def test_a_text_is_taken_apart_as_the_kernel_does(text: str, arguments: list[tuple[str, str | None]]) -> None:
+def test_text_is_parsed_as_the_kernel_does(text: str, arguments: list[tuple[str, str | None]]) -> None:
     assert [(each.key, each.value) for each in for_kernel([split(text)])] == arguments
 
 
@@ -59,7 +59,7 @@ def test_a_text_is_taken_apart_as_the_kernel_does(text: str, arguments: list[tup
         ("x  x", {}, {"a": []}, "x x"),
     ],
 )
-def test_what_stays_keeps_its_order_and_its_writing(
+def test_other_arguments_keep_their_order_and_quotes(
     before: str, arguments: dict[str, bool], keys: dict[str, list[str]], after: str
 ) -> None:
     once = edited([split(before)], arguments, keys)
@@ -67,11 +67,11 @@ def test_what_stays_keeps_its_order_and_its_writing(
     assert edited(once, arguments, keys) == once
 
 
-def test_new_arguments_go_into_the_first_part_and_old_ones_out_of_all() -> None:
+def test_arguments_are_added_to_first_part_removed_from_all() -> None:
     assert edited([("a",), ("b", "c", "b")], {"b": False, "d": True}, {"c": ["c=1"]}) == (("a", "d"), ("c=1",))
 
 
-def test_a_value_with_blanks_is_written_in_quotes() -> None:
+def test_value_with_spaces_is_written_in_quotes() -> None:
     assert str(Argument("a", "b c")) == 'a="b c"'
 
 
@@ -87,27 +87,27 @@ def test_a_value_with_blanks_is_written_in_quotes() -> None:
         ((kernelinstall.PATH, grub.PATH, "/boot/grub/grub.cfg", "/efi/EFI/Linux/a-6.1.efi"), kernelinstall),
     ],
 )
-def test_which_place_rules(root: Path, system: System, files: tuple[str, ...], place: object) -> None:
+def test_place_depends_on_the_files_found(root: Path, system: System, files: tuple[str, ...], place: object) -> None:
     for path in files:
         put(root, path)
     assert place_of(system) is place
 
 
-def test_where_nothing_tells(system: System) -> None:
-    with pytest.raises(ProviderError, match="nothing here says what the kernel is to be given") as caught:
+def test_place_without_any_file_is_refused(system: System) -> None:
+    with pytest.raises(ProviderError, match="cannot find the kernel arguments: not an ostree system") as caught:
         place_of(system)
     assert caught.value.hint
-    assert "write the arguments it has now" in caught.value.hint
+    assert "write the present arguments into" in caught.value.hint
 
 
-def test_comments_stay_in_the_text_of_kernel_install(root: Path, system: System) -> None:
+def test_kernelinstall_comments_stay(root: Path, system: System) -> None:
     put(root, kernelinstall.PATH, "# ours\nroot=LABEL=a ro\nquiet\n")
     assert kernelinstall.read(system) == (("root=LABEL=a", "ro", "quiet"),)
     kernelinstall.write(system, [("root=LABEL=a", "debug")], [()])
     assert (root / "etc/kernel/cmdline").read_text() == "# ours\nroot=LABEL=a debug\n"
 
 
-def test_the_last_assignment_of_grubs_variables_counts(root: Path, system: System) -> None:
+def test_grub_last_assignment_counts(root: Path, system: System) -> None:
     put(root, grub.PATH, "GRUB_CMDLINE_LINUX_DEFAULT=quiet\nGRUB_CMDLINE_LINUX='a b'\nGRUB_CMDLINE_LINUX=c\n")
     put(root, "/etc/default/grub.d/1.cfg", 'GRUB_CMDLINE_LINUX="d e" \n')
     put(root, "/etc/default/grub.d/2.cfg", 'GRUB_CMDLINE_LINUX="${GRUB_CMDLINE_LINUX} f"\n')
@@ -115,12 +115,12 @@ def test_the_last_assignment_of_grubs_variables_counts(root: Path, system: Syste
     assert grub.read(system) == (("d", "e"), ("f",), ("quiet",))
     grub.write(system, [("d", "x"), ("f",), ()], grub.read(system))
     assert (root / "etc/default/grub.d/1.cfg").read_text() == 'GRUB_CMDLINE_LINUX="d x"\n'
-    with pytest.raises(ProviderError, match=r"/etc/default/grub\.d/2\.cfg adds f"):
+    with pytest.raises(ProviderError, match=r"/etc/default/grub\.d/2\.cfg adds f to GRUB_CMDLINE_LINUX"):
         grub.write(system, [("d", "y"), (), ()], grub.read(system))
     assert grub.read(system) == (("d", "x"), ("f",), ())
 
 
-def test_variables_that_are_not_there_are_added(root: Path, system: System) -> None:
+def test_grub_missing_variables_are_added(root: Path, system: System) -> None:
     put(root, grub.PATH, "GRUB_TIMEOUT=5\n#GRUB_CMDLINE_LINUX=x\n")
     assert grub.read(system) == ((), ())
     grub.write(system, [('a="b c"',), ()], grub.read(system))
@@ -141,37 +141,36 @@ def test_variables_that_are_not_there_are_added(root: Path, system: System) -> N
         'GRUB_CMDLINE_LINUX=a\nGRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX b"',
     ],
 )
-def test_what_only_a_shell_could_tell_is_an_error_with_its_line(root: Path, system: System, line: str) -> None:
+def test_grub_value_of_a_shell_is_refused_with_its_line(root: Path, system: System, line: str) -> None:
     put(root, grub.PATH, f"GRUB_TIMEOUT=5\n{line}\n")
-    with pytest.raises(
-        ProviderError, match=r"/etc/default/grub:[23]: the value of GRUB_CMDLINE_LINUX is more"
-    ) as caught:
+    expected = r"/etc/default/grub:[23]: the value of GRUB_CMDLINE_LINUX is not plain text"
+    with pytest.raises(ProviderError, match=expected) as caught:
         grub.read(system)
     assert caught.value.hint
     assert "double quotes" in caught.value.hint
 
 
-def test_what_grub_would_take_for_its_own_is_not_written(root: Path, system: System) -> None:
+def test_grub_special_characters_are_refused(root: Path, system: System) -> None:
     put(root, grub.PATH, 'GRUB_CMDLINE_LINUX="memmap=1G\\\\\\$4G"\n')
     assert grub.read(system) == (("memmap=1G\\$4G",), ())
-    with pytest.raises(ProviderError, match=r"'memmap=2G\$8G' has \$ in it"):
+    with pytest.raises(ProviderError, match=r"'memmap=2G\$8G' contains \$, which has a meaning"):
         grub.write(system, [("memmap=1G\\$4G", "memmap=2G$8G"), ()], grub.read(system))
     grub.write(system, [("memmap=1G\\$4G", "quiet"), ()], grub.read(system))
     assert (root / "etc/default/grub").read_text() == 'GRUB_CMDLINE_LINUX="memmap=1G\\\\\\$4G quiet"\n'
 
 
-def test_entries_that_are_not_made_out_of_grubs_defaults_are_told(root: Path, system: System) -> None:
-    """So on Fedora, where grub2-mkconfig leaves them as they are."""
+def test_grub_entries_not_generated_by_it_are_refused(root: Path, system: System) -> None:
+    """As on Fedora: grub2-mkconfig does not change them."""
     put(root, grub.PATH, "GRUB_CMDLINE_LINUX=quiet\n")
     put(root, "/boot/grub2/grub.cfg")
     put(root, "/boot/loader/entries/0-6.1.conf")
-    with pytest.raises(ProviderError, match="GRUB boots what /boot/loader/entries/0") as caught:
+    with pytest.raises(ProviderError, match="GRUB boots by /boot/loader/entries/0") as caught:
         grub.require_changeable(system)
     assert caught.value.hint
     assert "/etc/kernel/cmdline" in caught.value.hint
 
 
-def test_grubs_configuration_of_a_root_that_does_not_run_is_owed(root: Path, system: System) -> None:
+def test_grub_on_root_that_does_not_run_is_owed(root: Path, system: System) -> None:
     put(root, grub.PATH, "GRUB_CMDLINE_LINUX=quiet\n")
     grub.require_changeable(system)
     put(root, "/boot/grub/grub.cfg", "# It is automatically generated by grub-mkconfig\n")

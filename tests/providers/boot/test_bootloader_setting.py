@@ -1,4 +1,4 @@
-"""Where a setting is, and what is refused. That it is set and removed: tests/laws, and the tests in tests/real."""
+"""The place of a setting, and refusals. Setting and removing: tests/laws and tests/real."""
 
 from pathlib import Path
 from typing import Any
@@ -48,30 +48,32 @@ def raised(system: System, value: int = 3, **more: Any) -> ConvergeError:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"setting": "timeout"}, "is set to a value, or removed"),
-        ({"setting": "timeout", "value": 3, "ensure": "absent"}, "is set to a value, or removed"),
-        ({"setting": "timeout", "value": "menu-force"}, "is no number of seconds"),
-        ({"setting": "timeout", "value": -1}, "is no number of seconds"),
-        ({"setting": "timeout", "value": "³"}, "is no number of seconds"),
-        ({"setting": "sysroot.bootloader", "value": "lilo"}, "'lilo' is no value of sysroot.bootloader"),
-        ({"setting": "sysroot.bootloader", "value": "aboot"}, "'aboot' is no value of sysroot.bootloader"),
-        ({"setting": "sysroot.bootprefix", "value": "maybe"}, "'maybe' is no value of sysroot.bootprefix"),
+        ({"setting": "timeout"}, "`timeout` requires either `value` or `ensure: absent`"),
+        ({"setting": "timeout", "value": 3, "ensure": "absent"}, "requires either `value` or `ensure: absent`"),
+        ({"setting": "timeout", "value": "menu-force"}, "is not a number of seconds"),
+        ({"setting": "timeout", "value": -1}, "is not a number of seconds"),
+        ({"setting": "timeout", "value": "³"}, "is not a number of seconds"),
+        ({"setting": "sysroot.bootloader", "value": "lilo"}, "'lilo' is not a value of sysroot.bootloader"),
+        ({"setting": "sysroot.bootloader", "value": "aboot"}, "'aboot' is not a value of sysroot.bootloader"),
+        ({"setting": "sysroot.bootprefix", "value": "maybe"}, "'maybe' is not a value of sysroot.bootprefix"),
     ],
 )
-def test_contradictions_and_what_ostree_could_not_read(params: dict[str, Any], message: str) -> None:
+def test_unknown_values_and_contradictions_are_refused(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ProviderError, match=message) as caught:
         bootloader_setting.parse(params)
     assert caught.value.hint
 
 
-def test_a_machine_without_a_boot_loader_that_we_know(system: System) -> None:
+def test_timeout_without_boot_loader_is_refused(system: System) -> None:
     error = raised(system)
-    assert "no boot loader whose menu has a timeout is here: no systemd-boot in /efi, /boot/efi, /boot" in error.message
-    assert "no /etc/default/grub" in error.message
+    assert (
+        "cannot find a boot loader with a menu timeout: systemd-boot is not in /efi, /boot/efi, /boot" in error.message
+    )
+    assert "/etc/default/grub is missing" in error.message
     assert "when" in str(error.hint)
 
 
-def test_on_such_a_machine_the_step_fails_and_the_others_do_not(tmp_path: Path) -> None:
+def test_timeout_without_boot_loader_fails_alone(tmp_path: Path) -> None:
     machine = Machine.make(tmp_path)
     machine.declare("""
         menu: {type: bootloader-setting, apply: always, with: {setting: timeout, value: 1}}
@@ -80,11 +82,11 @@ def test_on_such_a_machine_the_step_fails_and_the_others_do_not(tmp_path: Path) 
     """)
     plan = machine.plan(Event.INSTALL)
     assert decisions(plan) == {"menu": Decision.FAILED, "ostree": Decision.FAILED, "issue": Decision.APPLY}
-    assert "no boot loader whose menu has a timeout is here" in reasons(plan)["menu"]
+    assert "cannot find a boot loader with a menu timeout" in reasons(plan)["menu"]
     assert "there is no ostree repository at /ostree/repo" in reasons(plan)["ostree"]
 
 
-def test_a_value_of_the_users_own_is_left_alone_where_only_an_unset_one_is_set(tmp_path: Path) -> None:
+def test_existing_value_with_only_if_unset_stays(tmp_path: Path) -> None:
     machine = Machine.make(tmp_path)
     (config := machine.path("/ostree/repo/config")).parent.mkdir(parents=True)
     config.write_text("[core]\n\n[sysroot]\nbootloader=grub2\n")
@@ -102,7 +104,7 @@ def test_a_value_of_the_users_own_is_left_alone_where_only_an_unset_one_is_set(t
     assert config.read_text() == "[core]\n\n[sysroot]\nbootloader=none\n"
 
 
-def test_each_setting_is_remembered_where_it_is(system: System) -> None:
+def test_domain_of_setting_is_that_of_its_file(system: System) -> None:
     system.write("/ostree/repo/config", b"[core]\n")
     system.write(GRUB, b"")
     found = [
@@ -112,26 +114,26 @@ def test_each_setting_is_remembered_where_it_is(system: System) -> None:
     assert found == [Domain.DEPLOYMENT, Domain.MACHINE, Domain.MACHINE]
 
 
-def test_systemd_boots_file_is_not_looked_for_behind_ostrees_link(system: System) -> None:
+def test_loader_conf_behind_link_of_ostree_does_not_count(system: System) -> None:
     system.write(f"/boot/{SYSTEMD_BOOT}", b"MZ")
     system.make_folder("/boot/loader.0")
     system.make_link("/boot/loader", "loader.0")
-    assert "no boot loader whose menu has a timeout" in raised(system).message
+    assert "cannot find a boot loader with a menu timeout" in raised(system).message
     system.write(f"/boot/efi/{SYSTEMD_BOOT}", b"MZ")
     converge(bootloader_setting, system, setting="timeout", value=3)
     assert system.read("/boot/efi/loader/loader.conf") == b"timeout 3\n"
     assert system.list_folder("/boot/loader.0") == ()
 
 
-def test_with_two_boot_loaders_nobody_can_tell_which_one_rules(system: System) -> None:
+def test_timeout_with_two_boot_loaders_is_refused(system: System) -> None:
     system.write(f"/efi/{SYSTEMD_BOOT}", b"MZ")
     system.write(GRUB, b"GRUB_TIMEOUT=5\n")
     assert changes_of(bootloader_setting, system, setting="timeout", value=3)[0].field == "ensure"
     system.write(GRUB_CFG, MADE)
-    assert raised(system).message == "there are systemd-boot and /boot/grub/grub.cfg: which one rules?"
+    assert raised(system).message == "found two boot loaders: systemd-boot and /boot/grub/grub.cfg"
 
 
-def test_other_lines_of_loader_conf_stay_and_the_last_of_several_counts(system: System) -> None:
+def test_loader_conf_last_line_counts_others_stay(system: System) -> None:
     system.write(f"/efi/{SYSTEMD_BOOT}", b"MZ")
     before = b"#timeout 3\ntimeout 9\ndefault *\ntimeout\t menu-force \neditor no"
     system.write("/efi/loader/loader.conf", before)
@@ -142,43 +144,45 @@ def test_other_lines_of_loader_conf_stay_and_the_last_of_several_counts(system: 
     assert system.read("/efi/loader/loader.conf") == b"#timeout 3\ndefault *\neditor no"
 
 
-def test_grubs_configuration_cannot_be_made_for_a_machine_that_does_not_run(system: System) -> None:
+def test_grub_on_root_that_does_not_run_is_owed(system: System) -> None:
     system.write(GRUB, b"GRUB_TIMEOUT=5\n")
     system.write(GRUB_CFG, MADE)
     error = raised(system)
     assert isinstance(error, Later)
-    assert error.message == "/boot/grub/grub.cfg can be made only by the system itself"
+    assert error.message == "only the running system can generate /boot/grub/grub.cfg"
     assert changes_of(bootloader_setting, system, setting="timeout", value=5) == ()
     assert changes_of(bootloader_setting, system, setting="timeout", value=3, only_if_unset=True)[0].before == "5"
 
 
-def test_a_configuration_of_somebody_elses_is_never_replaced(system: System) -> None:
+def test_grub_cfg_not_generated_is_never_replaced(system: System) -> None:
     system.write(GRUB, b"GRUB_TIMEOUT=5\n")
     system.write(GRUB_CFG, b"# static\nblscfg\nset timeout=5\n")
     error = raised(system)
-    assert error.message == "/boot/grub/grub.cfg was not made by grub-mkconfig, so /etc/default/grub has no say in it"
+    assert error.message == (
+        "/boot/grub/grub.cfg was not generated by grub-mkconfig: /etc/default/grub does not affect it"
+    )
     system.delete("/boot/grub")
     system.write("/boot/loader.1/grub.cfg", MADE)
     system.make_link("/boot/loader", "loader.1")
     system.make_link("/boot/grub2/grub.cfg", "../loader/grub.cfg")
-    assert raised(system).message == "ostree makes /boot/grub2/grub.cfg itself, with each deployment"
+    assert raised(system).message == "ostree generates /boot/grub2/grub.cfg itself, with each deployment"
 
 
-def test_what_grub_mkconfig_has_made_is_what_counts(system: System) -> None:
-    """Somebody has set the variable, and not made the configuration anew."""
+def test_grub_cfg_counts_more_than_its_variable(system: System) -> None:
+    """Somebody set the variable, but did not generate the configuration again."""
     system.write(GRUB, b"GRUB_TIMEOUT=3\n")
     system.write(GRUB_CFG, MADE)
     assert state_of(bootloader_setting, system, setting="timeout", value=3)["value"] == "5"
 
 
 @pytest.mark.parametrize("written", [b"$OTHER", b'"$OTHER"', b"`cat /etc/timeout`"])
-def test_what_only_a_shell_can_tell_is_not_touched(system: System, written: bytes) -> None:
+def test_grub_value_of_a_shell_is_refused(system: System, written: bytes) -> None:
     system.write(GRUB, b"GRUB_TIMEOUT=5\n")
     system.write(OWN, b"GRUB_TIMEOUT=" + written + b"\n")
-    assert raised(system).message == f"{OWN}: the value of GRUB_TIMEOUT is more than a text"
+    assert raised(system).message == f"{OWN}: the value of GRUB_TIMEOUT is not plain text"
 
 
-def test_the_file_that_sets_it_last_is_changed(system: System) -> None:
+def test_grub_file_that_sets_it_last_is_changed(system: System) -> None:
     system.write(GRUB, b"GRUB_TIMEOUT=5\n")
     system.write(OWN, b'# cloud\nGRUB_TIMEOUT="0"\n')
     converge(bootloader_setting, system, setting="timeout", value=2)

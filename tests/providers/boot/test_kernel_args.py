@@ -8,7 +8,7 @@ from converge.model import Change, Decision, Domain, Event
 from converge.providers.boot import kernel_args
 from converge.system import System
 from tests.machine import Machine, decisions, outcomes, reasons
-from tests.real.converging import changes_of, converge, state_of, take_back
+from tests.real.converging import acting, changes_of, converge, state_of, take_back
 
 CMDLINE = "etc/kernel/cmdline"
 
@@ -25,7 +25,7 @@ def system(root: Path) -> System:
 
 
 def after(root: Path, system: System, before: str, **params: Any) -> str:
-    """The command line once the parameters are applied; the way back leads to the same state."""
+    """The command line after the parameters are applied; undoing them leads back to the same state."""
     (root / CMDLINE).write_text(before + "\n")
     state = state_of(kernel_args, system, **params)
     converge(kernel_args, system, **params)
@@ -51,11 +51,11 @@ def after(root: Path, system: System, before: str, **params: Any) -> str:
         ({"append": ["console=tty1"], "delete": ["console=tty0"]}, "root=LABEL=a ro quiet console=ttyS0 console=tty1"),
     ],
 )
-def test_what_becomes_of_a_command_line(root: Path, system: System, params: dict[str, Any], expected: str) -> None:
+def test_command_line_is_changed_as_declared(root: Path, system: System, params: dict[str, Any], expected: str) -> None:
     assert after(root, system, "root=LABEL=a ro quiet console=tty0 console=ttyS0", **params) == expected
 
 
-def test_each_argument_is_planned_by_itself(root: Path, system: System) -> None:
+def test_arguments_are_planned_one_by_one(root: Path, system: System) -> None:
     (root / CMDLINE).write_text("quiet nomodeset=1 nomodeset\n")
     found = changes_of(kernel_args, system, append=["quiet", "debug"], delete=["nomodeset", "x=1"])
     assert found == (
@@ -67,47 +67,49 @@ def test_each_argument_is_planned_by_itself(root: Path, system: System) -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({}, "there is nothing to set"),
-        ({"append": []}, "there is nothing to set"),
-        ({"append": ["ostree=/ostree/boot.0/x"]}, "ostree= is not changed: ostree itself sets it"),
-        ({"delete": ["ostree"]}, "ostree= is not changed"),
-        ({"replace": {"ostree": "x"}}, "ostree= is not changed"),
-        ({"delete": ["root"]}, "root= is not changed: the machine would not boot"),
-        ({"delete": ["root=LABEL=a"]}, "root= is not changed"),
-        ({"replace": {"root": "LABEL=b"}}, "root= is not changed"),
-        ({"append": ["quiet splash"]}, "'quiet splash' is no kernel argument"),
-        ({"append": [""]}, "'' is no kernel argument"),
-        ({"append": ["=1"]}, "'=1' is no kernel argument"),
-        ({"append": ["--"]}, "'--' is no kernel argument"),
-        ({"append": ["a=b\nc"]}, "is no kernel argument"),
-        ({"append": ['a="b']}, "is no kernel argument"),
-        ({"append": ['a=b"c d"']}, "is no kernel argument"),
-        ({"append": ["quiet"], "delete": ["quiet"]}, "'quiet' is asked for in two ways"),
-        ({"append": ["console=tty0"], "delete": ["console"]}, "'console' is asked for in two ways"),
-        ({"append": ["console=tty0"], "replace": {"console": "tty1"}}, "'console' is asked for in two ways"),
-        ({"delete": ["a-b"], "replace": {"a_b": "1"}}, "'a-b' is asked for in two ways"),
-        ({"append": ["a=1"], "delete": ["a=1"]}, "'a=1' is asked for twice"),
-        ({"append": ["a-b", "a_b"]}, "'a-b' is asked for twice"),
+        ({}, "no parameter set: give at least one of append, delete, replace"),
+        ({"append": []}, "no parameter set"),
+        ({"append": ["ostree=/ostree/boot.0/x"]}, "ostree= cannot be changed: ostree itself sets it"),
+        ({"delete": ["ostree"]}, "ostree= cannot be changed"),
+        ({"replace": {"ostree": "x"}}, "ostree= cannot be changed"),
+        ({"delete": ["root"]}, "root= cannot be changed: the machine would not boot"),
+        ({"delete": ["root=LABEL=a"]}, "root= cannot be changed"),
+        ({"replace": {"root": "LABEL=b"}}, "root= cannot be changed"),
+        ({"append": ["quiet splash"]}, "'quiet splash' is not a kernel argument"),
+        ({"append": [""]}, "'' is not a kernel argument"),
+        ({"append": ["=1"]}, "'=1' is not a kernel argument"),
+        ({"append": ["--"]}, "'--' is not a kernel argument"),
+        ({"append": ["a=b\nc"]}, "is not a kernel argument"),
+        ({"append": ['a="b']}, "is not a kernel argument"),
+        ({"append": ['a=b"c d"']}, "is not a kernel argument"),
+        ({"append": ["quiet"], "delete": ["quiet"]}, "'quiet' is declared in two ways"),
+        ({"append": ["console=tty0"], "delete": ["console"]}, "'console' is declared in two ways"),
+        ({"append": ["console=tty0"], "replace": {"console": "tty1"}}, "'console' is declared in two ways"),
+        ({"delete": ["a-b"], "replace": {"a_b": "1"}}, "'a-b' is declared in two ways"),
+        ({"append": ["a=1"], "delete": ["a=1"]}, "'a=1' is declared twice"),
+        ({"append": ["a-b", "a_b"]}, "'a-b' is declared twice"),
     ],
 )
-def test_what_is_refused(params: dict[str, Any], message: str) -> None:
+def test_contradictory_parameters_are_refused(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ProviderError) as caught:
         kernel_args.parse(params)
     assert message in caught.value.message
     assert caught.value.hint
 
 
-def test_a_root_is_given_only_where_there_is_none(root: Path, system: System) -> None:
+def test_root_is_appended_only_if_missing(root: Path, system: System) -> None:
     assert after(root, system, "quiet", append=["root=LABEL=a"]) == "quiet root=LABEL=a"
     assert after(root, system, "root=LABEL=a", append=["root=LABEL=a"]) == "root=LABEL=a"
     (root / CMDLINE).write_text("root=LABEL=b\n")
-    with pytest.raises(ProviderError, match="the machine boots with root=LABEL=b, and would not with root=LABEL=a"):
+    with pytest.raises(
+        ProviderError, match="the machine boots with root=LABEL=b, and would not boot with root=LABEL=a"
+    ):
         changes_of(kernel_args, system, append=["root=LABEL=a"])
 
 
-def test_it_is_the_deployments(system: System) -> None:
+def test_arguments_belong_to_deployment(system: System) -> None:
     spec = kernel_args.parse({"append": ["quiet"]})
-    assert set(kernel_args.domains(system, spec).values()) == {Domain.DEPLOYMENT}
+    assert set(acting(kernel_args).domains(system, spec).values()) == {Domain.DEPLOYMENT}
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ it:
 """
 
 
-def test_what_a_user_took_away_or_changed_is_kept_where_that_is_asked(machine: Machine) -> None:
+def test_change_of_user_with_keep_is_kept(machine: Machine) -> None:
     machine.declare(RESOURCE.format(on_user_change="keep"))
     given(machine, "ro")
     machine.apply(Event.INSTALL)
@@ -142,31 +144,31 @@ def test_what_a_user_took_away_or_changed_is_kept_where_that_is_asked(machine: M
     given(machine, "ro console=ttyS0")
     kept = machine.apply()
     assert decisions(kept)["it"] is Decision.KEEP
-    assert "the user's: arguments, keys" in reasons(kept)["it"]
+    assert "changed by the user (arguments, keys); on_user_change: keep" in reasons(kept)["it"]
     assert command_line(machine) == "ro console=ttyS0"
 
 
-def test_what_a_user_changed_is_overwritten_and_that_is_said(machine: Machine) -> None:
+def test_change_of_user_with_overwrite_is_overwritten(machine: Machine) -> None:
     machine.declare(RESOURCE.format(on_user_change="overwrite"))
     given(machine, "ro")
     machine.apply(Event.INSTALL)
     given(machine, "ro console=ttyS0")
     run = machine.apply()
-    assert "overwrites what the user changed: arguments, keys" in reasons(run)["it"]
+    assert "overwrites a user's change (arguments, keys)" in reasons(run)["it"]
     assert command_line(machine) == "ro console=tty0 debug"
 
 
-def test_a_machine_that_had_its_own_is_adopted_and_that_is_said(machine: Machine) -> None:
+def test_existing_arguments_are_replaced_on_adoption(machine: Machine) -> None:
     machine.declare(RESOURCE.format(on_user_change="overwrite"))
     given(machine, "ro console=ttyS0 debug")
     plan = machine.plan()
-    assert "adopted: takes over: keys" in reasons(plan)["it"]
+    assert "adopted: replaces what was found (keys)" in reasons(plan)["it"]
     machine.declare(RESOURCE.format(on_user_change="keep"))
     machine.apply()
     assert command_line(machine) == "ro console=ttyS0 debug"
 
 
-def test_two_resources_that_own_different_arguments_do_not_meet(machine: Machine) -> None:
+def test_resources_with_different_arguments_do_not_conflict(machine: Machine) -> None:
     machine.declare(
         """
         one: {type: kernel-args, apply: once, with: {append: [console=tty0]}}
@@ -179,7 +181,7 @@ def test_two_resources_that_own_different_arguments_do_not_meet(machine: Machine
 
 
 @pytest.mark.parametrize("other", ["delete: [console]", "delete: [console=tty0]", "replace: {console: ttyS0}"])
-def test_two_that_contradict_each_other_both_fail(machine: Machine, other: str) -> None:
+def test_resources_with_contradictory_arguments_both_fail(machine: Machine, other: str) -> None:
     machine.declare(
         f"""
         one: {{type: kernel-args, apply: once, with: {{append: [console=tty0]}}}}
@@ -189,20 +191,20 @@ def test_two_that_contradict_each_other_both_fail(machine: Machine, other: str) 
     given(machine, "ro console=tty1")
     run = machine.apply(Event.INSTALL)
     assert outcomes(run) == {"one": "failed", "other": "failed"}
-    assert "of kernel-args next boot with another value than" in reasons(run)["one"]
+    assert "'other' wants another value for " in reasons(run)["one"]
+    assert ": change one of them, or its `when`" in reasons(run)["one"]
     assert command_line(machine) == "ro console=tty1"
 
 
-def test_where_nothing_rules_the_step_fails_and_says_what_to_do(machine: Machine) -> None:
+def test_missing_place_fails_with_a_hint(machine: Machine) -> None:
     machine.declare("it: {type: kernel-args, apply: once, with: {append: [debug]}}")
     run = machine.apply(Event.INSTALL)
     assert outcomes(run) == {"it": "failed"}
-    assert (
-        "no ostree, no /etc/kernel/cmdline, no /etc/default/grub (on a system with systemd-boot" in reasons(run)["it"]
-    )
+    expected = "/etc/kernel/cmdline and /etc/default/grub are missing (on a system with systemd-boot"
+    assert expected in reasons(run)["it"]
 
 
-def test_grub_on_a_root_that_does_not_run_is_owed(machine: Machine) -> None:
+def test_grub_on_root_that_does_not_run_is_owed(machine: Machine) -> None:
     machine.path("/etc/default").mkdir()
     machine.path("/etc/default/grub").write_text("GRUB_CMDLINE_LINUX=quiet\n")
     machine.path("/boot/grub").mkdir(parents=True)
@@ -210,5 +212,5 @@ def test_grub_on_a_root_that_does_not_run_is_owed(machine: Machine) -> None:
     machine.declare("it: {type: kernel-args, apply: once, with: {append: [debug]}}")
     run = machine.apply(Event.INSTALL)
     assert outcomes(run) == {"it": "owed"}
-    assert "/boot/grub/grub.cfg can be made only by the system itself" in reasons(run)["it"]
+    assert "only the running system can generate /boot/grub/grub.cfg" in reasons(run)["it"]
     assert machine.path("/etc/default/grub").read_text() == "GRUB_CMDLINE_LINUX=quiet\n"

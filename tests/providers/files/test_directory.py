@@ -11,6 +11,7 @@ from converge.providers.files import directory
 from converge.providers.protocol import fields_of
 from converge.system import System
 from tests.machine import Machine, decisions, outcomes, reasons, snapshot
+from tests.real.converging import acting, changes_of
 
 REMOVED = "var/lib/converge/removed"
 
@@ -39,8 +40,7 @@ def cache(root: Path) -> Path:
 
 
 def changes_for(system: System, **params: Any) -> tuple[Change, ...]:
-    spec = directory.parse(params)
-    return directory.diff(spec, directory.inspect(system, spec))
+    return changes_of(directory, system, **params)
 
 
 def state(system: System, **params: Any) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def state(system: System, **params: Any) -> dict[str, Any]:
 
 
 def converge(system: System, **params: Any) -> tuple[Change, ...]:
-    """Apply, and see that nothing is left to do."""
+    """Apply, and check that no change is left."""
     changes = changes_for(system, **params)
     directory.apply(system, directory.parse(params), changes)
     assert changes_for(system, **params) == ()
@@ -60,11 +60,11 @@ def undo(system: System, changes: tuple[Change, ...], **params: Any) -> None:
 
 
 def kept(root: Path, folder: str = REMOVED) -> list[dict[str, tuple[object, ...]]]:
-    """What is kept, per path and per time it was taken away."""
+    """The kept contents, by path and removal."""
     return [snapshot(each) for each in sorted((root / folder).glob("*/*"))]
 
 
-def test_a_new_folder_has_what_is_asked_from_the_start(root: Path, system: System) -> None:
+def test_new_folder_made_with_declared_attributes(root: Path, system: System) -> None:
     changes = converge(system, path="/var/log/journal", mode="2755", group="ann")
     assert changes == (
         Change("ensure", "absent", "present"),
@@ -76,7 +76,7 @@ def test_a_new_folder_has_what_is_asked_from_the_start(root: Path, system: Syste
     assert (root / "var/log").stat().st_mode & 0o7777 == 0o755
 
 
-def test_only_what_is_managed_changes(root: Path, system: System) -> None:
+def test_only_managed_attributes_changed(root: Path, system: System) -> None:
     path = root / "var/spool"
     path.mkdir(parents=True)
     os.chown(path, 1000, 1000)
@@ -88,35 +88,35 @@ def test_only_what_is_managed_changes(root: Path, system: System) -> None:
     assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, 1000, 0o2755)
 
 
-def test_a_folder_that_vanished_meanwhile_is_not_made_anew(system: System) -> None:
-    with pytest.raises(ProviderError, match="/var/spool is gone"):
+def test_folder_removed_during_run_not_made_again(system: System) -> None:
+    with pytest.raises(ProviderError, match="/var/spool was removed during the run"):
         directory.apply(system, directory.parse({"path": "/var/spool"}), (Change("mode", "0700", "0755"),))
 
 
 @pytest.mark.parametrize(
-    ("params", "said"),
+    ("params", "message"),
     [
         ({"path": "/a", "empty": True, "ensure": "absent"}, "`empty` and `ensure: absent` exclude each other"),
-        ({"path": "/a", "recursive": True}, "`recursive` goes with `ensure: absent`"),
-        ({"path": "relative"}, "'relative' is no absolute path"),
-        ({"path": "/a", "mode": "rwx"}, "'rwx' is no mode"),
-        ({"path": "/", "ensure": "absent"}, "/ holds what converge remembers"),
-        ({"path": "/var/lib", "empty": True}, "/var/lib holds what converge remembers"),
-        ({"path": "/etc//converge", "empty": True}, "/etc/converge holds what converge remembers"),
+        ({"path": "/a", "recursive": True}, "`recursive` requires `ensure: absent`"),
+        ({"path": "relative"}, "'relative' is not an absolute path"),
+        ({"path": "/a", "mode": "rwx"}, "'rwx' is not a mode"),
+        ({"path": "/", "ensure": "absent"}, "/ contains converge's own ledgers"),
+        ({"path": "/var/lib", "empty": True}, "/var/lib contains converge's own ledgers"),
+        ({"path": "/etc//converge", "empty": True}, "/etc/converge contains converge's own ledgers"),
     ],
 )
-def test_parameters_that_contradict_each_other(params: dict[str, Any], said: str) -> None:
-    with pytest.raises(ProviderError, match=said) as caught:
+def test_contradicting_parameters_refused(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProviderError, match=message) as caught:
         directory.parse(params)
     assert caught.value.hint
 
 
-def test_a_link_cannot_lead_to_what_converge_remembers(root: Path, system: System) -> None:
+def test_removal_through_link_to_ledgers_refused(root: Path, system: System) -> None:
     (root / "var/lib/converge").mkdir(parents=True)
     (root / "alias").symlink_to("var")
-    with pytest.raises(ProviderError, match="/var/lib holds what converge remembers"):
+    with pytest.raises(ProviderError, match="/var/lib contains converge's own ledgers"):
         converge(system, path="/alias/lib", empty=True)
-    with pytest.raises(ProviderError, match="/var/lib holds what converge remembers"):
+    with pytest.raises(ProviderError, match="/var/lib contains converge's own ledgers"):
         converge(system, path="/alias/lib", ensure="absent", recursive=True)
 
 
@@ -129,22 +129,20 @@ OTHERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-def test_another_kind_is_refused_and_stays(root: Path, system: System, kind: str) -> None:
+def test_other_kind_of_path_refused_and_kept(root: Path, system: System, kind: str) -> None:
     OTHERS[kind](root / "thing")
     before = snapshot(root)
     for params in ({}, {"empty": True}, {"ensure": "absent", "recursive": True}, {"ensure": "absent", "backup": False}):
-        asked = Change("ensure", "present", str(params.get("ensure", "present")))
+        requested = Change("ensure", "present", str(params.get("ensure", "present")))
         with pytest.raises(ProviderError, match=r"/thing is a .*, not a folder") as caught:
             changes_for(system, path="/thing", **params)
         assert f"is {kind}, " in caught.value.message or not params
         with pytest.raises(ProviderError, match="not a folder"):
-            directory.apply(system, directory.parse({"path": "/thing", **params}), (asked,))
+            directory.apply(system, directory.parse({"path": "/thing", **params}), (requested,))
     assert snapshot(root) == before
 
 
-def test_a_link_to_a_folder_counts_as_one_but_nothing_is_taken_away_through_it(
-    root: Path, system: System, cache: Path
-) -> None:
+def test_link_counts_as_folder_but_not_for_removal(root: Path, system: System, cache: Path) -> None:
     (root / "cache").symlink_to("var/cache/cups")
     assert converge(system, path="/cache", mode="0700") == (Change("mode", "0755", "0700"),)
     assert cache.stat().st_mode & 0o7777 == 0o700
@@ -154,7 +152,7 @@ def test_a_link_to_a_folder_counts_as_one_but_nothing_is_taken_away_through_it(
     assert state(system, path="/cache", ensure="absent")["kind"] == "symlink"
 
 
-def test_a_folder_is_emptied_and_stays(root: Path, system: System, cache: Path) -> None:
+def test_folder_emptied_and_kept(root: Path, system: System, cache: Path) -> None:
     inode, before = cache.stat().st_ino, snapshot(cache)
     (change,) = converge(system, path="/var/cache/cups", empty=True)
     assert (change.field, change.after) == ("contents", None)
@@ -164,7 +162,7 @@ def test_a_folder_is_emptied_and_stays(root: Path, system: System, cache: Path) 
     assert (root / REMOVED).stat().st_mode & 0o7777 == 0o700
 
 
-def test_what_was_taken_away_comes_back(root: Path, system: System, cache: Path) -> None:
+def test_removed_contents_restored(root: Path, system: System, cache: Path) -> None:
     cache.chmod(0o2770)
     os.chown(cache / "job", 1000, 1000)
     before = snapshot(root / "var/cache")
@@ -179,7 +177,7 @@ def test_what_was_taken_away_comes_back(root: Path, system: System, cache: Path)
         assert kept(root) == []
 
 
-def test_only_the_last_is_kept_of_each_path(root: Path, system: System, cache: Path) -> None:
+def test_only_last_removal_of_each_path_kept(root: Path, system: System, cache: Path) -> None:
     (root / "var/other/x").mkdir(parents=True)
     converge(system, path="/var/other", empty=True)
     for number in range(3):
@@ -199,8 +197,8 @@ def kept_folder(root: Path) -> tuple[object, ...]:
     return (oct(found.st_mode), found.st_uid, found.st_gid, None)
 
 
-def test_a_run_that_was_killed_is_resumed_into_the_same_place(root: Path, system: System, cache: Path) -> None:
-    """The engine says what was in the folder before the first run: what that one has set aside is not an older one."""
+def test_killed_removal_resumed_into_same_place(root: Path, system: System, cache: Path) -> None:
+    """The engine passes the contents before the first run: what that run has moved is not an older removal."""
     before = snapshot(cache)
     (change,) = changes_for(system, path="/var/cache/cups", empty=True)
     spec = directory.parse({"path": "/var/cache/cups", "empty": True})
@@ -212,24 +210,24 @@ def test_a_run_that_was_killed_is_resumed_into_the_same_place(root: Path, system
     assert kept(root) == [before]
 
 
-def test_what_is_not_kept_any_more_cannot_come_back(root: Path, system: System, cache: Path) -> None:
+def test_contents_not_kept_cannot_be_restored(root: Path, system: System, cache: Path) -> None:
     first = converge(system, path="/var/cache/cups", empty=True)
     (cache / "another").touch()
     converge(system, path="/var/cache/cups", empty=True)
-    with pytest.raises(ProviderError, match="what was in /var/cache/cups is not kept any more"):
+    with pytest.raises(ProviderError, match="the former contents of /var/cache/cups are not kept any more"):
         undo(system, first, path="/var/cache/cups", empty=True)
     assert len(kept(root)) == 1
 
 
-def test_what_comes_back_replaces_nothing(system: System, cache: Path) -> None:
+def test_restored_contents_replace_nothing(system: System, cache: Path) -> None:
     first = converge(system, path="/var/cache/cups", empty=True)
     (cache / "job").write_text("new")
-    with pytest.raises(ProviderError, match="job is there already"):
+    with pytest.raises(ProviderError, match="job already exists"):
         undo(system, first, path="/var/cache/cups", empty=True)
     assert (os.listdir(cache), (cache / "job").read_text()) == (["job"], "new")
 
 
-def test_without_backup_it_is_gone_for_good(root: Path, system: System, cache: Path) -> None:
+def test_removal_without_backup_deletes(root: Path, system: System, cache: Path) -> None:
     (cache / "link").symlink_to("/etc/passwd")
     converge(system, path="/var/cache/cups", empty=True, backup=False)
     assert os.listdir(cache) == []
@@ -238,7 +236,7 @@ def test_without_backup_it_is_gone_for_good(root: Path, system: System, cache: P
     assert (root / "etc/passwd").exists()
 
 
-def test_a_folder_that_holds_something_goes_only_if_that_is_said(root: Path, system: System, cache: Path) -> None:
+def test_full_folder_removed_only_with_recursive(root: Path, system: System, cache: Path) -> None:
     with pytest.raises(ProviderError, match="the folder /var/cache/cups is not empty") as caught:
         changes_for(system, path="/var/cache/cups", ensure="absent")
     assert "recursive: true" in str(caught.value.hint)
@@ -252,7 +250,7 @@ def test_a_folder_that_holds_something_goes_only_if_that_is_said(root: Path, sys
     assert cache.exists()
 
 
-def test_a_folder_of_a_deployment_is_kept_in_its_domain(root: Path, system: System) -> None:
+def test_removed_folder_kept_in_its_domain(root: Path, system: System) -> None:
     (root / "etc/app.d/x").mkdir(parents=True)
     (root / "alias").symlink_to("etc")
     converge(system, path="/alias/app.d", ensure="absent", recursive=True)
@@ -266,10 +264,11 @@ def test_a_folder_of_a_deployment_is_kept_in_its_domain(root: Path, system: Syst
         ("/home", {"ensure": "absent"}, Domain.MACHINE),
         ("/var/app.d", {}, Domain.MACHINE),
     ):
-        assert set(directory.domains(system, directory.parse({"path": path, **params})).values()) == {domain}
+        spec = directory.parse({"path": path, **params})
+        assert set(acting(directory).domains(system, spec).values()) == {domain}
 
 
-def test_a_folder_that_usr_etc_has_stays(root: Path, system: System) -> None:
+def test_folder_of_usr_etc_not_removed(root: Path, system: System) -> None:
     (root / "usr/etc/app.d").mkdir(parents=True)
     (root / "etc/app.d").mkdir()
     with pytest.raises(ProviderError, match=r"/etc/app\.d is a folder in /usr/etc and has to stay one"):
@@ -290,7 +289,7 @@ FOLDER = """
 
 @pytest.mark.parametrize("make", ["file", "directory", "empty-directory", "symlink", "dangling-symlink", "other"])
 @pytest.mark.parametrize("guard", ["kind: empty-directory", "kind: directory"])
-def test_only_if_chooses_among_kinds(tmp_path: Path, make: str, guard: str) -> None:
+def test_only_if_selects_kind(tmp_path: Path, make: str, guard: str) -> None:
     machine = Machine.make(tmp_path)
     thing = machine.path("/var/lib/thing")
     thing.parent.mkdir()
@@ -310,17 +309,17 @@ def test_only_if_chooses_among_kinds(tmp_path: Path, make: str, guard: str) -> N
     assert os.path.lexists(thing) is not met
 
 
-def test_what_is_refused_is_known_when_it_is_planned(tmp_path: Path) -> None:
+def test_refusal_shown_in_plan(tmp_path: Path) -> None:
     machine = Machine.make(tmp_path)
     machine.path("/var/lib/thing/inside").mkdir(parents=True)
     machine.declare(FOLDER.format(guard="ensure: present", more=""))
-    assert reasons(machine.plan())["gone"].startswith("the folder /var/lib/thing is not empty (say `recursive: true`")
+    assert reasons(machine.plan())["gone"].startswith("the folder /var/lib/thing is not empty (write `recursive: true`")
     machine.path("/var/lib/thing/inside").rmdir()
     assert decisions(machine.plan()) == {"gone": "apply"}
 
 
-def test_a_cache_is_emptied_whoever_filled_it(tmp_path: Path) -> None:
-    """The manifest says outright that it is to be empty: that it is not is no decision of a user's."""
+def test_cache_filled_by_user_emptied(tmp_path: Path) -> None:
+    """The manifest declares it empty: its contents are not a decision of the user."""
     machine = Machine.make(tmp_path)
     machine.declare(
         """
@@ -337,4 +336,4 @@ def test_a_cache_is_emptied_whoever_filled_it(tmp_path: Path) -> None:
         assert outcomes(machine.apply()) == {"cache": "changed"}
         assert os.listdir(machine.path("/var/cache/app")) == []
     assert outcomes(machine.apply()) == {"cache": "unchanged"}
-    assert reasons(machine.plan()) == {"cache": "already as declared"}
+    assert reasons(machine.plan()) == {"cache": "as declared"}

@@ -10,6 +10,7 @@ from converge.providers.files import file
 from converge.providers.protocol import fields_of
 from converge.system import System
 from converge.system.store import address_of
+from tests.real.converging import acting, changes_of
 
 LINES = "one\ntwo\nthree\nfour\nfive\n"
 
@@ -29,32 +30,31 @@ def system(root: Path) -> System:
 
 
 def changes_for(system: System, **params: Any) -> tuple[Change, ...]:
-    spec = file.parse(params)
-    return file.diff(spec, file.inspect(system, spec))
+    return changes_of(file, system, **params)
 
 
 def converge(system: System, **params: Any) -> tuple[Change, ...]:
-    """Apply, and see that nothing is left to do."""
+    """Apply, and check that no change is left."""
     changes = changes_for(system, **params)
     file.apply(system, file.parse(params), changes)
     assert changes_for(system, **params) == ()
     return changes
 
 
-def test_a_new_file_is_roots_and_readable_by_all(root: Path, system: System) -> None:
+def test_new_file_owned_by_root_and_readable(root: Path, system: System) -> None:
     changes = converge(system, path="/etc/new/issue", content="Welcome.\n")
     assert changes == (Change("ensure", "absent", "present"), Change("content", None, address_of(b"Welcome.\n")))
     found = (root / "etc/new/issue").stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, 0, 0o644)
 
 
-def test_a_new_file_has_what_is_asked_from_the_start(root: Path, system: System) -> None:
+def test_new_file_made_with_declared_attributes(root: Path, system: System) -> None:
     converge(system, path="/etc/key", content="secret", mode="u=rw,go=", owner="ann", group="1000")
     found = (root / "etc/key").stat()
     assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (1000, 1000, 0o600)
 
 
-def test_only_what_is_managed_changes(root: Path, system: System) -> None:
+def test_only_managed_attributes_changed(root: Path, system: System) -> None:
     path = root / "etc/issue"
     path.write_text("Mine.\n")
     os.chown(path, 1000, 1000)
@@ -68,7 +68,7 @@ def test_only_what_is_managed_changes(root: Path, system: System) -> None:
     assert (found.st_uid, found.st_gid, found.st_mode & 0o7777, path.read_text()) == (0, 1000, 0o4644, "Ours.\n")
 
 
-def test_what_else_is_the_same_file_by_a_hard_link_stays_as_it_is(root: Path, system: System) -> None:
+def test_other_hard_links_unchanged(root: Path, system: System) -> None:
     other = root / "etc/other"
     other.write_text("Theirs.\n")
     before = other.stat()
@@ -81,12 +81,12 @@ def test_what_else_is_the_same_file_by_a_hard_link_stays_as_it_is(root: Path, sy
     assert (root / "etc/issue-0").read_text() == "Theirs.\n"
 
 
-def test_without_content_an_absent_file_is_made_empty(root: Path, system: System) -> None:
+def test_missing_file_without_content_made_empty(root: Path, system: System) -> None:
     converge(system, path="/etc/flag", mode="0600")
     assert (root / "etc/flag").read_bytes() == b""
 
 
-def test_a_source_comes_with_the_manifest_or_is_on_the_machine(root: Path, system: System, tmp_path: Path) -> None:
+def test_source_beside_manifest_or_on_machine(root: Path, system: System, tmp_path: Path) -> None:
     (tmp_path / "asset").write_bytes(b"\0asset")
     converge(system, path="/etc/a", source=Asset(str(tmp_path / "asset")))
     assert (root / "etc/a").read_bytes() == b"\0asset"
@@ -100,7 +100,7 @@ def test_a_source_comes_with_the_manifest_or_is_on_the_machine(root: Path, syste
         changes_for(system, path="/etc/c", source="/usr/share/none")
 
 
-def test_a_template_is_rendered_in_a_sandbox(root: Path, system: System, tmp_path: Path) -> None:
+def test_template_rendered_in_sandbox(root: Path, system: System, tmp_path: Path) -> None:
     template = tmp_path / "issue.j2"
     template.write_text("{% for name in names %}{{ name | upper }}\n{% endfor %}")
     params = {"path": "/etc/issue", "template": Asset(str(template)), "variables": {"names": ("ann", "bob")}}
@@ -111,13 +111,13 @@ def test_a_template_is_rendered_in_a_sandbox(root: Path, system: System, tmp_pat
 @pytest.mark.parametrize(
     "text", ["{{ missing }}", "{{ names.append(1) }}", "{{ ''.__class__.__mro__ }}", "{% if %}", "{{ 1 // 0 }}"]
 )
-def test_a_template_that_cannot_be_rendered_is_an_error(system: System, tmp_path: Path, text: str) -> None:
+def test_faulty_template_is_error(system: System, tmp_path: Path, text: str) -> None:
     (tmp_path / "t").write_text(text)
     with pytest.raises(ProviderError, match="cannot render the template of /etc/issue"):
         changes_for(system, path="/etc/issue", template=Asset(str(tmp_path / "t")), variables={"names": []})
 
 
-def test_removal_keeps_the_content_for_undo(root: Path, system: System) -> None:
+def test_removal_keeps_content_for_undo(root: Path, system: System) -> None:
     path = root / "etc/issue"
     path.write_text("Mine.\n")
     path.chmod(0o600)
@@ -129,7 +129,7 @@ def test_removal_keeps_the_content_for_undo(root: Path, system: System) -> None:
     assert fields_of(file.inspect(system, spec)) == before
 
 
-def test_what_a_file_held_before_can_be_brought_back(root: Path, system: System) -> None:
+def test_former_content_restored(root: Path, system: System) -> None:
     (root / "etc/issue").write_text("Mine.\n")
     params = {"path": "/etc/issue", "content": "Ours.\n", "mode": "0600"}
     changes = converge(system, **params)
@@ -138,29 +138,29 @@ def test_what_a_file_held_before_can_be_brought_back(root: Path, system: System)
     assert (root / "etc/issue").stat().st_mode & 0o7777 == 0o644
 
 
-def test_content_that_nobody_has_is_an_error(root: Path, system: System) -> None:
+def test_unknown_content_is_error(root: Path, system: System) -> None:
     (root / "etc/issue").write_text("Mine.\n")
     with pytest.raises(ProviderError, match="not in the store"):
         file.apply(system, file.parse({"path": "/etc/issue"}), (Change("content", None, address_of(b"unheard of")),))
 
 
-def test_a_file_that_vanished_meanwhile_is_not_made_anew(root: Path, system: System) -> None:
+def test_file_removed_during_run_not_made_again(root: Path, system: System) -> None:
     spec = file.parse({"path": "/etc/issue", "content": "Ours.\n"})
-    with pytest.raises(ProviderError, match="/etc/issue is gone"):
+    with pytest.raises(ProviderError, match="/etc/issue was removed during the run"):
         file.apply(system, spec, (Change("content", address_of(b"Mine.\n"), address_of(b"Ours.\n")),))
     assert not (root / "etc/issue").exists()
 
 
-def test_the_kind_of_a_path_is_never_changed(root: Path, system: System) -> None:
+def test_kind_of_path_never_changed(root: Path, system: System) -> None:
     (root / "etc/folder").mkdir()
     os.mkfifo(root / "etc/pipe")
     for path in ("/etc/folder", "/etc/pipe"):
         for ensure in ("present", "absent"):
-            with pytest.raises(ProviderError, match="is no regular file"):
+            with pytest.raises(ProviderError, match="is not a regular file"):
                 changes_for(system, path=path, ensure=ensure)
 
 
-def test_links_stay_inside_the_root_and_stay_links(root: Path, system: System) -> None:
+def test_link_kept_and_followed_inside_root(root: Path, system: System) -> None:
     (root / "etc/real").write_text("old")
     (root / "etc/link").symlink_to("/etc/real")
     converge(system, path="/etc/link", content="new", mode="0600")
@@ -180,24 +180,30 @@ def test_links_stay_inside_the_root_and_stay_links(root: Path, system: System) -
         {"path": "/etc/issue", "mode": "0999"},
     ],
 )
-def test_parameters_that_make_no_sense_are_refused(params: dict[str, Any]) -> None:
+def test_invalid_parameters_refused(params: dict[str, Any]) -> None:
     with pytest.raises(ProviderError):
         file.parse(params)
 
 
-def test_the_domain_is_that_of_where_the_path_leads(root: Path, system: System) -> None:
+def test_domain_is_that_of_link_target(root: Path, system: System) -> None:
     (root / "var").mkdir()
     (root / "etc/linked").symlink_to("/var")
-    domains = {path: set(file.domains(system, file.parse({"path": path})).values()) for path in ("/etc/a", "/var/a")}
-    assert domains == {"/etc/a": {Domain.DEPLOYMENT}, "/var/a": {Domain.MACHINE}}
-    assert set(file.domains(system, file.parse({"path": "/etc/linked/a"})).values()) == {Domain.MACHINE}
+
+    def domains(path: str) -> set[Domain]:
+        return set(acting(file).domains(system, file.parse({"path": path})).values())
+
+    assert {path: domains(path) for path in ("/etc/a", "/var/a")} == {
+        "/etc/a": {Domain.DEPLOYMENT},
+        "/var/a": {Domain.MACHINE},
+    }
+    assert domains("/etc/linked/a") == {Domain.MACHINE}
 
 
 def merging(text: str) -> dict[str, Any]:
     return {"path": "/etc/app.conf", "content": text, "merge": "three-way"}
 
 
-def test_a_merge_keeps_what_the_user_changed(root: Path, system: System) -> None:
+def test_merge_keeps_user_changes(root: Path, system: System) -> None:
     path = root / "etc/app.conf"
     converge(system, **merging(LINES))
     path.write_text(LINES.replace("one", "ONE"))
@@ -208,7 +214,7 @@ def test_a_merge_keeps_what_the_user_changed(root: Path, system: System) -> None
     assert path.read_text() == "ONE\ntwo\nthree\nfour\n5\n"
 
 
-def test_on_conflict_the_users_file_stays_and_ours_lies_beside_it_once(root: Path, system: System) -> None:
+def test_conflict_keeps_user_file_and_writes_ours_once(root: Path, system: System) -> None:
     path, beside = root / "etc/app.conf", root / "etc/app.conf.converge-new"
     converge(system, **merging(LINES))
     path.write_text(LINES.replace("two", "user"))
@@ -220,13 +226,13 @@ def test_on_conflict_the_users_file_stays_and_ours_lies_beside_it_once(root: Pat
     assert changes_for(system, **merging(ours)) == ()
 
 
-def test_a_merge_without_a_base_is_a_replacement(root: Path, system: System) -> None:
+def test_merge_without_base_replaces(root: Path, system: System) -> None:
     (root / "etc/app.conf").write_text("from before converge\n")
     converge(system, **merging(LINES))
     assert (root / "etc/app.conf").read_text() == LINES
 
 
-def test_a_merge_cut_off_before_the_base_was_noted_comes_to_the_same(root: Path, system: System) -> None:
+def test_merge_killed_before_base_written_gives_same(root: Path, system: System) -> None:
     converge(system, **merging(LINES))
     (base,) = (root / "etc/converge/merged").iterdir()
     (root / "etc/app.conf").write_text(LINES.replace("one", "ONE"))
@@ -236,11 +242,11 @@ def test_a_merge_cut_off_before_the_base_was_noted_comes_to_the_same(root: Path,
     assert changes_for(system, **merging(ours)) == ()
 
 
-def test_the_same_merge_can_be_applied_again(root: Path, system: System) -> None:
+def test_same_merge_applied_twice(root: Path, system: System) -> None:
     converge(system, **merging(LINES))
     (root / "etc/app.conf").write_text(LINES.replace("one", "ONE"))
     spec = file.parse(merging(LINES.replace("five", "FIVE")))
-    changes = file.diff(spec, file.inspect(system, spec))
+    changes = changes_for(system, **merging(LINES.replace("five", "FIVE")))
     for _ in range(2):
         file.apply(system, spec, changes)
     assert (root / "etc/app.conf").read_text() == "ONE\ntwo\nthree\nfour\nFIVE\n"

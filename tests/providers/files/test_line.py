@@ -9,7 +9,7 @@ from converge.providers.files import line
 from converge.providers.protocol import fields_of
 from converge.system import System
 from converge.system.store import address_of
-from tests.real.converging import changes_of, converge, state_of, take_back
+from tests.real.converging import acting, changes_of, converge, state_of, take_back
 
 PORT = r"^#?Port\s"
 
@@ -58,7 +58,7 @@ def params(**more: Any) -> dict[str, Any]:
         (b"a\n", {"line": "b", "ensure": "absent"}, b"a\n"),
     ],
 )
-def test_the_file_afterwards_and_the_way_back_to_the_letter(
+def test_file_changed_as_expected_and_restored_by_undo(
     path: Path, system: System, before: bytes, more: dict[str, Any], after: bytes
 ) -> None:
     path.write_bytes(before)
@@ -69,7 +69,7 @@ def test_the_file_afterwards_and_the_way_back_to_the_letter(
     assert path.read_bytes() == before
 
 
-def test_what_is_announced(path: Path, system: System) -> None:
+def test_changes_show_line_before_and_after(path: Path, system: System) -> None:
     path.write_text("Port 1\nx\n#Port 2\n")
     assert changes_of(line, system, **params(line="Port 3", pattern=PORT)) == (Change("line", "#Port 2", "Port 3"),)
     ensure, text = changes_of(line, system, **params(line="y"))
@@ -79,22 +79,22 @@ def test_what_is_announced(path: Path, system: System) -> None:
     assert (str(record.before).partition(":")[0], record.after) == ("lines 1,3", None)
 
 
-def test_nothing_is_written_where_the_line_is(path: Path, system: System) -> None:
+def test_present_line_writes_nothing(path: Path, system: System) -> None:
     path.write_text("a\n")
     before = path.stat()
     assert converge(line, system, **params(line="a")) == ()
     assert path.stat() == before
 
 
-def test_mode_and_owner_stay(path: Path, system: System) -> None:
+def test_mode_and_owner_kept(path: Path, system: System) -> None:
     path.write_text("a\n")
     path.chmod(0o4640)
     converge(line, system, **params(line="b"))
     assert path.stat().st_mode & 0o7777 == 0o4640
 
 
-def test_a_file_is_made_only_where_that_is_asked(path: Path, system: System) -> None:
-    with pytest.raises(ProviderError, match=r"there is no file /etc/app\.conf to write into") as raised:
+def test_missing_file_made_only_with_create(path: Path, system: System) -> None:
+    with pytest.raises(ProviderError, match=r"/etc/app\.conf does not exist") as raised:
         changes_of(line, system, **params(line="a"))
     assert "create: true" in str(raised.value.hint)
     before = state_of(line, system, **params(line="a", create=True))
@@ -104,7 +104,7 @@ def test_a_file_is_made_only_where_that_is_asked(path: Path, system: System) -> 
     assert not path.exists()
 
 
-def test_a_file_that_was_made_stays_where_somebody_wrote_more_into_it(path: Path, system: System) -> None:
+def test_made_file_with_other_lines_kept_by_undo(path: Path, system: System) -> None:
     spec = line.parse(params(line="a", create=True))
     before = fields_of(line.inspect(system, spec))
     converge(line, system, **params(line="a", create=True))
@@ -113,34 +113,34 @@ def test_a_file_that_was_made_stays_where_somebody_wrote_more_into_it(path: Path
     assert path.read_text() == "mine\n"
 
 
-def test_no_file_has_no_line(path: Path, system: System) -> None:
+def test_missing_file_counts_as_absent_line(path: Path, system: System) -> None:
     assert changes_of(line, system, **params(line="a", ensure="absent")) == ()
     converge(line, system, **params(line="a", ensure="absent"))
     assert not path.exists()
 
 
-def test_a_file_that_vanished_meanwhile_is_not_made_anew(path: Path, system: System) -> None:
+def test_file_removed_during_run_not_made_again(path: Path, system: System) -> None:
     path.write_text("a\n")
     changes = changes_of(line, system, **params(line="b"))
     path.unlink()
-    with pytest.raises(ProviderError, match=r"/etc/app\.conf is gone"):
+    with pytest.raises(ProviderError, match=r"/etc/app\.conf was removed during the run"):
         line.apply(system, line.parse(params(line="b")), changes)
     assert not path.exists()
 
 
-def test_removed_lines_come_back_once_and_among_what_was_added(path: Path, system: System) -> None:
-    asked = params(pattern="^[ab]", ensure="absent")
+def test_removed_lines_restored_once_between_added_ones(path: Path, system: System) -> None:
+    given = params(pattern="^[ab]", ensure="absent")
     path.write_text("a\nx\nb\ny\n")
-    before = state_of(line, system, **asked)
-    converge(line, system, **asked)
+    before = state_of(line, system, **given)
+    converge(line, system, **given)
     path.write_text("x\ny\nz\n")
     back = tuple(Change(name, None, value) for name, value in before.items())
     for _ in range(2):
-        line.apply(system, line.parse(asked), back)
+        line.apply(system, line.parse(given), back)
         assert path.read_text() == "a\nx\nb\ny\nz\n"
 
 
-def test_a_long_text_stands_as_its_address_and_comes_back(path: Path, system: System) -> None:
+def test_long_text_kept_as_address_and_restored(path: Path, system: System) -> None:
     old, new = "key=" + "o" * 300, "key=" + "n" * 300
     path.write_text(f"{old}\n")
     (change,) = converge(line, system, **params(line=new, pattern="^key="))
@@ -149,7 +149,7 @@ def test_a_long_text_stands_as_its_address_and_comes_back(path: Path, system: Sy
     assert path.read_text() == f"{old}\n"
 
 
-def test_a_text_that_looks_like_an_address_is_a_text(path: Path, system: System) -> None:
+def test_text_like_an_address_is_text(path: Path, system: System) -> None:
     text = address_of(b"something else")
     path.write_text(f"{text}\n")
     (change,) = converge(line, system, **params(line="a", pattern="^sha256"))
@@ -157,7 +157,7 @@ def test_a_text_that_looks_like_an_address_is_a_text(path: Path, system: System)
     assert path.read_text() == f"{text}\n"
 
 
-def test_a_link_is_followed_and_stays(path: Path, system: System) -> None:
+def test_link_followed_and_kept(path: Path, system: System) -> None:
     (path.parent / "real").write_text("a\n")
     path.symlink_to("/etc/real")
     converge(line, system, **params(line="b"))
@@ -165,7 +165,7 @@ def test_a_link_is_followed_and_stays(path: Path, system: System) -> None:
     assert (path.parent / "real").read_text() == "a\nb\n"
 
 
-def test_what_is_no_file_is_refused(path: Path, system: System) -> None:
+def test_path_that_is_not_a_file_refused(path: Path, system: System) -> None:
     path.mkdir()
     with pytest.raises(ProviderError, match="is not a regular file"):
         changes_of(line, system, **params(line="a", create=True))
@@ -174,31 +174,31 @@ def test_what_is_no_file_is_refused(path: Path, system: System) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({}, "there is no `line`"),
-        ({"pattern": "a"}, "there is no `line`"),
-        ({"ensure": "absent"}, "there is no `line`"),
-        ({"line": "a\n"}, "has a line break"),
-        ({"line": "a\rb"}, "has a line break"),
+        ({}, "`line` is required unless"),
+        ({"pattern": "a"}, "`line` is required unless"),
+        ({"ensure": "absent"}, "`line` is required unless"),
+        ({"line": "a\n"}, "`line` contains a line break"),
+        ({"line": "a\rb"}, "`line` contains a line break"),
         ({"line": "a", "before": "b", "after": "c"}, "before and after exclude each other"),
-        ({"line": "a", "pattern": "("}, r"'\(' is no regular expression: missing \), unterminated subpattern"),
-        ({"line": "a", "after": "*"}, "is no regular expression: nothing to repeat"),
-        ({"line": "a", "path": "etc/a"}, "is no absolute path"),
+        ({"line": "a", "pattern": "("}, r"'\(' is not a regular expression: missing \), unterminated subpattern"),
+        ({"line": "a", "after": "*"}, "is not a regular expression: nothing to repeat"),
+        ({"line": "a", "path": "etc/a"}, "is not an absolute path"),
     ],
 )
-def test_parameters_that_make_no_sense_are_refused(more: dict[str, Any], message: str) -> None:
+def test_invalid_parameters_refused(more: dict[str, Any], message: str) -> None:
     with pytest.raises(ProviderError, match=message):
         line.parse(params(**more))
 
 
-def test_lines_of_one_file_are_things_of_their_own_and_a_pattern_names_the_thing() -> None:
+def test_each_line_is_own_thing_named_by_its_pattern() -> None:
     def things(**more: Any) -> set[str]:
-        return {claim.thing for claim in line.claims(line.parse(params(**more)))}
+        return {claim.thing.recorded for claim in acting(line).claims(line.parse(params(**more)))}
 
     assert things(line="a") != things(line="b")
     assert things(line="a", pattern="x") == things(line="b", pattern="x") == things(pattern="x", ensure="absent")
 
 
-def test_the_domain_is_that_of_the_file(system: System) -> None:
-    assert set(line.domains(system, line.parse(params(line="a"))).values()) == {Domain.DEPLOYMENT}
+def test_domain_is_that_of_file(system: System) -> None:
+    assert set(acting(line).domains(system, line.parse(params(line="a"))).values()) == {Domain.DEPLOYMENT}
     elsewhere = line.parse({"path": "/var/lib/app", "line": "a"})
-    assert set(line.domains(system, elsewhere).values()) == {Domain.MACHINE}
+    assert set(acting(line).domains(system, elsewhere).values()) == {Domain.MACHINE}

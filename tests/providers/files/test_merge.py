@@ -18,5 +18,5 @@ BASE = b"one\ntwo\nthree\nfour\nfive\n"
         (b"", b"one\ntwo\nthree\nfour\nFIVE\n", None),
     ],
 )
-def test_lines_of_both_sides_come_together(theirs: bytes, ours: bytes, merged: bytes | None) -> None:
+def test_lines_of_both_sides_merged(theirs: bytes, ours: bytes, merged: bytes | None) -> None:
     assert merge(BASE, theirs, ours) == merged

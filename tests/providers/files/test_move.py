@@ -9,6 +9,7 @@ from converge.model import Change, Domain
 from converge.providers.files import move
 from converge.system import System
 from tests.machine import Machine, outcomes, reasons, snapshot
+from tests.real.converging import acting, changes_of
 
 OLD, NEW = "/var/defaults", "/var/lib/defaults"
 
@@ -37,8 +38,7 @@ def spec_of(**params: Any) -> move.Spec:
 
 
 def changes_for(system: System, **params: Any) -> tuple[Change, ...]:
-    spec = spec_of(**params)
-    return move.diff(spec, move.inspect(system, spec))
+    return changes_of(move, system, **{"from": OLD, "to": NEW, **params})
 
 
 def converge(system: System, **params: Any) -> tuple[Change, ...]:
@@ -48,7 +48,7 @@ def converge(system: System, **params: Any) -> tuple[Change, ...]:
     return changes
 
 
-def test_a_thing_is_moved_and_a_link_left(root: Path, system: System, old: Path) -> None:
+def test_thing_moved_and_link_made(root: Path, system: System, old: Path) -> None:
     before, inode = snapshot(old), old.stat().st_ino
     assert converge(system, leave_link=True) == (
         Change("source", "directory", "compatibility-link"),
@@ -61,35 +61,35 @@ def test_a_thing_is_moved_and_a_link_left(root: Path, system: System, old: Path)
     assert snapshot(new) == before
 
 
-def test_only_what_is_left_to_do_is_a_change(root: Path, system: System) -> None:
+def test_only_remaining_work_is_change(root: Path, system: System) -> None:
     assert converge(system, leave_link=True) == ()
     (root / "var/lib/defaults").mkdir()
     assert converge(system, leave_link=True) == (Change("source", None, "compatibility-link"),)
 
 
-@pytest.mark.parametrize("said", [NEW, "lib/defaults", "../var/lib/defaults", "/run/../var/lib/./defaults"])
-def test_the_link_is_known_however_it_says_where_it_leads(root: Path, system: System, said: str) -> None:
+@pytest.mark.parametrize("target", [NEW, "lib/defaults", "../var/lib/defaults", "/run/../var/lib/./defaults"])
+def test_link_recognized_in_any_spelling(root: Path, system: System, target: str) -> None:
     (root / "run").mkdir()
     (root / "var/lib/defaults").mkdir()
-    (root / "var/defaults").symlink_to(said)
+    (root / "var/defaults").symlink_to(target)
     assert converge(system, leave_link=True) == ()
     assert converge(system) == (Change("source", "compatibility-link", None),)
 
 
 @pytest.mark.parametrize("there", [True, False])
-@pytest.mark.parametrize("said", ["/etc", "/nowhere", "lib"])
-def test_another_link_is_neither_moved_nor_removed(root: Path, system: System, there: bool, said: str) -> None:
-    (root / "var/defaults").symlink_to(said)
+@pytest.mark.parametrize("target", ["/etc", "/nowhere", "lib"])
+def test_other_link_neither_moved_nor_removed(root: Path, system: System, there: bool, target: str) -> None:
+    (root / "var/defaults").symlink_to(target)
     if there:
         (root / "var/lib/defaults").mkdir()
     before = snapshot(root)
     for leave_link in (True, False):
-        with pytest.raises(ProviderError, match="are both there" if there else "is a symbolic link, and not the one"):
+        with pytest.raises(ProviderError, match="both exist" if there else "is a symbolic link, and not the one"):
             changes_for(system, leave_link=leave_link)
     assert snapshot(root) == before
 
 
-def test_a_link_to_what_is_not_there_stays(root: Path, system: System) -> None:
+def test_link_to_missing_target_kept(root: Path, system: System) -> None:
     (root / "var/defaults").symlink_to(NEW)
     assert converge(system) == ()
     assert converge(system, leave_link=True) == ()
@@ -97,45 +97,45 @@ def test_a_link_to_what_is_not_there_stays(root: Path, system: System) -> None:
 
 
 @pytest.mark.parametrize("leave_link", [True, False])
-def test_what_is_at_both_places_stays(root: Path, system: System, old: Path, leave_link: bool) -> None:
+def test_things_at_both_places_kept(root: Path, system: System, old: Path, leave_link: bool) -> None:
     (root / "var/lib/defaults").write_text("new")
     before = snapshot(root)
-    with pytest.raises(ProviderError, match=f"{OLD} and {NEW} are both there") as caught:
+    with pytest.raises(ProviderError, match=f"{OLD} and {NEW} both exist") as caught:
         changes_for(system, leave_link=leave_link)
     assert "if_target_exists: keep" in str(caught.value.hint)
     assert converge(system, leave_link=leave_link, if_target_exists="keep") == ()
-    with pytest.raises(ProviderError, match="is there and is no symbolic link"):
+    with pytest.raises(ProviderError, match="exists and is not a symbolic link"):
         move.apply(system, spec_of(leave_link=True), (Change("source", "directory", "compatibility-link"),))
     assert snapshot(root) == before
     assert old.exists()
 
 
-def test_what_vanished_meanwhile_is_an_error(system: System) -> None:
-    with pytest.raises(ProviderError, match=f"{OLD} is not there"):
+def test_thing_removed_during_run_is_error(system: System) -> None:
+    with pytest.raises(ProviderError, match=f"{OLD} does not exist"):
         move.apply(system, spec_of(), (Change("source", "directory", None), Change("target", None, "directory")))
 
 
 @pytest.mark.parametrize(
-    ("old_place", "new_place", "said"),
+    ("old_place", "new_place", "message"),
     [
         ("/a", "/a", "one is in the other"),
         ("/a/", "/a/b", "one is in the other"),
         ("/a/b", "/a", "one is in the other"),
-        ("/var/lib", "/srv/lib", "/var/lib holds what converge remembers"),
-        ("/a", "/", "/ holds what converge remembers"),
-        ("a", "/b", "'a' is no absolute path"),
+        ("/var/lib", "/srv/lib", "/var/lib contains converge's own ledgers"),
+        ("/a", "/", "/ contains converge's own ledgers"),
+        ("a", "/b", "'a' is not an absolute path"),
     ],
 )
-def test_places_that_cannot_be(old_place: str, new_place: str, said: str) -> None:
-    with pytest.raises(ProviderError, match=said):
+def test_invalid_places_refused(old_place: str, new_place: str, message: str) -> None:
+    with pytest.raises(ProviderError, match=message):
         move.parse({"from": old_place, "to": new_place})
 
 
-def test_each_place_has_its_domain(root: Path, system: System) -> None:
+def test_each_place_has_own_domain(root: Path, system: System) -> None:
     (root / "alias").symlink_to("etc")
     (root / "etc/new").symlink_to("/var/elsewhere")
     spec = move.parse({"from": "/var/old", "to": "/alias/new"})
-    assert move.domains(system, spec) == {"source": Domain.MACHINE, "target": Domain.DEPLOYMENT}
+    assert acting(move).domains(system, spec) == {"source": Domain.MACHINE, "target": Domain.DEPLOYMENT}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_each_place_has_its_domain(root: Path, system: System) -> None:
         ({"from": "/etc/none.d", "to": "/var/there", "leave_link": True}, "/etc/none.d"),
     ],
 )
-def test_folders_of_usr_etc_stay_folders(root: Path, system: System, params: dict[str, Any], at: str) -> None:
+def test_folders_of_usr_etc_kept(root: Path, system: System, params: dict[str, Any], at: str) -> None:
     for name in ("usr/etc/app.d", "usr/etc/none.d", "etc/app.d", "var/there"):
         (root / name).mkdir(parents=True)
     (root / "var/file").touch()
@@ -163,8 +163,8 @@ MOVED = """
 """
 
 
-def test_a_thing_that_goes_from_etc_to_var_is_remembered_in_both(tmp_path: Path) -> None:
-    """A new deployment, or one that was gone back to, has the old thing again; what is in /var is not replaced."""
+def test_move_from_etc_to_var_recorded_in_both_ledgers(tmp_path: Path) -> None:
+    """A new deployment, or one after a rollback, has the old thing again; the thing in /var is not replaced."""
     machine = Machine.make(tmp_path)
     machine.path("/etc/app").mkdir()
     machine.path("/etc/app/settings").write_text("old")
@@ -178,14 +178,14 @@ def test_a_thing_that_goes_from_etc_to_var_is_remembered_in_both(tmp_path: Path)
     machine.path("/etc/app/settings").write_text("old")
     machine.upgrade_os("3.8.0")
     assert outcomes(machine.apply()) == {"moved": "failed"}
-    assert "/etc/app and /var/lib/app are both there" in reasons(machine.plan())["moved"]
+    assert "/etc/app and /var/lib/app both exist" in reasons(machine.plan())["moved"]
     machine.declare(MOVED.format(more=", leave_link: true, if_target_exists: keep"))
     assert outcomes(machine.apply()) == {"moved": "unchanged"}
     assert machine.path("/etc/app/settings").read_text() == "old"
     assert machine.path("/var/lib/app/settings").read_text() == "new"
 
 
-def test_a_half_that_is_settled_is_not_moved_again(tmp_path: Path) -> None:
+def test_settled_share_not_moved_again(tmp_path: Path) -> None:
     machine = Machine.make(tmp_path)
     machine.path("/etc/app").touch()
     machine.declare(MOVED.format(more=""))

@@ -9,6 +9,7 @@ from converge.model import Change
 from converge.providers.files import permissions
 from converge.providers.protocol import fields_of
 from converge.system import System
+from tests.real.converging import acting, changes_of
 
 PASSWD = "root:x:0:0::/root:/bin/sh\nsaned:x:117:117::/var/lib/saned:\n"
 GROUP = "root:x:0:\nsaned:x:117:\n"
@@ -29,7 +30,7 @@ def system(root: Path) -> System:
 
 
 def make(root: Path, tree: dict[str, int], uid: int = 0) -> None:
-    """Make files (and, where the path ends in a slash, folders) of these modes."""
+    """Make files with these modes; a path that ends in a slash is a folder."""
     for name, mode in tree.items():
         path = root / name
         if name.endswith("/"):
@@ -46,19 +47,18 @@ def mode_of(path: Path) -> int:
 
 
 def changes_for(system: System, **params: Any) -> tuple[Change, ...]:
-    spec = permissions.parse(params)
-    return permissions.diff(spec, permissions.inspect(system, spec))
+    return changes_of(permissions, system, **params)
 
 
 def converge(system: System, **params: Any) -> tuple[Change, ...]:
-    """Apply, and see that nothing is left to do."""
+    """Apply, and check that no change is left."""
     changes = changes_for(system, **params)
     permissions.apply(system, permissions.parse(params), changes)
     assert changes_for(system, **params) == ()
     return changes
 
 
-def test_folders_in_home_lose_exactly_the_mode_that_was_the_fault(root: Path, system: System) -> None:
+def test_only_homes_with_matched_mode_changed(root: Path, system: System) -> None:
     make(root, {"var/home/": 0o755, "var/home/ann/": 0o755, "var/home/bob/": 0o750, "var/home/eve/": 0o755})
     make(root, {"var/home/ann/deep/": 0o755, "var/home/note": 0o755, "elsewhere/": 0o755})
     (root / "home").symlink_to("var/home")
@@ -73,7 +73,7 @@ def test_folders_in_home_lose_exactly_the_mode_that_was_the_fault(root: Path, sy
     assert mode_of(root / "elsewhere") == 0o755
 
 
-def test_files_follow_the_name_of_their_user_and_no_link(root: Path, system: System) -> None:
+def test_owner_changed_by_name_without_following_links(root: Path, system: System) -> None:
     make(root, {"var/lib/saned/": 0o755, "var/lib/saned/a/b": 0o644, "var/lib/saned/x": 0o755}, uid=113)
     make(root, {"etc/secret": 0o600})
     (root / "var/lib/saned/link").symlink_to("/etc/secret")
@@ -85,7 +85,7 @@ def test_files_follow_the_name_of_their_user_and_no_link(root: Path, system: Sys
     assert (root / "var/lib/saned/link").lstat().st_uid == 117
 
 
-def test_a_file_with_another_name_elsewhere_is_refused_before_anything_is_changed(root: Path, system: System) -> None:
+def test_hard_link_refused_before_any_change(root: Path, system: System) -> None:
     make(root, {"srv/a": 0o644, "srv/b": 0o644, "etc/secret": 0o600})
     os.link(root / "etc/secret", root / "srv/linked")
     with pytest.raises(ProviderError, match="linked in /srv has 2 hard links"):
@@ -99,9 +99,7 @@ def test_a_file_with_another_name_elsewhere_is_refused_before_anything_is_change
 
 
 @pytest.mark.parametrize(("hard_links", "uid"), [("skip", 0), ("allow", 117)])
-def test_a_file_with_another_name_can_be_skipped_or_allowed(
-    root: Path, system: System, hard_links: str, uid: int
-) -> None:
+def test_hard_link_skipped_or_allowed(root: Path, system: System, hard_links: str, uid: int) -> None:
     make(root, {"srv/a": 0o644, "etc/secret": 0o600})
     os.link(root / "etc/secret", root / "srv/linked")
     converge(system, path="/srv", recursive=True, owner="saned", hard_links=hard_links)
@@ -123,13 +121,13 @@ def test_a_file_with_another_name_can_be_skipped_or_allowed(
         ({"match": {"owner": "0", "group": "root", "mode": "0700"}}, {"", "a", "a/b"}),
     ],
 )
-def test_what_is_meant(root: Path, system: System, params: dict[str, Any], changed: set[str]) -> None:
+def test_selected_entries_changed(root: Path, system: System, params: dict[str, Any], changed: set[str]) -> None:
     make(root, {"t/": 0o700, "t/f": 0o644, "t/a/": 0o700, "t/a/f": 0o644, "t/a/b/": 0o700, "t/a/b/f": 0o644})
     converge(system, path="/t", recursive=True, mode="0711", **params)
     assert {name for name in ("", "f", "a", "a/f", "a/b", "a/b/f") if mode_of(root / "t" / name) == 0o711} == changed
 
 
-def test_files_and_folders_can_have_modes_of_their_own(root: Path, system: System) -> None:
+def test_files_and_folders_get_separate_modes(root: Path, system: System) -> None:
     make(root, {"t/": 0o777, "t/f": 0o777, "t/a/": 0o777})
     changes = converge(system, path="/t", recursive=True, file_mode="u=rw,go=r", directory_mode="0755")
     assert [change.after for change in changes] == ["files u=rw,go=r; directories 0755"]
@@ -138,34 +136,35 @@ def test_files_and_folders_can_have_modes_of_their_own(root: Path, system: Syste
     assert [mode_of(root / "t" / name) for name in ("", "f", "a")] == [0o755, 0o600, 0o755]
 
 
-def test_a_single_path_shows_plain_values(root: Path, system: System) -> None:
+def test_single_path_shows_plain_values(root: Path, system: System) -> None:
     make(root, {"srv/tool": 0o4755})
     changes = converge(system, path="/srv/tool", owner="saned", mode="u+x,o=")
     assert changes == (Change("owner", "root", "saned"), Change("mode", "4755", "4750"))
     assert mode_of(root / "srv/tool") == 0o4750
 
 
-def test_a_new_owner_does_not_cost_the_set_id_bits(root: Path, system: System) -> None:
+def test_new_owner_keeps_set_id_bits(root: Path, system: System) -> None:
     make(root, {"srv/tool": 0o4755})
     converge(system, path="/srv", recursive=True, owner="saned")
     assert mode_of(root / "srv/tool") == 0o4755
 
 
-def test_what_is_not_there_needs_nothing(system: System) -> None:
+def test_missing_path_needs_no_change(system: System) -> None:
     assert converge(system, path="/nowhere", recursive=True, owner="saned", mode="0700") == ()
 
 
-def test_paths_that_others_own_are_left_to_them(root: Path, system: System) -> None:
+def test_paths_of_other_resources_left_out(root: Path, system: System) -> None:
     make(root, {"var/data/a": 0o644, "var/data/b": 0o644})
     (root / "data").symlink_to("var/data")
     spec = permissions.yield_to(
         permissions.parse({"path": "/data", "recursive": True, "mode": "0700"}), ("/data/b", "/data-2", "/etc/b")
     )
-    permissions.apply(system, spec, permissions.diff(spec, permissions.inspect(system, spec)))
+    changes = acting(permissions).changes(system, spec, permissions.inspect(system, spec))
+    permissions.apply(system, spec, changes)
     assert (mode_of(root / "var/data/a"), mode_of(root / "var/data/b")) == (0o700, 0o644)
 
 
-def test_a_tree_goes_back_to_how_it_was(root: Path, system: System) -> None:
+def test_tree_restored_by_undo(root: Path, system: System) -> None:
     make(root, {"t/": 0o700, "t/f\n1": 0o640, os.fsdecode(b"t/\xff"): 0o4711})
     make(root, {"t/g": 0o600}, uid=1234)
     params = {"path": "/t", "recursive": True, "owner": "saned", "mode": "0755", "match": {"group": "0"}}
@@ -179,10 +178,10 @@ def test_a_tree_goes_back_to_how_it_was(root: Path, system: System) -> None:
     assert [mode_of(root / "t" / name) for name in ("f\n1", os.fsdecode(b"\xff"))] == [0o640, 0o4711]
 
 
-def test_a_record_that_was_cut_off_is_written_again(root: Path, system: System) -> None:
+def test_incomplete_record_written_again(root: Path, system: System) -> None:
     make(root, {"t/a": 0o644})
     spec = permissions.parse({"path": "/t", "recursive": True, "only": "files", "mode": "0600"})
-    changes = permissions.diff(spec, permissions.inspect(system, spec))
+    changes = acting(permissions).changes(system, spec, permissions.inspect(system, spec))
     records = root / "var/lib/converge/trees"
     make(root, {f"var/lib/converge/trees/{str(changes[0].before)[5:69]}": 0o600})
     permissions.apply(system, spec, changes)
@@ -191,17 +190,17 @@ def test_a_record_that_was_cut_off_is_written_again(root: Path, system: System) 
     assert [path.read_bytes() for path in records.iterdir()] == [b"0644 a\0end\0"]
 
 
-def test_a_user_and_a_group_of_one_number_share_a_record(root: Path, system: System) -> None:
+def test_user_and_group_with_same_number_share_record(root: Path, system: System) -> None:
     make(root, {"data/": 0o755, "data/a": 0o644}, uid=1000)
     spec = permissions.parse({"path": "/data", "recursive": True, "owner": "saned", "group": "saned"})
-    changes = permissions.diff(spec, permissions.inspect(system, spec))
+    changes = acting(permissions).changes(system, spec, permissions.inspect(system, spec))
     permissions.apply(system, spec, changes)
     permissions.apply(system, spec, tuple(change.inverse() for change in changes))
     stat = (root / "data/a").stat()
     assert (stat.st_uid, stat.st_gid) == (1000, 1000)
 
 
-def test_a_state_is_small_however_large_the_tree(root: Path, system: System) -> None:
+def test_state_of_large_tree_is_small(root: Path, system: System) -> None:
     make(root, {f"t/{number}": 0o644 for number in range(300)})
     (change,) = changes_for(system, path="/t", recursive=True, only="files", owner="saned")
     assert len(str(change.before)) < 120
@@ -218,18 +217,19 @@ def test_a_state_is_small_however_large_the_tree(root: Path, system: System) -> 
         {"path": "/a", "mode": "0700", "match": {"mode": "u=rwx"}},
     ],
 )
-def test_parameters_that_make_no_sense_are_refused(params: dict[str, Any]) -> None:
+def test_invalid_parameters_refused(params: dict[str, Any]) -> None:
     with pytest.raises(ProviderError):
         permissions.parse(params)
 
 
-def test_an_unknown_user_is_an_error_that_names_it(root: Path, system: System) -> None:
+def test_unknown_user_named_in_error(root: Path, system: System) -> None:
     make(root, {"t/a": 0o644})
-    with pytest.raises(ProviderError, match="there is no user 'nobody-here'"):
+    with pytest.raises(ProviderError, match="the user 'nobody-here' is unknown"):
         changes_for(system, path="/t", recursive=True, owner="nobody-here")
 
 
-def test_two_fixes_of_one_tree_for_different_faults_do_not_claim_the_same() -> None:
+def test_fixes_of_different_faults_in_one_tree_do_not_conflict() -> None:
     first = permissions.parse({"path": "/home", "recursive": True, "match": {"mode": "0755"}, "mode": "0700"})
     second = permissions.parse({"path": "/home", "recursive": True, "match": {"mode": "0775"}, "mode": "0770"})
-    assert {claim.owned for claim in permissions.claims(first)}.isdisjoint(c.owned for c in permissions.claims(second))
+    ours, theirs = (acting(permissions).claims(spec) for spec in (first, second))
+    assert {claim.thing.recorded for claim in ours}.isdisjoint(claim.thing.recorded for claim in theirs)

@@ -32,13 +32,13 @@ def system(etc: Path) -> System:
         (b"localhost\r\n", b"desk\r\n"),
     ],
 )
-def test_the_name_changes_and_comments_stay(etc: Path, system: System, before: bytes, after: bytes) -> None:
+def test_name_changed_keeps_comments(etc: Path, system: System, before: bytes, after: bytes) -> None:
     (etc / "hostname").write_bytes(before)
     converge(hostname, system, name="desk")
     assert (etc / "hostname").read_bytes() == after
 
 
-def test_without_files_they_are_made_and_go_again(etc: Path, system: System) -> None:
+def test_missing_files_made_and_removed_by_undo(etc: Path, system: System) -> None:
     params = {"name": "desk", "pretty": 'Ann\'s "desk"'}
     before = state_of(hostname, system, **params)
     assert converge(hostname, system, **params) == (
@@ -51,7 +51,7 @@ def test_without_files_they_are_made_and_go_again(etc: Path, system: System) -> 
     assert not {"hostname", "machine-info"} & {path.name for path in etc.iterdir()}
 
 
-def test_what_is_not_asked_is_not_touched(etc: Path, system: System) -> None:
+def test_undeclared_variables_untouched(etc: Path, system: System) -> None:
     (etc / "machine-info").write_text("PRETTY_HOSTNAME=Mine\nCHASSIS=laptop\n")
     converge(hostname, system, name="desk")
     assert (etc / "machine-info").read_text() == "PRETTY_HOSTNAME=Mine\nCHASSIS=laptop\n"
@@ -61,7 +61,7 @@ def test_what_is_not_asked_is_not_touched(etc: Path, system: System) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "A-1", "3com", "x" * 63, "a.b-c.example.org", f"{'x' * 60}.abc"])
-def test_names_that_are_right(name: str) -> None:
+def test_valid_name_accepted(name: str) -> None:
     assert hostname.parse({"name": name}).name == name
 
 
@@ -69,14 +69,19 @@ def test_names_that_are_right(name: str) -> None:
     "name",
     ["", "-a", "a-", "a..b", ".a", "a.", "a_b", "reading room", "x" * 64, f"{'x' * 61}.abc", "ünï", "a\n", "a-.b"],
 )
-def test_names_that_are_wrong(name: str) -> None:
+def test_invalid_name_refused(name: str) -> None:
     with pytest.raises(ProviderError, match="host name") as raised:
         hostname.parse({"name": name})
     assert raised.value.hint
 
 
-def test_both_live_in_etc(system: System) -> None:
+def test_both_fields_in_deployment_domain(system: System) -> None:
     assert hostname.domains(system, hostname.parse({"name": "a"})) == {
         "name": Domain.DEPLOYMENT,
         "pretty": Domain.DEPLOYMENT,
     }
+
+
+def test_thing_named_by_declared_name() -> None:
+    thing = hostname.thing(hostname.parse({"name": "desk"}))
+    assert (thing.words, thing.recorded) == ("host name desk", "hostname:static")

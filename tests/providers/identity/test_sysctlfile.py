@@ -23,7 +23,7 @@ net.core.somaxconn=256"""
         ("odd", "odd"),
     ],
 )
-def test_the_separators_are_those_that_the_first_one_tells(key: str, parameter: str) -> None:
+def test_first_separator_decides_meaning_of_key(key: str, parameter: str) -> None:
     assert parameter_of(key) == parameter
     assert parameter_of(dotted(parameter)) == parameter
 
@@ -37,7 +37,7 @@ def test_the_separators_are_those_that_the_first_one_tells(key: str, parameter: 
         ("kernel/panic", None),
     ],
 )
-def test_the_last_assignment_counts(parameter: str, value: str | None) -> None:
+def test_last_assignment_found(parameter: str, value: str | None) -> None:
     found = Sysctlfile.parse(CONFIG).find(parameter)
     assert (found.value if found else None) == value
 
@@ -52,13 +52,13 @@ def test_the_last_assignment_counts(parameter: str, value: str | None) -> None:
         ("kernel/panic", "10", b"=256", b"=256\nkernel.panic = 10"),
     ],
 )
-def test_a_value_is_set_where_it_stands(parameter: str, value: str, old: bytes, new: bytes) -> None:
+def test_value_set_in_place_or_at_end(parameter: str, value: str, old: bytes, new: bytes) -> None:
     file = Sysctlfile.parse(CONFIG)
     file.set(parameter, dotted(parameter), value)
     assert file.dump() == CONFIG.replace(old, new)
 
 
-def test_all_assignments_go_and_comments_stay() -> None:
+def test_unset_removes_assignments_and_keeps_comments() -> None:
     file = Sysctlfile.parse(CONFIG)
     file.unset("net/core/somaxconn")
     assert file.dump() == CONFIG.replace(b"net.core.somaxconn = 128\n", b"").replace(b"\nnet.core.somaxconn=256", b"")

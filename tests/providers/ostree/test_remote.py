@@ -1,4 +1,4 @@
-"""What an ostree remote is, by files alone; tests/real has the same with the real ostree."""
+"""An ostree remote in plain files; tests/real tests it with the real ostree."""
 
 import shutil
 from pathlib import Path
@@ -17,9 +17,9 @@ from converge.model import Change, Domain, Event
 from converge.providers.ostree import collection_id
 from converge.providers.ostree import remote as ostree_remote
 from converge.system import System, lock, ostree
-from tests.laws.interrupted import CutOffError, Interrupted
+from converge.testing.interrupted import CutOffError, Interrupted
 from tests.machine import Machine, outcomes, snapshot
-from tests.real.converging import changes_of, converge, state_of, take_back
+from tests.real.converging import acting, changes_of, converge, state_of, take_back
 
 CORE = "[core]\nrepo_version=1\nmode=bare\n"
 OS = '[remote "os"]\nurl=https://example.org/os\n'
@@ -43,7 +43,7 @@ def text(system: System, path: str = ostree.CONFIG) -> str:
 
 
 def put(system: System, **files: str) -> None:
-    """Write files of remotes.d, by their names without `.conf`, and `config`, the remotes in the repository's own."""
+    """Write files of remotes.d, by their names without `.conf`; `config` is the remotes in the repository."""
     for name, content in files.items():
         if name == "config":
             system.write(ostree.CONFIG, f"{CORE}\n{content}".encode())
@@ -67,51 +67,58 @@ def refused(with_: str) -> list[str]:
 @pytest.mark.parametrize(
     ("with_", "message"),
     [
-        ("ensure: present", "ostree-remote needs 'name' or 'gather'"),
+        ("ensure: present", "ostree-remote requires 'name' or 'gather'"),
         ("gather: true, name: os", "'name' and 'gather' exclude each other"),
         ("gather: true, proxy: 'http://p/'", "'proxy' and 'gather' exclude each other"),
         ("gather: false", "'gather' must be true, not false"),
-        ("name: os, host: a.org", "ostree-remote has 'host', which needs 'with_host'"),
+        ("name: os, host: a.org", "'host' of ostree-remote requires 'with_host'"),
         ("name: os, host: a.org, with_host: b.org, content_url: 'http://c/'", "'host' and 'content_url' exclude"),
         ("name: os, stored_in: etc", "'stored_in' must be repo or remotes.d, not 'etc'"),
         ("name: os, branches: ['a;b']", "entry 1 of 'branches' must be a branch"),
-        ("name: os, tls_client_cert_path: /c", "which needs 'tls_client_key_path'"),
+        (
+            "name: os, tls_client_cert_path: /c",
+            "'tls_client_cert_path' of ostree-remote requires 'tls_client_key_path'",
+        ),
         ("name: a/b", "'name' must be a name of letters"),
     ],
 )
-def test_parameters_that_are_refused(with_: str, message: str) -> None:
+def test_parameters_invalid_are_refused(with_: str, message: str) -> None:
     (found,) = refused(with_)
     assert message in found
 
 
 @pytest.mark.parametrize("with_", ['gather: "{{ all }}"', "name: os, branches: []", "name: os, proxy: ''"])
-def test_parameters_that_pass(with_: str) -> None:
+def test_parameters_valid_are_accepted(with_: str) -> None:
     assert refused(with_) == []
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({}, "it is not said which remote"),
-        ({"gather": False}, "it is not said which remote"),
-        ({"name": "os", "gpg_verify": False, "gpg_key": "/k"}, "gpg_key needs signatures to be verified"),
-        ({"name": "os", "gpg_verify": False, "collection_id": "a.b"}, "collection_id needs signatures"),
+        ({}, "`name` or `gather: true` is required"),
+        ({"gather": False}, "`name` or `gather: true` is required"),
+        ({"name": "os", "gpg_verify": False, "gpg_key": "/k"}, "`gpg_key` requires signature verification"),
+        (
+            {"name": "os", "gpg_verify": False, "collection_id": "a.b"},
+            "`collection_id` requires signature",
+        ),
     ],
 )
-def test_contradictions_are_refused(params: dict[str, Any], message: str) -> None:
+def test_parameters_contradictory_are_refused(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ProviderError, match=message):
         ostree_remote.parse(params)
 
 
-def test_it_shares_a_remote_with_collection_id() -> None:
-    ours = ostree_remote.claims(ostree_remote.parse({"name": "os", "url": "http://a/", "collection_id": "a.b"}))
-    theirs = collection_id.claims(collection_id.parse({"ostree": "os", "collection_id": "a.b"}))
+def test_claims_are_shared_with_collection_id() -> None:
+    owner, provider = acting(ostree_remote), acting(collection_id)
+    ours = owner.claims(owner.parse({"name": "os", "url": "http://a/", "collection_id": "a.b"}))
+    theirs = provider.claims(provider.parse({"ostree": "os", "collection_id": "a.b"}))
     assert set(theirs) <= set(ours)
-    other = collection_id.claims(collection_id.parse({"ostree": "os", "collection_id": "a.c"}))
+    other = provider.claims(provider.parse({"ostree": "os", "collection_id": "a.c"}))
     assert {claim.field for claim in set(other) - set(ours)} == {"collection_id"}
 
 
-def test_what_is_gathered_cannot_be_stored_in_remotes_d_too(tmp_path: Path) -> None:
+def test_gather_conflicts_with_remote_in_remotes_d(tmp_path: Path) -> None:
     both = """\
 converge: 1
 product: both
@@ -126,10 +133,10 @@ resources:
     validate([str(tmp_path / "both.yaml")], [], report)
     (found,) = report
     assert found.code == "claim-conflict"
-    assert "'os' and 'all' want different values for conf_files" in found.message
+    assert "'os' and 'all' always apply, and set different values for conf_files" in found.message
 
 
-def test_a_remote_has_the_domain_of_what_holds_it(system: System) -> None:
+def test_domain_is_that_of_the_remotes_file(system: System) -> None:
     put(system, config=OS, more=OS.replace("os", "more"))
     found = [domains(system, name=name) for name in ("os", "more", "new")]
     assert found == [{Domain.MACHINE}, {Domain.DEPLOYMENT}, {Domain.MACHINE}]
@@ -137,7 +144,7 @@ def test_a_remote_has_the_domain_of_what_holds_it(system: System) -> None:
     assert domains(system, gather=True) == {Domain.DEPLOYMENT}
 
 
-def test_a_remote_is_changed_where_it_is(system: System) -> None:
+def test_remote_is_changed_in_its_file(system: System) -> None:
     put(system, os=f"# Ours.\n{OS}odd=1\n", more=OS.replace("os", "more"))
     (change,) = converge(ostree_remote, system, name="os", url="https://example.com/os")
     assert change.field == "url"
@@ -145,19 +152,19 @@ def test_a_remote_is_changed_where_it_is(system: System) -> None:
     assert text(system) == CORE
 
 
-def test_a_new_one_is_stored_in_the_repository(system: System) -> None:
+def test_new_remote_is_stored_in_repository(system: System) -> None:
     changes = converge(ostree_remote, system, name="os", url="https://example.org/os")
     assert changes[:2] == (Change("ensure", "absent", "present"), Change("stored_in", None, "repo"))
     assert text(system) == f"{CORE}\n{OS}"
 
 
-def test_none_is_made_beside_one_that_is_stored_elsewhere(system: System) -> None:
+def test_remote_stored_elsewhere_is_not_duplicated(system: System) -> None:
     put(system, os=OS)
-    with pytest.raises(ProviderError, match=f"'os' is stored in {CONF} already"):
+    with pytest.raises(ProviderError, match=f"'os' is already stored in {CONF}"):
         changes_of(ostree_remote, system, name="os", url="https://example.org/os", stored_in="repo")
 
 
-def test_of_two_the_repositorys_own_counts(system: System) -> None:
+def test_remote_in_both_places_repository_counts(system: System) -> None:
     put(system, config=OS, os=OS.replace(".org", ".net"))
     state = state_of(ostree_remote, system, name="os")
     assert (state["stored_in"], state["url"]) == ("repo", "https://example.org/os")
@@ -167,21 +174,21 @@ def test_of_two_the_repositorys_own_counts(system: System) -> None:
 
 
 @pytest.mark.parametrize("params", [{}, {"collection_id": "a.b"}])
-def test_no_half_remote_is_made(system: System, params: dict[str, str]) -> None:
-    with pytest.raises(ProviderError, match="there is no ostree remote 'os'") as raised:
+def test_new_remote_without_url_is_refused(system: System, params: dict[str, str]) -> None:
+    with pytest.raises(ProviderError, match="ostree remote 'os' is missing") as raised:
         changes_of(ostree_remote, system, name="os", **params)
-    assert raised.value.hint == "give its url, to have it added"
+    assert raised.value.hint == "set `url` to add it"
 
 
-def test_one_that_has_gone_meanwhile_is_not_made_by_halves(system: System) -> None:
+def test_remote_removed_during_run_is_not_added_partly(system: System) -> None:
     put(system, config=OS)
     changes = changes_of(ostree_remote, system, name="os", **HOSTS)
     put(system, config="")
-    with pytest.raises(ProviderError, match="'os' is gone"):
+    with pytest.raises(ProviderError, match="'os' was removed during the run"):
         ostree_remote.apply(system, ostree_remote.parse({"name": "os", **HOSTS}), changes)
 
 
-def test_where_there_is_no_repository(system: System) -> None:
+def test_missing_repository_is_refused_unless_nothing_to_do(system: System) -> None:
     system.remove(ostree.CONFIG)
     for params in ({"name": "os", "url": "https://example.org/"}, {"name": "os"}, {"gather": True}):
         with pytest.raises(ProviderError, match="there is no ostree repository at /ostree/repo"):
@@ -190,7 +197,7 @@ def test_where_there_is_no_repository(system: System) -> None:
         assert changes_of(ostree_remote, system, **params) == ()
 
 
-def test_a_change_of_host_needs_none_and_makes_nothing(system: System) -> None:
+def test_host_change_without_repository_does_not_create_it(system: System) -> None:
     system.remove(ostree.CONFIG)
     put(system, os=f"{OS}contenturl=mirrorlist=https://example.org/list\n")
     converge(ostree_remote, system, name="os", **HOSTS)
@@ -198,33 +205,33 @@ def test_a_change_of_host_needs_none_and_makes_nothing(system: System) -> None:
     assert system.stat(ostree.CONFIG) is None
 
 
-def test_a_collection_id_without_verification_is_refused(system: System) -> None:
+def test_collection_id_without_verification_is_refused(system: System) -> None:
     put(system, config=f"{OS}gpg-verify=false\n")
     before = text(system)
-    with pytest.raises(ProviderError, match="without signature checking"):
+    with pytest.raises(ProviderError, match="without signature verification"):
         converge(ostree_remote, system, name="os", collection_id="org.example.Os")
     assert text(system) == before
     converge(ostree_remote, system, name="os", collection_id="org.example.Os", gpg_verify=True)
 
 
-def test_what_is_empty_is_unset(system: System) -> None:
+def test_empty_values_unset_keys(system: System) -> None:
     put(system, config=f"{OS}proxy=http://p/\nbranches=a;b\n")
     assert state_of(ostree_remote, system, name="os")["branches"] == ("a", "b")
     converge(ostree_remote, system, name="os", proxy="", branches=[])
     assert text(system) == f"{CORE}\n{OS}"
 
 
-def test_a_remote_that_a_deployment_is_updated_from_stays(system: System) -> None:
+def test_remote_used_by_deployment_is_not_removed(system: System) -> None:
     put(system, config=OS + OS.replace("os", "more"))
     system.write(f"{DEPLOYMENTS}/abc.0.origin", b"[origin]\nrefspec=os:os/example/stable\n")
     system.make_folder(f"{DEPLOYMENTS}/abc.0")
-    with pytest.raises(ProviderError, match=f"'os' is where {DEPLOYMENTS}/abc.0 is updated from"):
+    with pytest.raises(ProviderError, match=f"{DEPLOYMENTS}/abc.0 is updated from the ostree remote 'os'"):
         converge(ostree_remote, system, name="os", ensure="absent")
     converge(ostree_remote, system, name="more", ensure="absent")
     assert ostree.remotes(system) == ("os",)
 
 
-def test_keys_stay_for_another_deployment_that_trusts_them(system: System) -> None:
+def test_keys_used_by_another_deployment_stay(system: System) -> None:
     theirs = f"{DEPLOYMENTS}/abc.0{CONF}"
     put(system, os=OS)
     system.write(ostree.keyring_of("os"), b"")
@@ -237,7 +244,7 @@ def test_keys_stay_for_another_deployment_that_trusts_them(system: System) -> No
     assert system.stat(ostree.keyring_of("os")) is None
 
 
-def test_a_file_goes_with_its_last_remote(system: System) -> None:
+def test_file_is_removed_with_its_last_remote(system: System) -> None:
     more = OS.replace("os", "more")
     put(system, all=f"{OS}\n{more}")
     converge(ostree_remote, system, name="os", ensure="absent")
@@ -249,13 +256,13 @@ def test_a_file_goes_with_its_last_remote(system: System) -> None:
 GATHERED = CORE + "add-remotes-config-dir=false\n"
 
 
-def test_where_both_name_a_remote_the_repositorys_stays_whole(system: System) -> None:
+def test_gather_keeps_repositorys_remote_if_both_have_it(system: System) -> None:
     put(system, config=f"{OS}odd = 1\n", os=f"{OS}gpg-verify=false\n", zzz=OS)
     converge(ostree_remote, system, gather=True)
     assert text(system) == f"{GATHERED}\n{OS}odd = 1\n"
 
 
-def test_others_are_brought_in_to_the_letter(system: System) -> None:
+def test_gather_copies_other_remotes_unchanged(system: System) -> None:
     put(system, config=OS, b='[remote "b"]\n# Mine.\nurl = x\nurl=y', a='[other]\nk=v\n[remote "a"]\nurl=1\n')
     put(system, **{"c": '[remote "a"]\nurl=2\n', ".hidden": '[remote "h"]\nurl=3\n'})
     changes = converge(ostree_remote, system, gather=True)
@@ -266,7 +273,7 @@ def test_others_are_brought_in_to_the_letter(system: System) -> None:
     assert system.list_folder(ostree.REMOTES_D) == ()
 
 
-def test_what_libostree_does_not_read_stays(system: System) -> None:
+def test_gather_keeps_files_that_libostree_ignores(system: System) -> None:
     for name in ("README", "old.conf.bak", "folder.conf/file"):
         system.write(f"{ostree.REMOTES_D}/{name}", OS.encode())
     assert [change.field for change in converge(ostree_remote, system, gather=True)] == ["add_remotes_config_dir"]
@@ -274,7 +281,7 @@ def test_what_libostree_does_not_read_stays(system: System) -> None:
     assert system.list_folder(ostree.REMOTES_D) == ("README", "folder.conf", "old.conf.bak")
 
 
-def test_a_file_by_way_of_a_link_is_read_and_the_link_goes(system: System) -> None:
+def test_gather_reads_linked_file_and_removes_link(system: System) -> None:
     system.write("/usr/share/os.conf", OS.encode())
     system.make_folder(ostree.REMOTES_D)
     Path(system.root, CONF[1:]).symlink_to("/usr/share/os.conf")
@@ -286,7 +293,7 @@ def test_a_file_by_way_of_a_link_is_read_and_the_link_goes(system: System) -> No
     assert text(system, CONF) == OS
 
 
-def test_a_file_that_cannot_be_read_is_named(system: System) -> None:
+def test_gather_names_unreadable_file(system: System) -> None:
     put(system, os=f"{OS}nonsense\n")
     with pytest.raises(ProviderError, match=f"{CONF}:3 is neither a group"):
         changes_of(ostree_remote, system, gather=True)
@@ -300,7 +307,7 @@ def test_a_file_that_cannot_be_read_is_named(system: System) -> None:
         {"config": OS},
     ],
 )
-def test_the_way_back_is_to_the_letter(system: System, files: dict[str, str]) -> None:
+def test_gather_undo_restores_files_exactly(system: System, files: dict[str, str]) -> None:
     put(system, **files)
     paths = (ostree.CONFIG, *ostree.conf_files(system))
     before, state = [text(system, path) for path in paths], state_of(ostree_remote, system, gather=True)
@@ -310,7 +317,7 @@ def test_the_way_back_is_to_the_letter(system: System, files: dict[str, str]) ->
     assert ostree.conf_files(system) == paths[1:]
 
 
-def test_a_remote_that_was_added_meanwhile_stays(system: System) -> None:
+def test_gather_keeps_remote_added_during_run(system: System) -> None:
     put(system, os=OS)
     spec = ostree_remote.parse({"gather": True})
     changes = changes_of(ostree_remote, system, gather=True)
@@ -323,21 +330,21 @@ def test_a_remote_that_was_added_meanwhile_stays(system: System) -> None:
     assert ostree.files_with(system, "os") == (CONF,)
 
 
-def test_what_a_killed_run_has_set_aside_is_found(system: System) -> None:
+def test_gather_finds_remotes_of_killed_run(system: System) -> None:
     aside = OS.replace("[remote", "[gathered remote")
     put(system, config=aside.replace(".org", ".net") + aside.replace("os", "more"), os=OS)
     converge(ostree_remote, system, gather=True)
     assert text(system) == f"{GATHERED}\n{OS.replace('.org', '.net')}{OS.replace('os', 'more')}"
 
 
-def test_what_was_added_since_wins_over_what_was_set_aside(system: System) -> None:
+def test_gather_prefers_remote_added_after_killed_run(system: System) -> None:
     put(system, config=f"{OS.replace('[remote', '[gathered remote').replace('.org', '.net')}{OS}", os=OS)
     converge(ostree_remote, system, gather=True)
     assert text(system) == f"{GATHERED}\n{OS}"
 
 
-def test_after_a_rollback_the_files_that_came_back_go_again(tmp_path: Path) -> None:
-    """What is in /etc is the older deployment's again, and so is what is remembered of it."""
+def test_gather_runs_again_after_rollback(tmp_path: Path) -> None:
+    """A rollback restores /etc, and with it the ledger of the older deployment."""
     machine = Machine.make(tmp_path)
     machine.declare("all: {type: ostree-remote, apply: once, with: {gather: true}}")
     system = System(str(machine.root))
@@ -365,7 +372,7 @@ def run(machine: Machine, system: System) -> dict[str, str]:
         return outcomes(carry_out(plan, planner, system))
 
 
-def test_a_run_that_is_cut_off_anywhere_is_finished_by_the_next(tmp_path: Path) -> None:
+def test_run_killed_at_any_point_is_finished_by_next(tmp_path: Path) -> None:
     def machine(name: str) -> Machine:
         (tmp_path / name).mkdir()
         made = Machine.make(tmp_path / name)

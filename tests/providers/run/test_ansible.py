@@ -1,4 +1,4 @@
-"""What is asked of Ansible, and what is read from its answer; `tests/real/test_ansible.py` has it at work."""
+"""What converge passes to Ansible, and reads from its output; `tests/real/test_ansible.py` runs Ansible itself."""
 
 import json
 import subprocess
@@ -31,59 +31,65 @@ def system(tmp_path: Path) -> System:
     [
         ({}, "playbook, role and tasks exclude each other"),
         ({"playbook": PLAYBOOK, "tasks": PLAYBOOK}, "playbook, role and tasks exclude each other"),
-        ({"playbook": PLAYBOOK, "variables": {"a": 1}, "secrets": {"a": Secret("x")}}, "the variable a is set already"),
-        ({"playbook": PLAYBOOK, "variables": {"ansible_connection": "ssh"}}, "the variable ansible_connection is set"),
+        (
+            {"playbook": PLAYBOOK, "variables": {"a": 1}, "secrets": {"a": Secret("x")}},
+            "the variable a is reserved or set twice",
+        ),
+        (
+            {"playbook": PLAYBOOK, "variables": {"ansible_connection": "ssh"}},
+            "the variable ansible_connection is reserved",
+        ),
     ],
 )
-def test_parameters_that_contradict_each_other(params: dict[str, Any], message: str) -> None:
+def test_contradicting_parameters_refused(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ProviderError, match=message) as caught:
         ansible.parse({"domain": "machine", **params})
     assert caught.value.hint
 
 
-def test_its_domain_is_stated_and_its_phase_follows_from_the_network(system: System) -> None:
+def test_domain_declared_and_phase_follows_network(system: System) -> None:
     spec = ansible.parse({"playbook": PLAYBOOK, "domain": "deployment", "network": True})
     assert set(ansible.domains(system, spec).values()) == {Domain.DEPLOYMENT}
     assert ansible.phase(spec, ()) is Phase.ONLINE
     assert ansible.phase(ansible.parse({"playbook": PLAYBOOK, "domain": "machine"}), ()) is Phase.BOOT
 
 
-def told(*records: tuple[str, str, str], code: int = 0, before: str = "", stderr: str = "") -> CommandResult:
-    """What a run says: what is under way, and its report."""
+def printed(*records: tuple[str, str, str], code: int = 0, before: str = "", stderr: str = "") -> CommandResult:
+    """The output of a run: the current tasks, then its report."""
     return CommandResult((), code, before + "".join(RECORD + FIELD.join(record) for record in records), stderr)
 
 
 END = ("end", "", "")
 
 
-def test_a_report_is_read_whatever_was_said_before_it() -> None:
-    done = told(("changed", "motd", "-a\n+b\n"), ("unknown", "any", ""), END, before="motd\nany: ok\n")
+def test_report_read_after_other_output() -> None:
+    done = printed(("changed", "motd", "-a\n+b\n"), ("unknown", "any", ""), END, before="motd\nany: ok\n")
     assert report.read(done) == Report((Task("motd", "-a\n+b"),), (Task("any"),))
-    failed = told(("changed", "motd", ""), ("failed", "line", "no such file\nsed: gone"), END, code=2)
+    failed = printed(("changed", "motd", ""), ("failed", "line", "no such file\nsed: gone"), END, code=2)
     assert report.read(failed).failed == Task("line", "no such file\nsed: gone")
 
 
-def test_a_task_that_was_rescued_is_no_failure() -> None:
-    assert report.read(told(("failed", "tried", "no"), END)).failed is None
+def test_rescued_task_is_not_failure() -> None:
+    assert report.read(printed(("failed", "tried", "no"), END)).failed is None
 
 
 @pytest.mark.parametrize(
     ("done", "message"),
     [
-        (told(("unmatched", "", "")), "no play of the playbook is for this machine"),
-        (told(code=4, stderr="[WARNING]: x\n[ERROR]: no such role\n"), "failed with code 4: no such role"),
-        (told(code=4, stderr="ERROR! no such role\nmore\n"), "failed with code 4: no such role"),
-        (told(code=1, before="one\ntwo\n"), "failed with code 1: two"),
-        (told(code=1), "failed with code 1: it said nothing"),
+        (printed(("unmatched", "", "")), "no play in the playbook matches this machine"),
+        (printed(code=4, stderr="[WARNING]: x\n[ERROR]: no such role\n"), "failed with code 4: no such role"),
+        (printed(code=4, stderr="ERROR! no such role\nmore\n"), "failed with code 4: no such role"),
+        (printed(code=1, before="one\ntwo\n"), "failed with code 1: two"),
+        (printed(code=1), "failed with code 1: it printed nothing"),
     ],
 )
-def test_a_run_that_never_began_says_why(done: CommandResult, message: str) -> None:
+def test_run_that_never_began_gives_reason(done: CommandResult, message: str) -> None:
     with pytest.raises(ProviderError, match=message):
         report.read(done)
 
 
-def test_what_a_plan_shows_is_bounded() -> None:
-    """In the lines of one task, in their length, and in the number of tasks."""
+def test_plan_text_bounded() -> None:
+    """The lines of a task, their length and the number of tasks are bounded."""
     [one] = report.shown([Task("x" * 500, "\n".join("y" * 500 for _ in range(50)))])
     assert one.splitlines()[-1] == "… 40 lines more"
     assert max(map(len, one.splitlines())) == report.LINE_SHOWN
@@ -92,7 +98,7 @@ def test_what_a_plan_shows_is_bounded() -> None:
     assert many[-1] == f"and {500 - len(many) + 1} more"
 
 
-def test_variables_are_data_and_keep_their_kinds() -> None:
+def test_variables_are_data_and_keep_their_types() -> None:
     given = {"a": '{{ b }} "q" \\ {root}\n', "b": [1, True, None, "no"], "c": {"d e": ""}}
     text = playbook._flow(given)
     assert "{{" not in text
@@ -102,7 +108,7 @@ def test_variables_are_data_and_keep_their_kinds() -> None:
     assert '"b": [1, true, null, "no"], "c": {"d e": ""}' in text
 
 
-def test_where_ansible_is_absent_it_says_what_to_install(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ansible_names_package(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     monkeypatch.setattr(playbook, "PATH", "/no/such/folder")
     for path in ("/usr/bin/python3", "/bin/sh", "/dev/null", "/run/x"):
@@ -112,24 +118,24 @@ def test_where_ansible_is_absent_it_says_what_to_install(system: System, monkeyp
     assert "pip install 'converge[ansible]'" in str(caught.value.hint)
 
 
-def test_a_root_without_a_python_is_told_of(system: System) -> None:
-    with pytest.raises(ProviderError, match="there is no /usr/bin/python3 in this root") as caught:
+def test_root_without_python_is_error(system: System) -> None:
+    with pytest.raises(ProviderError, match="/usr/bin/python3 is missing in this root, and Ansible needs it") as caught:
         ansible.inspect(system, ansible.parse({"playbook": PLAYBOOK, "domain": "machine"}))
     assert caught.value.hint
 
 
-def test_a_playbook_on_the_machine_has_to_be_there(system: System) -> None:
-    with pytest.raises(ProviderError, match=r"there is no /usr/share/site\.yml on the machine"):
+def test_missing_playbook_on_machine_is_error(system: System) -> None:
+    with pytest.raises(ProviderError, match=r"/usr/share/site\.yml is missing on the machine"):
         ansible.inspect(system, ansible.parse({"playbook": "/usr/share/site.yml", "domain": "machine"}))
 
 
-def test_it_has_no_way_back(system: System) -> None:
+def test_undo_refused(system: System) -> None:
     spec = ansible.parse({"playbook": PLAYBOOK, "domain": "machine"})
-    with pytest.raises(ProviderError, match="has no way back"):
+    with pytest.raises(ProviderError, match="a playbook cannot be undone"):
         ansible.apply(system, spec, (Change("pending", (), ("motd",)),))
 
 
 def test_converge_does_not_import_ansible() -> None:
-    """Nor needs it: it is a program beside us."""
+    """Ansible is a separate program, which may be missing."""
     script = "import converge.cli.app, converge.providers.run.ansible, sys; sys.exit('ansible' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

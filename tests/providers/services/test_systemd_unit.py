@@ -9,7 +9,7 @@ from converge.providers.services import systemd_unit
 from converge.system import System
 from converge.system.store import address_of
 from tests.machine import Machine, decisions, outcomes, reasons, snapshot
-from tests.real.converging import changes_of, converge, state_of, take_back
+from tests.real.converging import acting, changes_of, converge, state_of, take_back
 
 CONFIG = "etc/systemd/system"
 VENDOR = "usr/lib/systemd/system"
@@ -43,7 +43,7 @@ def link(root: Path, path: str, target: str) -> None:
     (root / path).symlink_to(target)
 
 
-def test_a_new_unit_has_its_file_its_link_and_its_drop_in_and_all_go_again(root: Path, system: System) -> None:
+def test_new_unit_gets_file_and_link_and_is_removed(root: Path, system: System) -> None:
     before = snapshot(root)
     params = {"name": "reader.service", "content": READER, "enabled": True}
     converge(systemd_unit, system, **params)
@@ -55,7 +55,7 @@ def test_a_new_unit_has_its_file_its_link_and_its_drop_in_and_all_go_again(root:
     assert [name for name in snapshot(root).keys() - before.keys() if "reader" in name] == []
 
 
-def test_what_was_before_comes_back(root: Path, system: System) -> None:
+def test_undo_restores_the_former_state(root: Path, system: System) -> None:
     put(root, f"{VENDOR}/reader.service")
     put(root, f"{CONFIG}/reader.service.d/theirs.conf", "[Service]\nNice=5\n")
     params: dict[str, Any] = {"name": "reader.service", "enabled": True, "drop_ins": {"ours": "[Service]\nNice=7\n"}}
@@ -67,14 +67,14 @@ def test_what_was_before_comes_back(root: Path, system: System) -> None:
     assert list((root / WANTS).glob("*")) == []
 
 
-def test_a_unit_that_another_target_is_to_start_keeps_no_link_of_old(root: Path, system: System) -> None:
+def test_unit_with_new_target_loses_the_old_link(root: Path, system: System) -> None:
     converge(systemd_unit, system, name="reader.service", content=READER, enabled=True)
     converge(systemd_unit, system, name="reader.service", content=READER.replace("multi-user", "graphical"))
     assert not (root / WANTS / "reader.service").is_symlink()
     assert (root / CONFIG / "graphical.target.wants/reader.service").is_symlink()
 
 
-def test_a_masked_unit_keeps_its_links_out_of_sight(root: Path, system: System) -> None:
+def test_masked_unit_is_disabled_only_after_unmasking(root: Path, system: System) -> None:
     put(root, f"{VENDOR}/reader.service")
     converge(systemd_unit, system, name="reader.service", enabled=True)
     converge(systemd_unit, system, name="reader.service", masked=True)
@@ -84,12 +84,12 @@ def test_a_masked_unit_keeps_its_links_out_of_sight(root: Path, system: System) 
     assert not (root / WANTS / "reader.service").is_symlink()
 
 
-def test_effects_are_one_reload_and_a_restart_where_the_unit_itself_has_changed(root: Path, system: System) -> None:
+def test_changed_unit_is_reloaded_once_and_restarted(root: Path, system: System) -> None:
     put(root, f"{VENDOR}/reader.service")
 
     def effects(**params: Any) -> list[str]:
-        spec = systemd_unit.parse({"name": "reader.service", **params})
-        changes = systemd_unit.diff(spec, systemd_unit.inspect(system, spec))
+        params["name"] = "reader.service"
+        spec, changes = systemd_unit.parse(params), changes_of(systemd_unit, system, **params)
         return [each.kind for each in systemd_unit.apply(system, spec, changes)]
 
     assert effects(drop_ins={"a": "[Service]\nNice=1\n"}) == ["daemon-reload", "restart"]
@@ -99,46 +99,46 @@ def test_effects_are_one_reload_and_a_restart_where_the_unit_itself_has_changed(
     assert effects(masked=True) == ["daemon-reload"]
 
 
-def test_what_follows_others_restarts_only_on_a_machine_that_runs(root: Path, system: System) -> None:
+def test_after_change_restarts_only_on_running_machine(root: Path, system: System) -> None:
     put(root, f"{VENDOR}/reader.service")
     spec = systemd_unit.parse({"name": "reader.service", "after_change": ["one"]})
     state = systemd_unit.inspect(system, spec)
-    told = systemd_unit.notified(spec, ("one",))
-    assert systemd_unit.diff(told, state) == ()
-    assert systemd_unit.idle(told, state) == "nothing starts or stops where the machine does not run"
+    notified = systemd_unit.notified(spec, ("one",))
+    assert acting(systemd_unit).changes(system, notified, state) == ()
+    assert systemd_unit.idle(notified, state) == "units start and stop only on a running machine"
     running = systemd_unit.State("present", live=True)
-    changes = systemd_unit.diff(told, running)
+    changes = acting(systemd_unit).changes(system, notified, running)
     assert changes == (Change("restarted", None, "after one"),)
-    assert Effect(EffectKind.RESTART, "reader.service") in systemd_unit.apply(system, told, changes)
-    assert systemd_unit.idle(spec, running) == "nothing that it follows has changed"
-    assert systemd_unit.idle(told, systemd_unit.State("absent", live=True)) == "there is no unit reader.service"
+    assert Effect(EffectKind.RESTART, "reader.service") in systemd_unit.apply(system, notified, changes)
+    assert systemd_unit.idle(spec, running) == "no resource in `after_change` has changed"
+    assert systemd_unit.idle(notified, systemd_unit.State("absent", live=True)) == "unit reader.service is missing"
 
 
-def test_whether_it_runs_is_no_difference_where_the_machine_does_not(root: Path, system: System) -> None:
+def test_running_is_ignored_on_root_that_does_not_run(root: Path, system: System) -> None:
     put(root, f"{VENDOR}/reader.service")
     assert changes_of(systemd_unit, system, name="reader.service", running=True) == ()
 
 
-def test_everything_lives_in_the_deployment(system: System) -> None:
+def test_fields_belong_to_deployment(system: System) -> None:
     spec = systemd_unit.parse({"name": "reader.service", "masked": True})
-    assert set(systemd_unit.domains(system, spec).values()) == {Domain.DEPLOYMENT}
+    assert set(acting(systemd_unit).domains(system, spec).values()) == {Domain.DEPLOYMENT}
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({}, "nothing is asked of it"),
-        ({"content": READER, "source": "/x"}, "content and source exclude each other"),
-        ({"content": ""}, "an empty unit file would mask the unit"),
-        ({"preset": True, "enabled": False}, "the preset decides"),
-        ({"masked": True, "running": True}, "what is masked never starts"),
-        ({"masked": True, "content": READER}, "what is masked never starts"),
-        ({"ensure": "absent", "drop_ins": {"a": "x"}}, "drop-ins are no part of the file"),
-        ({"drop_ins": {"a": "x"}, "without_drop_ins": ["a"]}, "a is asked for and not wanted"),
-        ({"name": "reader@.service", "enabled": True}, "a template does not run itself"),
+        ({}, "no parameter set: give at least one of enabled, masked, running, content, drop_ins"),
+        ({"content": READER, "source": "/x"}, "`content` and `source` exclude each other"),
+        ({"content": ""}, "`content` is empty, which would mask the unit"),
+        ({"preset": True, "enabled": False}, "`preset` excludes `enabled` and `masked`"),
+        ({"masked": True, "running": True}, "a masked unit never starts: `masked: true` excludes"),
+        ({"masked": True, "content": READER}, "a masked unit never starts"),
+        ({"ensure": "absent", "drop_ins": {"a": "x"}}, "removes only the unit file, not its drop-ins"),
+        ({"drop_ins": {"a": "x"}, "without_drop_ins": ["a"]}, "a is in both `drop_ins` and `without_drop_ins`"),
+        ({"name": "reader@.service", "enabled": True}, "a template cannot be enabled or started itself"),
     ],
 )
-def test_what_contradicts_itself_is_refused(params: dict[str, Any], message: str) -> None:
+def test_contradictory_parameters_are_refused(params: dict[str, Any], message: str) -> None:
     with pytest.raises(ProviderError, match=message) as raised:
         systemd_unit.parse({"name": "reader.service", **params})
     assert raised.value.hint
@@ -149,25 +149,33 @@ def test_what_contradicts_itself_is_refused(params: dict[str, Any], message: str
     [
         (
             {"name": "raeder.service", "enabled": True},
-            "there is no unit raeder.service",
+            "unit raeder.service is missing",
             "did you mean 'reader.service'",
         ),
-        ({"name": "zzz.service", "running": True}, "there is no unit zzz.service", "name what brings it in `needs`"),
+        ({"name": "zzz.service", "running": True}, "unit zzz.service is missing", "add the resource that installs it"),
         (
             {"name": "plain.service", "enabled": True},
-            "says in no .Install. section what is to start it",
-            "drop `enabled`",
+            "cannot enable plain.service: its unit file has no .Install. section",
+            "remove `enabled`",
         ),
         ({"name": "nick.service", "enabled": True}, "is another name of reader.service", "declare reader.service"),
-        ({"name": "reader.service", "ensure": "absent"}, "is not the machine's own", "`masked: true`"),
+        (
+            {"name": "reader.service", "ensure": "absent"},
+            f"cannot remove /{VENDOR}/reader.service: it is not in /",
+            "`masked: true`",
+        ),
         ({"name": "hidden.service", "enabled": True}, "is masked by /etc/systemd/system/hidden.service", "`masked: fa"),
-        ({"name": "linked.service", "content": READER}, "is a link to /srv/linked.service", "remove it first"),
-        ({"name": "own.service", "masked": True}, "the mask would have to stand in its place", "`ensure: absent`"),
-        ({"name": "reader.service", "drop_ins": {"linked": ""}}, "is a link to /srv/x.conf", "remove it first"),
-        ({"name": "shipped.service", "masked": False}, f"is masked by /{VENDOR}/shipped.service", "not for converge"),
+        ({"name": "linked.service", "content": READER}, "is a link to /srv/linked.service", "remove the link first"),
+        ({"name": "own.service", "masked": True}, "is a unit file, and the mask would replace it", "`ensure: absent`"),
+        ({"name": "reader.service", "drop_ins": {"linked": ""}}, "is a link to /srv/x.conf", "remove the link first"),
+        (
+            {"name": "shipped.service", "masked": False},
+            f"is masked by /{VENDOR}/shipped.service",
+            "remove that mask by hand",
+        ),
     ],
 )
-def test_what_cannot_be_done_as_the_unit_is_found_is_refused(
+def test_impossible_change_of_unit_is_refused(
     params: dict[str, Any], message: str, hint: str, root: Path, system: System
 ) -> None:
     for name, text in {"reader": READER, "plain": SERVICE, "hidden": READER, "shipped": ""}.items():
@@ -185,23 +193,24 @@ def test_what_cannot_be_done_as_the_unit_is_found_is_refused(
     assert snapshot(root) == before
 
 
-def test_what_systemctl_refuses_is_told_in_its_words(root: Path, system: System) -> None:
+def test_error_of_systemctl_is_reported_in_its_words(root: Path, system: System) -> None:
     put(root, f"{VENDOR}/reader.service", f"{SERVICE}[Install]\nAlias=reader.socket\n")
     with pytest.raises(ProviderError, match="Failed to enable unit"):
         converge(systemd_unit, system, name="reader.service", enabled=True)
 
 
 @pytest.mark.parametrize(("other", "decided"), [("b: two", "apply"), ("a: one", "apply"), ("a: two", "failed")])
-def test_two_may_each_own_a_drop_in_of_one_unit_but_not_the_same(other: str, decided: str, machine: Machine) -> None:
+def test_drop_in_of_two_resources_conflicts_if_it_differs(other: str, decided: str, machine: Machine) -> None:
     drop_in = "{type: systemd-unit, apply: once, with: {name: reader.service, drop_ins: {%s}}}"
     machine.declare(f"one: {drop_in % 'a: one'}\ntwo: {drop_in % other}")
     plan = machine.plan(Event.INSTALL)
     assert decisions(plan) == {"one": decided, "two": decided}
-    claimed = "claims drop_ins[a] of path /etc/systemd/system/reader.service with another value than 'one'"
-    assert (claimed in reasons(plan)["two"]) == (decided == "failed")
+    conflict = "'one' wants another value for drop_ins[a] of "
+    assert (conflict in reasons(plan)["two"]) == (decided == "failed")
+    assert ("reader.service: change one of them" in reasons(plan)["two"]) == (decided == "failed")
 
 
-def test_a_users_drop_in_is_kept_beside_another_that_changes(machine: Machine) -> None:
+def test_drop_in_changed_by_user_is_kept_beside_another(machine: Machine) -> None:
     declared = """
     one:
       type: systemd-unit
@@ -221,7 +230,7 @@ def test_a_users_drop_in_is_kept_beside_another_that_changes(machine: Machine) -
     assert (folder / "b.conf").read_text() == "two"
 
 
-def test_only_if_compares_what_a_drop_in_holds(machine: Machine) -> None:
+def test_only_if_compares_contents_of_drop_ins(machine: Machine) -> None:
     machine.declare(f"""
     one:
       type: systemd-unit
@@ -234,7 +243,7 @@ def test_only_if_compares_what_a_drop_in_holds(machine: Machine) -> None:
     assert outcomes(machine.apply())["one"] == "changed"
 
 
-def test_a_unit_that_another_resource_brings_is_known_once_that_is_in_place(machine: Machine) -> None:
+def test_unit_from_another_resource_is_decided_after_it(machine: Machine) -> None:
     machine.declare("""
     ours: {type: systemd-unit, apply: always, needs: [file], with: {name: ours.service, enabled: true}}
     file: {type: file, apply: always, with: {path: /etc/systemd/system/ours.service, source: /usr/lib/ours}}

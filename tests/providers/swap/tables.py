@@ -1,8 +1,8 @@
-"""Partition tables to plan with: made by hand, and drawn."""
+"""Partition tables for tests: written by hand, and drawn."""
 
 from hypothesis import strategies as st
 
-from converge.providers.swap.partition_table.base import GPT, MBR, SWAP, Row, Table
+from converge.providers.swap.partition_table.table import GPT, MBR, SWAP, Row, Table
 
 MIB = 1 << 20
 ID = "4D701CB1-1F24-774E-BED0-E4B9A67F4B41"

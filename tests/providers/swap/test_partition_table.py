@@ -1,4 +1,4 @@
-"""What a table is to become: the few cases that really happen, and properties that hold for any table."""
+"""Changes of a table: the few cases that really happen, and properties of any table."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converge.errors import ProviderError
-from converge.providers.swap.partition_table.base import (
+from converge.providers.swap.partition_table.table import (
     GPT,
     MBR,
     SWAP,
@@ -18,9 +18,9 @@ from converge.providers.swap.partition_table.base import (
     free_behind,
     gap_end,
     grown,
+    listing,
     swap_behind,
     swap_elsewhere,
-    told,
     with_swap,
     without,
 )
@@ -28,8 +28,8 @@ from tests.providers.swap.tables import LINUX, MIB, RECOVERY, table, tables
 
 
 @pytest.mark.parametrize("label", [GPT, MBR])
-@pytest.mark.parametrize("third", [(), (Row(3, 20447, 33, "27"),)], ids=["last", "before another one"])
-def test_case_10(label: str, third: tuple[Row, ...]) -> None:
+@pytest.mark.parametrize("third", [(), (Row(3, 20447, 33, "27"),)], ids=["last", "before another"])
+def test_swap_removed_root_takes_its_place(label: str, third: tuple[Row, ...]) -> None:
     found = table(Row(1, 2048, 10240, LINUX), Row(2, 12288, 8159, SWAP[label]), *third, label=label, last=20479)
     swap = swap_behind(found, found.row(1))
     assert swap is not None
@@ -38,7 +38,7 @@ def test_case_10(label: str, third: tuple[Row, ...]) -> None:
     assert after.row(1).end == 20446
 
 
-def test_case_8() -> None:
+def test_swap_added_before_next_partition_root_grows() -> None:
     gib, last = (1 << 30) // 512, 500 * (1 << 30) // 512
     recovery = Row(2, last - 10 * gib, 10 * gib + 1, RECOVERY)
     found = table(Row(1, 2048, 16 * gib, LINUX), recovery, last=last)
@@ -51,23 +51,23 @@ def test_case_8() -> None:
     )
 
 
-def test_a_number_that_is_free_is_used() -> None:
+def test_new_partition_gets_free_number() -> None:
     found = table(Row(1, 2048, 2048, LINUX), Row(3, 16384, 10, RECOVERY))
     assert with_swap(found, 1, MIB, "swap")[1].number == 2
 
 
-def test_a_full_table_is_refused() -> None:
+def test_full_table_is_refused() -> None:
     rows = (Row(number, 2048 * number, 2048, "83") for number in range(1, 5))
-    with pytest.raises(ProviderError, match="all 4 partitions that the table can have are there already"):
+    with pytest.raises(ProviderError, match="the partition table is full: it has 4 partitions already"):
         with_swap(table(*rows, label=MBR, slots=4), 4, MIB, "swap")
 
 
-def test_no_room_is_refused_with_what_is_free() -> None:
-    with pytest.raises(ProviderError, match="no room for 8 MiB behind the root partition, where 3 MiB are free"):
+def test_too_little_space_is_refused_with_the_free_size() -> None:
+    with pytest.raises(ProviderError, match="8 MiB do not fit behind the root partition: 3 MiB are free"):
         with_swap(table(Row(1, 2048, 10240, LINUX), Row(2, 18432, 10, RECOVERY)), 1, 8 * MIB, "swap")
 
 
-def test_logical_partitions_are_in_another_one() -> None:
+def test_logical_partitions_are_not_behind_another() -> None:
     found = table(
         *(Row(1, 63, 1000, "83"), Row(2, 4096, 8192, "f"), Row(5, 5000, 100, "82"), Row(6, 6000, 100, "83")),
         label=MBR,
@@ -78,8 +78,8 @@ def test_logical_partitions_are_in_another_one() -> None:
     assert swap_elsewhere(found, found.row(1)) == found.row(5)
 
 
-def test_no_partition_grows_over_another() -> None:
-    with pytest.raises(ProviderError, match="another one is there"):
+def test_partition_does_not_grow_over_another() -> None:
+    with pytest.raises(ProviderError, match="another partition is in the way"):
         grown(table(Row(1, 2048, 10, LINUX), Row(2, 4096, 10, LINUX)), 1, 4096)
 
 
@@ -93,14 +93,14 @@ def test_no_partition_grows_over_another() -> None:
     ],
     ids=["one sector", "two sectors", "before the first sector", "beyond it"],
 )
-def test_what_sfdisk_does_not_take_for_free_is_no_room(first: int, row: Row, next_start: int, end: int) -> None:
+def test_gap_counts_free_space_as_sfdisk_does(first: int, row: Row, next_start: int, end: int) -> None:
     found = evolve(table(row, Row(2, next_start, 10, LINUX)), first=first)
     assert gap_end(found, row) == end
 
 
-def test_it_is_told_in_columns_in_the_order_on_the_disk() -> None:
+def test_listing_has_columns_in_disk_order() -> None:
     rows = (Row(1, 2048, 10240, LINUX, "root"), Row(2, 20440, 7, RECOVERY), Row(10, 12288, 8152, "no-such-type"))
-    assert told(table(*rows)) == (
+    assert listing(table(*rows)) == (
         '  1   2048 - 12287     5.0 MiB  Linux, "root"',
         " 10  12288 - 20439     4.0 MiB  no-such-type",
         "  2  20440 - 20446     3.5 KiB  Windows recovery",
@@ -108,7 +108,7 @@ def test_it_is_told_in_columns_in_the_order_on_the_disk() -> None:
 
 
 def assert_sound(found: Table) -> None:
-    """No partition lies on another one, or outside of what may be used."""
+    """Partitions do not overlap, and lie inside the bounds of the table."""
     rows = sorted(found.rows, key=lambda row: row.start)
     assert all(row.size > 0 and found.first <= row.start and row.end <= found.last for row in rows)
     assert all(one.end < next_.start for one, next_ in pairwise(rows))
@@ -116,12 +116,12 @@ def assert_sound(found: Table) -> None:
 
 
 @given(tables(), st.integers(1, 16), st.booleans())
-def test_making_one_changes_no_other(drawn: tuple[Table, int], mib: int, grow: bool) -> None:
+def test_adding_swap_changes_only_root(drawn: tuple[Table, int], mib: int, grow: bool) -> None:
     found, root = drawn
     try:
         after, swap = with_swap(found, root, mib * MIB, "swap")
     except ProviderError:
-        # Up to a grain on either side may be lost to what it has to begin and end at.
+        # Alignment may take up to a grain on either side.
         too_little = free_behind(found, found.row(root)) < (mib + 2) * found.grain
         assert too_little or len(found.rows) == found.slots
         return
@@ -138,7 +138,7 @@ def test_making_one_changes_no_other(drawn: tuple[Table, int], mib: int, grow: b
 
 
 @given(tables())
-def test_taking_one_away_changes_no_other(drawn: tuple[Table, int]) -> None:
+def test_removing_swap_changes_only_the_one_before(drawn: tuple[Table, int]) -> None:
     found, _ = drawn
     for row in found.rows:
         swap = swap_behind(found, row)
@@ -153,7 +153,7 @@ def test_taking_one_away_changes_no_other(drawn: tuple[Table, int]) -> None:
 
 
 @given(tables(), st.integers(0, 200_000))
-def test_a_partition_never_becomes_smaller_and_never_moves(drawn: tuple[Table, int], end: int) -> None:
+def test_partition_never_shrinks_or_moves(drawn: tuple[Table, int], end: int) -> None:
     found, root = drawn
     end = min(end, gap_end(found, found.row(root)))
     after = grown(found, root, end)

@@ -1,16 +1,14 @@
-"""A third party's type whose settings count from the next boot on: how hot an oven is, and how hot it is to become."""
-
-from collections.abc import Mapping
-from typing import Any
+"""A third party's type whose settings take effect at the next boot: the set temperature, and the present one."""
 
 from attrs import field, frozen
 
 from converge.errors import Later
-from converge.model import Change, Claim, Domain, Effect
-from converge.providers.protocol import DERIVED, Params, compare, every_field, values
+from converge.model import Change, Domain, Effect, Thing
+from converge.providers.protocol import NO_PARAMETER, Declared, Traits, values
 from converge.system import ReadOnlySystem, System
 
-TYPE = "oven"
+traits = Traits(domain=Domain.DEPLOYMENT)
+
 SETTING, HEAT = "/etc/oven", "/var/heat"
 
 
@@ -22,19 +20,16 @@ class Spec:
 @frozen
 class State:
     degrees: int | None
-    heat: int | None = field(default=None, metadata=DERIVED)
+    heat: int | None = field(default=None, metadata=NO_PARAMETER)
+    """Not a property that can be declared: `check` needs it."""
 
 
-def parse(params: Params) -> Spec:
-    return Spec(**params)
+def thing(spec: Spec) -> Thing:  # noqa: ARG001  (the protocol)
+    return Thing("oven", SETTING, "oven", SETTING)
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    return (Claim("oven", SETTING, "degrees", spec.degrees),)
-
-
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol)
-    return every_field(State, Domain.DEPLOYMENT)
+def declared(spec: Spec) -> Declared:
+    return {"degrees": spec.degrees}
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:  # noqa: ARG001  (the protocol)
@@ -42,19 +37,17 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:  # noqa: ARG001  (the 
 
 
 def _number(system: ReadOnlySystem, path: str) -> int | None:
-    said = system.read(path)
-    return None if said is None else int(said)
+    data = system.read(path)
+    return None if data is None else int(data)
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    changes = compare({"degrees": spec.degrees}, state)
+def check(spec: Spec, state: State, changes: tuple[Change, ...]) -> None:
     if not changes and state.heat != spec.degrees:
         raise Later(f"it has {state.heat} degrees until the next boot", "reboot")
-    return changes
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:  # noqa: ARG001  (the protocol)
-    after: Mapping[str, Any] = values(changes)
+    after = values(changes)
     if "degrees" in after:
         system.write(SETTING, f"{after['degrees']}".encode())
     return ()

@@ -1,17 +1,18 @@
 """A third party's type whose state lives in both domains: a store in /var, and the unit in /etc that opens it.
 
-`fault` names a function of this provider that has a bug, `phase` the phase in which it can be made.
+`fault` names a function of this provider that has a bug, `phase` the phase in which the changes can be made.
 """
 
 from collections.abc import Mapping
 
 from attrs import frozen
 
-from converge.model import Change, Claim, Domain, Effect, EffectKind, Phase
-from converge.providers.protocol import ABSENT, PRESENT, Params, compare, values
+from converge.model import Change, Domain, Effect, EffectKind, Phase, Thing
+from converge.providers.protocol import ABSENT, PRESENT, Declared, Params, Traits, values
 from converge.system import ReadOnlySystem, System
 
-TYPE = "store"
+traits = Traits(added="created")
+
 STORE, UNIT = "/var/store", "/etc/store.mount"
 
 
@@ -39,10 +40,14 @@ def parse(params: Params) -> Spec:
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    spec.fail_in("claims")
-    wanted = {"ensure": PRESENT, "size": spec.size, "unit": spec.size}
-    return tuple(Claim("store", STORE, name, value) for name, value in wanted.items())
+def thing(spec: Spec) -> Thing:
+    spec.fail_in("thing")
+    return Thing("store", STORE, "store", STORE)
+
+
+def declared(spec: Spec) -> Declared:
+    spec.fail_in("declared")
+    return {"ensure": PRESENT, "size": spec.size, "unit": spec.size}
 
 
 def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol)
@@ -65,9 +70,8 @@ def _text(system: ReadOnlySystem, path: str) -> str | None:
     return None if data is None else data.decode()
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    spec.fail_in("diff")
-    return compare({"ensure": PRESENT, "size": spec.size, "unit": spec.size}, state)
+def check(spec: Spec, state: State, changes: tuple[Change, ...]) -> None:  # noqa: ARG001  (the protocol)
+    spec.fail_in("check")
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:

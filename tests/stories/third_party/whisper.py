@@ -4,16 +4,15 @@ The digest of what was whispered last is in /var/whisper. With `fault: provider`
 message quotes the secret.
 """
 
-from collections.abc import Mapping
+from attrs import frozen
 
-from attrs import field, frozen
-
-from converge.model import Change, Claim, Domain, Effect, Secret
-from converge.providers.protocol import DERIVED, Params, compare
+from converge.model import Change, Depends, Domain, Effect, Secret, Thing
+from converge.providers.protocol import Declared, Desired, Traits
 from converge.system import ReadOnlySystem, System
 
-TYPE = "whisper"
-HEARD = "/var/whisper"
+traits = Traits(domain=Domain.MACHINE)
+
+RECEIVED = "/var/whisper"
 SCRIPT = """
 for form in "$SECRET" "$(printf %s "$SECRET" | base64)" "$(printf %s "$SECRET" | od -An -v -tx1 | tr -d ' \\n')"; do
     echo "on stdout: $form, and so on"
@@ -32,29 +31,25 @@ class Spec:
 
 @frozen
 class State:
-    heard: str | None = None
-    wanted: str | None = field(default=None, metadata=DERIVED)
+    received: str | None = None
 
 
-def parse(params: Params) -> Spec:
-    return Spec(**params)
+def thing(spec: Spec) -> Thing:  # noqa: ARG001  (the protocol)
+    return Thing("whisper", RECEIVED, "whisper", RECEIVED)
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:  # noqa: ARG001  (the protocol)
-    return (Claim("whisper", HEARD, "heard"),)
+def declared(spec: Spec) -> Declared:  # noqa: ARG001  (the protocol)
+    """The digest of a secret is made with a key that each machine has for itself."""
+    return {"received": Depends.ON_MACHINE}
 
 
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol)
-    return {"heard": Domain.MACHINE}
+def inspect(system: ReadOnlySystem, spec: Spec) -> State:  # noqa: ARG001  (the protocol)
+    data = system.read(RECEIVED)
+    return State(None if data is None else data.decode())
 
 
-def inspect(system: ReadOnlySystem, spec: Spec) -> State:
-    heard = system.read(HEARD)
-    return State(None if heard is None else heard.decode(), system.secret_digest(spec.secret))
-
-
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:  # noqa: ARG001  (the protocol)
-    return compare({"heard": state.wanted}, state)
+def desired(system: ReadOnlySystem, spec: Spec, state: State) -> Desired:  # noqa: ARG001  (the protocol)
+    return {"received": system.secret_digest(spec.secret)}
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
@@ -64,5 +59,5 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
     argv = ["sh", "-c", SCRIPT, "sh", code]
     system.run(argv, environment={"SECRET": spec.secret}, stdin=spec.secret).require()
     for change in changes:
-        system.write(HEARD, str(change.after).encode(), keep=False)
+        system.write(RECEIVED, str(change.after).encode(), keep=False)
     return ()

@@ -1,11 +1,12 @@
-"""What the account files say, which of it converge may change, and which numbers are free."""
+"""The accounts in the account files, those that converge may change, and the free numbers."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from attrs import define, field
 
 from converge.errors import ProviderError, shown
-from converge.providers.accounts.accountfiles.base import (
+from converge.providers.accounts.accountfiles.table import (
     FILES,
     HIGHEST,
     NUMBERS,
@@ -19,14 +20,17 @@ from converge.providers.accounts.accountfiles.base import (
 )
 from converge.system import ReadOnlySystem
 
+_AccountT = TypeVar("_AccountT", User, Group)
+
 LOGIN_DEFS = "/etc/login.defs"
 LOWEST = 101
-"""The lowest number that is given to a system account where login.defs(5) says nothing."""
+"""The lowest number of a new system account if login.defs(5) does not set one."""
+DECLARE_GROUP = "declare a `group` with this name, and add its id to `needs`"
 
 
 @define
 class Accounts:
-    """The accounts of a root, as its own files say. The first line of a name wins."""
+    """The accounts in the files of a root. Of several lines with one name the first counts."""
 
     system: ReadOnlySystem
     _tables: dict[str, Table] = field(factory=dict)
@@ -42,40 +46,46 @@ class Accounts:
                 yield Group(row[0], int(row[2]), tuple(name for name in row[3].split(",") if name))
 
     def user(self, name: str) -> User | None:
-        """The system user of a name; ProviderError where it is no system user."""
-        found = next((user for user in self.users() if user.name == name), None)
-        if found is not None:
-            self._refuse_people("user", found)
-        return found
+        """The system user of a name; ProviderError if the user is not a system user."""
+        return self._system_account("user", name, self.users())
 
     def group(self, name: str) -> Group | None:
-        """The system group of a name; ProviderError where it is no system group."""
-        found = next((group for group in self.groups() if group.name == name), None)
-        if found is not None:
-            self._refuse_people("group", found)
+        """The system group of a name; ProviderError if the group is not a system group."""
+        return self._system_account("group", name, self.groups())
+
+    def find(self, kind: Kind, name: str) -> User | Group | None:
+        return self.user(name) if kind == "user" else self.group(name)
+
+    def _system_account(self, kind: Kind, name: str, accounts: Iterator[_AccountT]) -> _AccountT | None:
+        found = next((account for account in accounts if account.name == name), None)
+        highest = self._ids(kind)[1]
+        if found is not None and found.id > highest:
+            raise ProviderError(
+                f"the {kind} '{name}' is not a system {kind}: its {NUMBERS[kind]} is {found.id}, "
+                f"and the highest of a system {kind} is {highest}",
+                hint="declare only system accounts: accounts of people are never changed or removed",
+            )
         return found
 
     def group_id(self, name: str) -> int | None:
-        """The number of any group; digits stand for themselves. None where there is no such group."""
+        """The number of any group, by name or by number; None if there is no such name."""
         found = next((group.id for group in self.groups() if group.name == name), None)
         return int(name) if found is None and is_number(name) else found
 
-    def group_name(self, gid: int, asked: str | None) -> str:
-        """The name that means a number: the one that is asked, or another; its digits where none does."""
+    def group_name(self, gid: int, preferred: str | None) -> str:
+        """A name that resolves to a number, the preferred one if it does; the digits if there is no such name."""
         names = [group.name for group in self.groups() if group.id == gid]
-        if asked is not None:
-            names.insert(0, asked)
+        if preferred is not None:
+            names.insert(0, preferred)
         return next((name for name in names if self.group_id(name) == gid), str(gid))
 
     def require_group(self, name: str) -> None:
-        """ProviderError where there is no group of a name or number."""
+        """ProviderError if there is no group with a name or number."""
         if self.group_id(name) not in {group.id for group in self.groups()}:
-            raise ProviderError(
-                f"there is no group '{shown(name)}'", hint="declare a `group` of this name, and need it"
-            )
+            raise ProviderError(f"the group '{shown(name)}' is missing", hint=DECLARE_GROUP)
 
     def require_joinable(self, name: str) -> None:
-        """ProviderError where there is no system group of a name, or only root's."""
+        """ProviderError if there is no system group with a name, or only root's."""
         self.require_group(name)
         group = self.group(name)
         if group is not None:
@@ -86,30 +96,31 @@ class Accounts:
         return tuple(sorted({group.name for group in self.groups() if name in group.members}))
 
     def require_free(self, kind: Kind, name: str, number: int) -> None:
-        """ProviderError where an account that is to be made cannot have a number."""
+        """ProviderError if a new account cannot have a number."""
         require_system_number(kind, name, number, self._ids(kind)[1])
         owner = next((account.name for account in self._accounts(kind) if account.id == number), None)
         if owner is not None:
             word = NUMBERS[kind]
             message = f"the {word} {number} for '{name}' belongs to the {kind} '{shown(owner)}'"
-            raise ProviderError(message, hint=f"take another, or leave `{word}` out and the next that is free is taken")
+            raise ProviderError(message, hint=f"choose another, or remove `{word}` to use the next free one")
 
     def require_removable(self, kind: Kind, name: str) -> None:
-        """ProviderError for a group that is a user's primary one, and for what the image brings."""
+        """ProviderError for an account of the image, and for a group that is the primary one of a user."""
         for path in self._paths(kind):
             if path != FILES[kind] and self._table(path).get(name):
                 message = f"the {kind} '{name}' comes with the image, in {path}"
-                raise ProviderError(message, hint="it can only be removed from the image")
+                raise ProviderError(message, hint="remove it from the image: converge cannot")
         gid = self.group_id(name) if kind == "group" else None
         user = next((user for user in self.users() if user.gid == gid), None)
         if user is not None:
             message = f"'{name}' is the primary group of the user '{shown(user.name)}'"
-            raise ProviderError(message, hint="remove that user first, or give it another group")
+            raise ProviderError(message, hint="remove that user first, or set another `group` for it")
 
     def free_id(self, kind: Kind, name: str, preferred: int | None = None) -> int:
-        """The preferred number where it is free, else the highest that is, as sysusers.d(5) and useradd(8) have it.
+        """The preferred number if it is free, or else the highest free one, as sysusers.d(5) and useradd(8) choose it.
 
-        Users and groups share their numbers with none but their own namesakes, so that both can have the same one.
+        A new user shares its number only with the group of its own name, and a new group only with that user: so both
+        can have the same one.
         """
         lowest, highest = self._ids(kind)
         candidates = [*reversed(range(lowest, highest + 1))]
@@ -122,26 +133,17 @@ class Accounts:
             if number not in taken:
                 return number
         message = f"no {NUMBERS[kind]} from {lowest} to {highest} is free for '{name}'"
-        raise ProviderError(message, hint=f"widen the range in {LOGIN_DEFS}, or remove accounts that nobody needs")
+        raise ProviderError(message, hint=f"widen the range in {LOGIN_DEFS}, or remove unused accounts")
 
     def _accounts(self, kind: Kind) -> tuple[User | Group, ...]:
         return tuple(self.users()) if kind == "user" else tuple(self.groups())
 
-    def _refuse_people(self, kind: Kind, account: User | Group) -> None:
-        highest = self._ids(kind)[1]
-        if account.id > highest:
-            raise ProviderError(
-                f"the {kind} '{account.name}' is no system {kind}: its {NUMBERS[kind]} is {account.id}, "
-                f"and system {kind}s end at {highest}",
-                hint="accounts of people are never changed nor removed",
-            )
-
     def _ids(self, kind: Kind) -> tuple[int, int]:
-        """The lowest and the highest number that a new system account is given (login.defs(5))."""
-        said: dict[str, int] = dict(self._login_defs())
+        """The lowest and the highest number of a new system account (login.defs(5))."""
+        limits = dict(self._login_defs())
         word = NUMBERS[kind].upper()
-        highest = said.get(f"SYS_{word}_MAX", said.get(f"{word}_MIN", HIGHEST + 1) - 1)
-        return said.get(f"SYS_{word}_MIN", LOWEST), min(highest, HIGHEST)
+        highest = limits.get(f"SYS_{word}_MAX", limits.get(f"{word}_MIN", HIGHEST + 1) - 1)
+        return limits.get(f"SYS_{word}_MIN", LOWEST), min(highest, HIGHEST)
 
     def _login_defs(self) -> Iterator[tuple[str, int]]:
         for line in (self.system.read(LOGIN_DEFS) or b"").decode("utf-8", "replace").splitlines():

@@ -1,8 +1,9 @@
-"""The arguments of the kernel's next boot, wherever a kind of system has them."""
+"""The kernel arguments of the next boot, in the place that this kind of system uses."""
 
 from converge.errors import ProviderError
 from converge.providers.boot.bootargs import grub, kernelinstall, ostree
-from converge.providers.boot.bootargs.base import Argument, Part, Place, edited, for_kernel, of_key, split
+from converge.providers.boot.bootargs.arguments import Argument, Part, edited, for_kernel, of_key, split
+from converge.providers.boot.bootargs.place import Place
 from converge.system import ReadOnlySystem
 
 __all__ = ["Argument", "Part", "Place", "edited", "for_kernel", "of_key", "place_of", "running", "split"]
@@ -11,16 +12,16 @@ _PLACES: tuple[Place, ...] = (ostree, kernelinstall, grub)
 
 
 def place_of(system: ReadOnlySystem) -> Place:
-    """Where a root has the arguments; ProviderError where nothing tells."""
+    """The place where a root has the arguments; ProviderError if there is none."""
     for place in _PLACES:
         if place.rules(system):
             return place
     raise ProviderError(
-        f"nothing here says what the kernel is to be given: no ostree, no {kernelinstall.PATH}, no {grub.PATH}",
-        hint="on a system with systemd-boot, write the arguments it has now into the former",
+        f"cannot find the kernel arguments: not an ostree system, and {kernelinstall.PATH} and {grub.PATH} are missing",
+        hint=f"on a system with systemd-boot, write the present arguments into {kernelinstall.PATH}",
     )
 
 
 def running(system: ReadOnlySystem) -> tuple[Part, ...]:
-    """What the running kernel was given."""
+    """The arguments of the running kernel."""
     return (split((system.read("/proc/cmdline") or b"").decode("utf-8", "surrogateescape")),)

@@ -1,9 +1,9 @@
-"""The variables GRUB_CMDLINE_LINUX and GRUB_CMDLINE_LINUX_DEFAULT, out of which grub-mkconfig(8) makes grub.cfg.
+"""The variables GRUB_CMDLINE_LINUX and GRUB_CMDLINE_LINUX_DEFAULT, from which grub-mkconfig(8) generates grub.cfg.
 
-They are assigned in /etc/default/grub and, on Debian and its like, in files of /etc/default/grub.d that are read later;
-the last assignment counts, and is the one that is changed. New arguments go into the first variable, which the entries
-for rescue have too. Where grub.cfg is there, it is made anew after a change. That asks the running system for the disk,
-so for a root that does not run it is owed until it does.
+They are assigned in /etc/default/grub and, on Debian and similar systems, in files of /etc/default/grub.d that are read
+later; the last assignment counts, and is changed. New arguments go into the first variable, which the rescue entries
+use too. If grub.cfg exists, it is generated again after a change. That reads the disk from the running system, so if
+the root does not run, it is owed until it does.
 """
 
 import re
@@ -14,7 +14,8 @@ from attrs import frozen
 from converge.errors import ProviderError
 from converge.formats.envfile import Envfile
 from converge.providers.boot import grub
-from converge.providers.boot.bootargs.base import History, Part, boot_entries, split
+from converge.providers.boot.bootargs.arguments import Part, split
+from converge.providers.boot.bootargs.place import History, boot_entries
 from converge.system import ReadOnlySystem, System
 
 PATH = grub.PATH
@@ -22,16 +23,16 @@ VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?)=(.*)", re.DOTALL)
 _ADDITION = re.compile(r"""\"\$(?:\{(\w+)\}|(\w+)) (?:[^"\\$`]|\\.)*\"""", re.DOTALL)
-"""The former value of a variable, and more."""
+"""An addition to the former value of a variable."""
 _WORD = re.compile(r"""'[^']*'|"(?:[^"\\$`]|\\.)*"|[^\s"'\\$`#;&|<>()]*""", re.DOTALL)
-"""A word of a shell that stands for itself."""
+"""A literal word of a shell."""
 _OF_SCRIPTS = frozenset("$\\;&|<>{}'`#")
-"""What has a meaning in GRUB's scripts, unless it is quoted in ways that depend on where it stands."""
+"""Characters with a meaning in GRUB's scripts; how to quote them depends on the place."""
 
 
 @frozen
 class _Assignment:
-    """One that counts, and the file that it is in; `adds`: it adds to the ones before, and is left alone."""
+    """An assignment that counts, and its file; `adds`: it adds to the former value, and is never changed."""
 
     path: str
     variable: str
@@ -63,7 +64,7 @@ def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> N
     except ProviderError:
         for path, data in before.items():
             system.write(path, data or b"")
-        _put(system, otherwise)  # so that the next run finds it undone
+        _put(system, otherwise)  # so that the next run does it again
         raise
 
 
@@ -75,26 +76,27 @@ def _put(system: System, parts: Sequence[Part]) -> None:
 
 
 def _changed(system: ReadOnlySystem, parts: Sequence[Part]) -> list[tuple[_Assignment, Part]]:
-    """The assignments that are not so yet; ProviderError for one that is left alone."""
+    """The assignments to change; ProviderError for an addition, which is never changed."""
     pairs = zip(_assignments(system), parts, strict=True)
     changed = [(assignment, part) for assignment, part in pairs if part != _value(system, assignment)]
     for assignment, part in changed:
         if assignment.adds:
             other = " ".join(sorted(set(_value(system, assignment)) - set(part)))
-            raise ProviderError(f"{assignment.path} adds {other}", hint="take it out there, or have a `line` do it")
+            hint = f"remove it from {assignment.path} by hand, or with a `line` resource"
+            raise ProviderError(f"{assignment.path} adds {other} to {assignment.variable}", hint=hint)
     return changed
 
 
 def require_changeable(system: ReadOnlySystem) -> None:
     entries = boot_entries(system)
     if entries and grub.configuration(system):
-        hint = "write the arguments into /etc/kernel/cmdline, out of which kernel-install makes them"
-        raise ProviderError(f"GRUB boots what {entries[0]} says, which is not made out of {PATH}", hint=hint)
+        hint = "write the arguments into /etc/kernel/cmdline, from which kernel-install generates the entries"
+        raise ProviderError(f"GRUB boots by {entries[0]}, which is not generated from {PATH}", hint=hint)
     grub.require_makeable(system)
 
 
 def _assignments(system: ReadOnlySystem) -> tuple[_Assignment, ...]:
-    """Those that the values come from; where there is none yet, the one to be."""
+    """The assignments that count; if a variable has none yet, the new one."""
     found = {variable: [_Assignment(PATH, variable)] for variable in VARIABLES}
     for each in _all(system):
         found[each.variable] = [*(found[each.variable] if each.adds else ()), each]
@@ -102,7 +104,7 @@ def _assignments(system: ReadOnlySystem) -> tuple[_Assignment, ...]:
 
 
 def _all(system: ReadOnlySystem) -> Iterator[_Assignment]:
-    """Every assignment, in the order of reading; ProviderError for one that only a shell could tell the value of."""
+    """Every assignment, in the order of reading; ProviderError if only a shell could compute a value."""
     for path in (PATH, *system.glob(grub.LATER)):
         met: set[str] = set()
         for number, line in enumerate(_load(system, path).lines.texts, 1):
@@ -112,7 +114,7 @@ def _all(system: ReadOnlySystem) -> Iterator[_Assignment]:
                 adds = addition is not None and variable in addition.groups() and variable not in met
                 if not adds and not _WORD.fullmatch(written):
                     hint = "write it as one text in double quotes, without $ and comments"
-                    raise ProviderError(f"{path}:{number}: the value of {variable} is more than a text", hint=hint)
+                    raise ProviderError(f"{path}:{number}: the value of {variable} is not plain text", hint=hint)
                 met.add(variable)
                 yield _Assignment(path, variable, adds)
 
@@ -129,5 +131,5 @@ def _value(system: ReadOnlySystem, assignment: _Assignment) -> Part:
 def _refuse_scripts(arguments: set[str]) -> None:
     for written in sorted(arguments):
         if odd := sorted(_OF_SCRIPTS.intersection(written)):
-            hint = f"write it into {PATH} by hand, escaped as GRUB's manual says"
-            raise ProviderError(f"'{written}' has {odd[0]} in it, which GRUB takes for its own", hint=hint)
+            hint = f"write it into {PATH} by hand, escaped as in GRUB's manual"
+            raise ProviderError(f"'{written}' contains {odd[0]}, which has a meaning in GRUB's scripts", hint=hint)

@@ -1,22 +1,23 @@
 """The kernel arguments in the boot loader entries of an ostree system, one per deployment, which only ostree writes.
 
-What counts is what boots next: a staged deployment, else the first one of the entries. New deployments take their
-arguments from the running one as they are made, so what was changed in that afterwards would not reach an update that
-waits for its reboot. The arguments of other deployments are left alone, above all those of the one to roll back to.
+The deployment that boots next counts: a staged one, else the first of the entries. A new deployment copies the
+arguments of the running one when it is made, so a later change there would not reach an update that waits for its
+reboot. The arguments of other deployments are never changed, above all those of the one to roll back to.
 
-- What boots next does not run: its arguments are set in place (`instutil set-kargs`; `kargs edit-in-place` would edit
-  all deployments). On a running system it may be an update that waits, or what its user works with and has gone back
-  from for once: it has an /etc of its own.
-- It runs, or is staged: its commit is staged with the other arguments, and deployed as the machine goes down, with /etc
-  as it is by then. Where the machine loses its power before that, it is lost, so it does not count as done.
-- Somebody made an older deployment the one that boots next: what they have gone back from is not set again before
-  another commit is to boot, and a `once` is not done again behind their back.
+- It does not run: its arguments are set in place (`instutil set-kargs`; `kargs edit-in-place` would edit all
+  deployments). On a running system it may be a waiting update, or the deployment that the user usually works with and
+  did not boot this time: it has its own /etc.
+- It runs, or is staged: its commit is staged with the new arguments, and deployed at shutdown, with /etc as it is then.
+  If the machine loses power before that, it is lost, so it does not count as done.
+- Somebody rolled back to an older deployment: the arguments are not applied again before another commit boots next,
+  and a `once` is not done again without the user's knowledge.
 """
 
 from collections.abc import Sequence
 
 from converge.errors import Later, ProviderError
-from converge.providers.boot.bootargs.base import History, Part, split
+from converge.providers.boot.bootargs.arguments import Part, split
+from converge.providers.boot.bootargs.place import History
 from converge.system import ReadOnlySystem, System, deployments, ostree
 from converge.system.bootentries import FOLDER
 from converge.system.deployments import Deployment
@@ -39,7 +40,7 @@ def read_lasting(system: ReadOnlySystem) -> tuple[Part, ...]:
 def require_changeable(system: ReadOnlySystem) -> None:
     target = _next(system)
     if deployments.is_booted(system) and _is_running(system, target) and target.has_hotfix(system):
-        raise Later("the running deployment has a hotfix in /usr, which one that is made now would lack", "reboot")
+        raise Later("the running deployment has a hotfix in /usr, which a new deployment would lack", "reboot")
 
 
 def history(system: ReadOnlySystem) -> History:
@@ -53,12 +54,12 @@ def write(system: System, parts: Sequence[Part], otherwise: Sequence[Part]) -> N
     try:
         _set(system, _next(system), parts[0])
     except ProviderError:
-        if read(system) != tuple(parts):  # else it came to its end, and only what ostree does afterwards failed
+        if read(system) != tuple(parts):  # otherwise it is done, and only ostree's work after that failed
             raise
 
 
 def _arguments(options: str) -> Part:
-    """Without the one that ostree itself sets, which leads to the deployment."""
+    """Without the argument that ostree itself sets to find the deployment."""
     return tuple(written for written in split(options) if not written.startswith(_OURS))
 
 
@@ -78,19 +79,19 @@ def _is_running(system: ReadOnlySystem, target: Deployment) -> bool:
 
 
 def _next(system: ReadOnlySystem) -> Deployment:
-    """What boots next; ProviderError where the root is not of its OS, or does not run and is not itself what boots."""
+    """The deployment that boots next; ProviderError if it is of another OS, or if the root neither runs nor is it."""
     here = ostree.deployment(system) or ""
     found = deployments.staged(system) or _first(system)
     if found.os_folder != here.rpartition("/")[0]:
-        raise ProviderError(f"another OS boots next, {found.os}", hint="let this one boot first")
+        raise ProviderError(f"another OS boots next: {found.os}", hint="boot this OS first")
     if not deployments.is_booted(system) and found.folder != here:
-        hint = "name the sysroot by --root, and the one that does is taken"
-        raise ProviderError(f"this deployment is not the one that boots next, {found.folder}", hint=hint)
+        hint = "set `--root` to the sysroot: converge then uses the deployment that boots next"
+        raise ProviderError(f"this deployment does not boot next: {found.folder} does", hint=hint)
     return found
 
 
 def _first(system: ReadOnlySystem) -> Deployment:
     found = deployments.deployed(system)
     if not found:
-        raise ProviderError(f"there is no entry of ostree in {FOLDER}", hint="let `ostree admin deploy` make one")
+        raise ProviderError(f"{FOLDER} does not contain an entry of ostree", hint="run `ostree admin deploy`")
     return found[0]

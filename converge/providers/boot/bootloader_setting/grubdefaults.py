@@ -1,7 +1,7 @@
-"""How long GRUB shows its menu: GRUB_TIMEOUT in /etc/default/grub, or in a file that is read later and sets it again.
+"""The timeout of GRUB's menu: GRUB_TIMEOUT in /etc/default/grub, or in a file that is read later and sets it again.
 
-What counts at the next boot is what grub-mkconfig(8) has made of it. Where grub.cfg says otherwise, since somebody has
-not made it anew or something else overrules the variable, that is the value.
+The next boot uses the value in grub.cfg, which grub-mkconfig(8) generates. If it differs from the variable, because
+grub.cfg is outdated or another setting overrides the variable, the value in grub.cfg counts.
 """
 
 import re
@@ -14,12 +14,12 @@ from converge.system import ReadOnlySystem, System
 VARIABLE = "GRUB_TIMEOUT"
 
 _MADE = re.compile(rb"^\s*set timeout_style=.*\n\s*set timeout=(.*)$", re.MULTILINE)
-"""What the script 00_header writes; there are other timeouts, for boots that come after a failed one."""
+"""The lines of the script 00_header; there are other timeouts, for the boot after a failed one."""
 _OF_SHELLS = frozenset("$`\\")
 
 
 def path(system: ReadOnlySystem) -> str:
-    """The file that sets it last, or the one for what is set nowhere."""
+    """The file that sets it last, or /etc/default/grub if no file sets it."""
     files = [path for path in system.glob(grub.LATER) if _assigned(system, path) is not None]
     return files[-1] if files else grub.PATH
 
@@ -27,17 +27,18 @@ def path(system: ReadOnlySystem) -> str:
 def _assigned(system: ReadOnlySystem, path: str) -> str | None:
     value = Envfile.parse(system.read(path) or b"").get(VARIABLE)
     if _OF_SHELLS.intersection(value or ""):
-        raise ProviderError(f"{path}: the value of {VARIABLE} is more than a text", hint="write the number there")
+        hint = f"write the number itself, such as {VARIABLE}=3"
+        raise ProviderError(f"{path}: the value of {VARIABLE} is not plain text", hint=hint)
     return value
 
 
-def read(system: ReadOnlySystem, setting: str) -> str | None:  # noqa: ARG001  (it has no other one)
+def read(system: ReadOnlySystem, setting: str) -> str | None:  # noqa: ARG001  (there is only one)
     value, made = _assigned(system, path(system)), _made(system)
     return value if made in (None, value or "") else made
 
 
 def _made(system: ReadOnlySystem) -> str | None:
-    """What grub.cfg says; None where it says nothing."""
+    """The value in grub.cfg; None if it is not set there."""
     configuration = grub.configuration(system)
     found = _MADE.search(system.read(configuration) or b"") if configuration else None
     return found[1].decode("ascii", "replace").strip() if found else None
@@ -48,7 +49,7 @@ def require_changeable(system: ReadOnlySystem) -> None:
 
 
 def write(system: System, setting: str, value: str | None) -> None:
-    """Nothing is left half done: where grub.cfg cannot be made, or says otherwise then, the variable is as it was."""
+    """Set the variable and generate grub.cfg; if that fails, or has another value, restore the variable."""
     grub.require_makeable(system)
     file = path(system)
     before = system.read(file) or b""
@@ -68,5 +69,5 @@ def write(system: System, setting: str, value: str | None) -> None:
 
 def _require_made(system: ReadOnlySystem, setting: str, value: str | None) -> None:
     if (found := read(system, setting)) != value:
-        hint = f"look for what overrules {VARIABLE} in {grub.PATH} and /etc/grub.d, such as GRUB_HIDDEN_TIMEOUT"
-        raise ProviderError(f"{grub.configuration(system)} was made with a timeout of '{found}'", hint=hint)
+        hint = f"look in {grub.PATH} and /etc/grub.d for an override of {VARIABLE}, such as GRUB_HIDDEN_TIMEOUT"
+        raise ProviderError(f"{grub.configuration(system)} was generated with a timeout of '{found}'", hint=hint)

@@ -1,7 +1,7 @@
 """How ostree writes boot loader entries: the group `sysroot` in the repository's configuration (ostree.repo-config(5)).
 
-A repository with a word for `bootloader` that this libostree does not know cannot be opened, so nothing else is written
-than what all versions know.
+libostree cannot open a repository with a value of `bootloader` that it does not know, so only values that all versions
+know are written.
 """
 
 from converge.system import ReadOnlySystem, System, ostree
@@ -20,7 +20,7 @@ def read(system: ReadOnlySystem, setting: str) -> str | None:
 
 
 def require_changeable(system: ReadOnlySystem) -> None:
-    """It can be at any time, also where /sysroot is read-only."""
+    """It can always be changed, even if /sysroot is read-only."""
 
 
 def write(system: System, setting: str, value: str | None) -> None:

@@ -1,13 +1,13 @@
-"""systemd-boot's loader.conf on the EFI system partition: a key, blanks and a value in each line (loader.conf(5)).
+"""systemd-boot's loader.conf on the EFI system partition: a key, spaces and a value in each line (loader.conf(5)).
 
-What a user has set in the menu itself is in the firmware's memory, and counts more than the file.
+A value that a user set in the menu itself is stored in the firmware, and overrides the file.
 """
 
 from converge.formats.lines import Lines
 from converge.system import ReadOnlySystem, System
 
 PARTITIONS = ("/efi", "/boot/efi", "/boot")
-"""Where the partition may be mounted (bootctl(1))."""
+"""The usual mount points of the partition (bootctl(1))."""
 
 
 def is_there(system: ReadOnlySystem) -> bool:
@@ -21,7 +21,8 @@ def path(system: ReadOnlySystem) -> str:
 def _found(system: ReadOnlySystem) -> list[str]:
     """The files of the partitions that have systemd-boot.
 
-    None behind a link, as ostree has it: that leads elsewhere after each deploy, and what is in it would be lost.
+    A `loader` that is a link, as ostree makes it, does not count: it changes with each deploy, and the file would be
+    lost.
     """
     programs = (folder for folder in PARTITIONS if system.glob(f"{folder}/EFI/systemd/systemd-boot*.efi"))
     return [f"{each}/loader/loader.conf" for each in programs if system.read_link(f"{each}/loader") is None]
@@ -34,7 +35,7 @@ def read(system: ReadOnlySystem, setting: str) -> str | None:
 
 
 def require_changeable(system: ReadOnlySystem) -> None:
-    """It can be at any time."""
+    """It can always be changed."""
 
 
 def write(system: System, setting: str, value: str | None) -> None:
@@ -54,6 +55,6 @@ def write(system: System, setting: str, value: str | None) -> None:
 
 
 def _set_in(lines: Lines, setting: str) -> list[int]:
-    """The lines that set it; of several the last one counts."""
+    """The lines that set it; the last one counts."""
     words = [text.split(None, 1) for text in lines.texts]
     return [number for number, word in enumerate(words) if len(word) > 1 and word[0] == setting]

@@ -1,7 +1,7 @@
-"""A folder: there or gone, with its mode and owner, and empty where that is asked. Owns the folder at `path`.
+"""A folder: present or absent, with its mode and owner, and empty if declared. Owns the folder at `path`.
 
-A link that leads to a folder counts as the folder, but nothing is taken away through a link. `removal.py` says where
-what is taken away goes.
+A link to a folder counts as the folder, but nothing is removed through a link. See `removal.py` for the place of
+removed contents.
 """
 
 from collections.abc import Mapping
@@ -11,33 +11,18 @@ from attrs import field, frozen
 
 from converge.errors import ProviderError
 from converge.formats.modes import mode_text, parse_mode
-from converge.model import Change, Claim, Domain, Effect, Value
+from converge.model import Change, Effect, Thing, Value
+from converge.providers.files.attributes import Attributes, group_as_declared, owner_as_declared
 from converge.providers.files.directory import removal
-from converge.providers.files.directory.base import Spec, place_of, require_folder, require_removable
-from converge.providers.protocol import (
-    ABSENT,
-    DERIVED,
-    PRESENT,
-    SEEN,
-    Attributes,
-    Params,
-    compare,
-    default_folder,
-    domain_of_path,
-    every_field,
-    group_as_asked,
-    kind_at,
-    outside_own_folders,
-    owner_as_asked,
-    record_of,
-    values,
-)
+from converge.providers.files.directory.spec import Spec, place_of, require_folder, require_removable
+from converge.providers.files.treestates import record_of
+from converge.providers.paths import default_folder, kind_at, outside_own_folders
+from converge.providers.protocol import ABSENT, NO_PARAMETER, PRESENT, SEEN, Desired, Params, Traits, values
 from converge.system import ReadOnlySystem, System
 
-__all__ = ["OURS", "TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
+__all__ = ["Spec", "State", "apply", "check", "declared", "desired", "inspect", "parse", "thing", "traits"]
 
-TYPE = "directory"
-OURS = ("contents",)
+traits = Traits(unprotected=("contents",), added="created")
 
 NEW_MODE = 0o755
 
@@ -50,36 +35,33 @@ class State:
     owner: str | None = None
     group: str | None = None
     contents: str | None = None
-    is_default: bool = field(default=False, metadata=DERIVED)
+    is_default: bool = field(default=False, metadata=NO_PARAMETER)
 
 
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
     if spec.empty and spec.ensure == ABSENT:
-        raise ProviderError("`empty` and `ensure: absent` exclude each other", hint="an absent folder is empty already")
+        raise ProviderError(
+            "`empty` and `ensure: absent` exclude each other", hint="remove `empty`: an absent folder is empty"
+        )
     if spec.recursive and spec.ensure == PRESENT:
-        hint = "`recursive` removes a folder with all that it holds; `empty` removes what it holds"
-        raise ProviderError("`recursive` goes with `ensure: absent`", hint=hint)
-    if spec.takes_away:
+        hint = "write `ensure: absent` to remove the folder, or `empty: true` to remove only its contents"
+        raise ProviderError("`recursive` requires `ensure: absent`", hint=hint)
+    if spec.removes:
         outside_own_folders(spec.path)
     if spec.mode is not None:
         parse_mode(spec.mode)
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    return tuple(Claim("path", spec.path, name, value) for name, value in _wanted(spec).items())
+def thing(spec: Spec) -> Thing:
+    return Thing("directory", spec.path, "path", spec.path, follow=not spec.removes)
 
 
-def _wanted(spec: Spec) -> dict[str, Value]:
+def declared(spec: Spec) -> dict[str, Value]:
     if spec.ensure == ABSENT:
         return {"ensure": ABSENT}
-    managed: dict[str, Value] = {name: value for name, value in spec.attributes.items() if value is not None}
-    return {"ensure": PRESENT, **managed, **({"contents": None} if spec.empty else {})}
-
-
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
-    return every_field(State, domain_of_path(system, spec.path, follow=not spec.takes_away))
+    return {"ensure": PRESENT, **spec.attributes, **({"contents": None} if spec.empty else {})}
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
@@ -91,26 +73,23 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
         PRESENT,
         kind,
         mode_text(found.mode),
-        owner_as_asked(system, spec.owner, found.uid),
-        group_as_asked(system, spec.group, found.gid),
-        removal.contents(system, path) if spec.takes_away and kind == "directory" else None,
+        owner_as_declared(system, spec.owner, found.uid),
+        group_as_declared(system, spec.group, found.gid),
+        removal.contents(system, path) if spec.removes and kind == "directory" else None,
         system.is_default_folder(path),
     )
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
+def desired(system: ReadOnlySystem, spec: Spec, state: State) -> Desired:  # noqa: ARG001  (the protocol)
+    if spec.ensure == ABSENT:
+        return {"ensure": ABSENT}
+    return {**declared(spec), **spec.attributes_on(state.mode, new=NEW_MODE, is_folder=True)}
+
+
+def check(spec: Spec, state: State, changes: tuple[Change, ...]) -> None:  # noqa: ARG001  (the protocol)
     if spec.ensure == PRESENT:
         require_folder(spec, state.kind)
-    else:
-        _require_removable(spec, state)
-    desired = _wanted(spec)
-    if spec.mode is not None and "mode" in desired:
-        live = NEW_MODE if state.mode is None else int(state.mode, 8)
-        desired["mode"] = mode_text(parse_mode(spec.mode).on(live, is_folder=True))
-    return compare(desired, state)
-
-
-def _require_removable(spec: Spec, state: State) -> None:
+        return
     require_removable(spec, state.kind)
     if state.is_default:
         raise default_folder(spec.path)
@@ -128,17 +107,17 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
         if change.field == "contents" and change.after is None:
             removal.empty(system, spec, path, change)
         elif change.field == "contents":
-            removal.bring_back(system, spec, path, str(change.after))
+            removal.restore(system, spec, path, str(change.after))
     Attributes.of(system, after).set_on(system, path)
     return ()
 
 
 def _make(system: System, spec: Spec, path: str, after: Mapping[str, Any]) -> None:
-    """Make the folder where it is absent, unless it is brought back with what it held."""
+    """Make the folder if it is absent, unless it is restored with its contents."""
     if kind_at(system, path) is not None or record_of(after.get("contents")):
         return
     if "ensure" not in after:
-        raise ProviderError(f"{spec.path} is gone", hint="somebody removed it meanwhile; run converge again")
+        raise ProviderError(f"{spec.path} was removed during the run", hint="run converge again")
     attributes = Attributes.of(system, after)
     mode = NEW_MODE if attributes.mode is None else attributes.mode
     system.make_folder(path, mode=mode, uid=attributes.uid, gid=attributes.gid)

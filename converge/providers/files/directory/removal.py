@@ -1,9 +1,9 @@
-"""Taking away a folder, or what is in it, and bringing it back.
+"""Remove a folder or its contents, and restore them.
 
-What is taken away is moved aside, below the folder of converge's own in the same domain: to one place for each path,
-and there to a folder that is called like the digest of the names in it. A change is enough to find it again, and a run
-that was killed half-way moves the rest to the same place. Only what was taken away last is kept of each path, so that
-a cache that is emptied at every boot does not fill the disk.
+Removed things are moved to converge's own folder in the same domain: to one place for each path, in a folder named
+after the digest of the names in it. So a change is enough to find them again, and after a killed run the next run moves
+the rest to the same place. For each path only the last removal is kept, so that a cache that is emptied at every boot
+does not fill the disk.
 """
 
 import hashlib
@@ -13,24 +13,19 @@ from contextlib import contextmanager
 
 from converge.errors import ProviderError
 from converge.model import Change, Domain
-from converge.providers.files.directory.base import Spec, require_removable
-from converge.providers.protocol import (
-    FOLDER_KINDS,
-    domain_of_path,
-    kind_at,
-    outside_own_folders,
-    record_of,
-    tree_state,
-)
+from converge.providers.files.directory.spec import Spec, require_removable
+from converge.providers.files.treestates import record_of, tree_state
+from converge.providers.paths import FOLDER_KINDS, kind_at, outside_own_folders
+from converge.providers.protocol import domain_of_path
 from converge.system import OtherFileSystem, ReadOnlySystem, System
 
 KEPT_IN = {Domain.MACHINE: "/var/lib/converge/removed", Domain.DEPLOYMENT: "/etc/converge/removed"}
 PRIVATE = 0o700
-"""The mode of folders that nobody else is to enter: what is kept may have been private, or be set-user-ID."""
+"""The mode of folders that only root may enter: the kept files may be private, or set-user-ID."""
 
 
 def contents(system: ReadOnlySystem, path: str) -> str | None:
-    """The names in a folder as a value; None where it is empty."""
+    """The names in a folder as a value; None if it is empty."""
     names = system.list_folder(path)
     if not names:
         return None
@@ -54,7 +49,7 @@ def remove(system: System, spec: Spec) -> None:
 
 
 def empty(system: System, spec: Spec, path: str, change: Change) -> None:
-    """Take away what is in a folder; of a run that was killed, `change` says what was in it before that."""
+    """Remove the contents of a folder; after a killed run, `change` has the contents before that run."""
     record = record_of(contents(system, outside_own_folders(path)))
     if record is None:
         return
@@ -68,8 +63,8 @@ def empty(system: System, spec: Spec, path: str, change: Change) -> None:
         system.move_contents(path, kept, replace=True)
 
 
-def bring_back(system: System, spec: Spec, path: str, wanted: str) -> None:
-    """Put the contents that a value stands for back into a folder, or the whole folder back where it is absent."""
+def restore(system: System, spec: Spec, path: str, wanted: str) -> None:
+    """Restore the contents of a value in a folder, or the whole folder if it is absent."""
     kept = f"{_place(system, spec)}/{record_of(wanted)}"
     if kind_at(system, path) is None:
         _require_kept(system, spec, kept)
@@ -82,8 +77,8 @@ def bring_back(system: System, spec: Spec, path: str, wanted: str) -> None:
 
 def _require_kept(system: ReadOnlySystem, spec: Spec, kept: str) -> None:
     if kind_at(system, kept) is None:
-        hint = "of each path only what was taken away last is kept"
-        raise ProviderError(f"what was in {spec.path} is not kept any more", hint=hint)
+        hint = "restore them from a backup: for each path only the last removal is kept"
+        raise ProviderError(f"the former contents of {spec.path} are not kept any more", hint=hint)
 
 
 def _place(system: ReadOnlySystem, spec: Spec) -> str:
@@ -92,7 +87,7 @@ def _place(system: ReadOnlySystem, spec: Spec) -> str:
 
 
 def _make_room(system: System, spec: Spec, record: str | None) -> str:
-    """The place of a path, without what is kept there, but for a record."""
+    """The place of a path; everything kept there is deleted, except a record."""
     place = _place(system, spec)
     for name in system.list_folder(place):
         if name != record:
@@ -107,5 +102,5 @@ def _remedy(spec: Spec) -> Iterator[None]:
     try:
         yield
     except OtherFileSystem as error:
-        hint = "say `backup: false` to delete it for good"
+        hint = "write `backup: false` to delete it for good"
         raise ProviderError(f"{spec.path} cannot be kept for undo: {error.message}", hint=hint) from error

@@ -1,40 +1,29 @@
 """A regular file: its content, mode and owner. Owns the file at `path`; a link there is followed inside the root.
 
-With `merge: three-way` it also owns `<path>.converge-new`; `content.py` says what such a file is to hold.
+With `merge: three-way` it also owns `<path>.converge-new`; see `content.py` for the content of such a file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
 from converge.errors import ProviderError
 from converge.formats.modes import mode_text, parse_mode
-from converge.model import Change, Claim, Domain, Effect, Value
+from converge.model import Change, Depends, Effect, Thing
+from converge.providers.files.attributes import Attributes, group_as_declared, owner_as_declared
 from converge.providers.files.file import content
-from converge.providers.files.file.base import Spec
-from converge.providers.protocol import (
-    ABSENT,
-    DERIVED,
-    PRESENT,
-    Attributes,
-    Params,
-    compare,
-    domain_of_path,
-    every_field,
-    group_as_asked,
-    owner_as_asked,
-    values,
-)
+from converge.providers.files.file.spec import Spec
+from converge.providers.protocol import ABSENT, PRESENT, Declared, Desired, Params, Traits, values
 from converge.system import ReadOnlySystem, System
 from converge.system.store import address_of
 
-__all__ = ["FILES", "TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
+__all__ = ["Spec", "State", "apply", "contents", "declared", "desired", "inspect", "parse", "thing", "traits"]
 
-TYPE = "file"
-FILES = ("source", "template")
+traits = Traits(files=("source", "template"), added="created")
 
 NEW_MODE = 0o644
+READABLE_BY_ALL = 0o004
 
 
 @frozen
@@ -44,8 +33,6 @@ class State:
     mode: str | None = None
     owner: str | None = None
     group: str | None = None
-    wanted: str | None = field(default=None, metadata=DERIVED)
-    """What the file is to hold: a source may be on the machine, and a merge starts from what is there."""
 
 
 def parse(params: Params) -> Spec:
@@ -57,50 +44,55 @@ def parse(params: Params) -> Spec:
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    wanted: dict[str, Value] = {"ensure": spec.ensure}
-    if spec.ensure == PRESENT:
-        if spec.manages_content:
-            wanted["content"] = None if spec.content is None else address_of(spec.content.encode())
-        wanted |= {name: value for name, value in spec.attributes.items() if value is not None}
-    return tuple(Claim("path", spec.path, name, value) for name, value in wanted.items())
+def thing(spec: Spec) -> Thing:
+    return Thing("file", spec.path, "path", spec.path)
 
 
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
-    return every_field(State, domain_of_path(system, spec.path))
+def declared(spec: Spec) -> Declared:
+    if spec.ensure == ABSENT:
+        return {"ensure": ABSENT}
+    address = Depends.ON_MACHINE if spec.content is None else address_of(spec.content.encode())
+    return {"ensure": PRESENT, **({"content": address} if spec.manages_content else {}), **spec.attributes}
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     found = system.stat(spec.path)
     if found is None:
-        return State(ABSENT, wanted=content.wanted(system, spec, None))
+        return State(ABSENT)
     if found.kind != "file":
-        raise ProviderError(f"{spec.path} is no regular file", hint="converge never makes another kind of a path")
-    if spec.ensure == ABSENT:
-        _refuse_link(system, spec.path)
+        raise ProviderError(f"{spec.path} is not a regular file", hint="remove it first: converge does not replace it")
+    if spec.ensure == ABSENT and system.read_link(spec.path) is not None:
+        raise ProviderError(f"{spec.path} is a symbolic link", hint="declare the path of its target instead")
     live = system.read(spec.path) if spec.manages_content or spec.ensure == ABSENT else None
     return State(
         PRESENT,
         None if live is None else address_of(live),
         mode_text(found.mode),
-        owner_as_asked(system, spec.owner, found.uid),
-        group_as_asked(system, spec.group, found.gid),
-        content.wanted(system, spec, live),
+        owner_as_declared(system, spec.owner, found.uid),
+        group_as_declared(system, spec.group, found.gid),
     )
 
 
-def _refuse_link(system: ReadOnlySystem, path: str) -> None:
-    found = system.stat(path, follow=False)
-    if found is not None and found.kind == "symlink":
-        raise ProviderError(f"{path} is a symbolic link", hint="name the file that it leads to")
+def desired(system: ReadOnlySystem, spec: Spec, state: State) -> Desired:
+    if spec.ensure == ABSENT:
+        return {"ensure": ABSENT}
+    address = content.wanted(system, spec)
+    contents = {} if address is None else {"content": address}
+    return {"ensure": PRESENT, **contents, **spec.attributes_on(state.mode, new=NEW_MODE, is_folder=False)}
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    desired = {"ensure": spec.ensure, "content": state.wanted, **spec.attributes}
+def contents(system: ReadOnlySystem, spec: Spec) -> Sequence[bytes]:
+    """The contents of the file and of the declaration, if all users may read the file now and afterwards."""
+    found = system.stat(spec.path)
+    live = None if found is None else system.read(spec.path)
+    modes = [NEW_MODE if found is None else found.mode]
     if spec.mode is not None:
-        live = NEW_MODE if state.mode is None else int(state.mode, 8)
-        desired["mode"] = mode_text(parse_mode(spec.mode).on(live, is_folder=False))
-    return compare({name: value for name, value in desired.items() if value is not None}, state)
+        modes.append(parse_mode(spec.mode).on(modes[0], is_folder=False))
+    if not all(mode & READABLE_BY_ALL for mode in modes):
+        return ()
+    new = content.wanted(system, spec) if spec.ensure == PRESENT else None
+    address = (new or "").partition(content.CONFLICT)[0]
+    return [data for data in (live, content.at(system, spec, address) if address else None) if data is not None]
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
@@ -110,13 +102,13 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
         return ()
     found = system.stat(spec.path)
     if found is None and "ensure" not in after:
-        raise ProviderError(f"{spec.path} is gone", hint="somebody removed it meanwhile; run converge again")
+        raise ProviderError(f"{spec.path} was removed during the run", hint="run converge again")
     attributes = Attributes.of(system, after)
     address, _, conflict = (after.get("content") or "").partition(content.CONFLICT)
     if conflict:
         system.write(f"{spec.path}{content.BESIDE}", content.at(system, spec, address), mode=0o600)
     is_new_content = address and not conflict
-    # A file with other names is written anew: what else has them is not ours.
+    # A file with other hard links is replaced by a new file: the others are not ours.
     if found is None or found.links > 1 or is_new_content:
         data = content.at(system, spec, address) if is_new_content else system.read(spec.path) or b""
         system.write(spec.path, data, mode=attributes.mode, uid=attributes.uid, gid=attributes.gid)

@@ -1,6 +1,6 @@
-"""The three-way merge of lines: what two sides made of a common base, brought together by `diff3` or `git merge-file`.
+"""The three-way merge of lines: two changed versions of a common base, combined by `diff3` or `git merge-file`.
 
-It is a calculation on bytes and has no root: the texts reach the tool as anonymous memory, so that nothing is written.
+It works on bytes, without a root: the tool gets the texts as anonymous memory, so that no file is written.
 """
 
 import os
@@ -12,11 +12,11 @@ from converge.errors import ProviderError
 
 TIME_LIMIT = 60.0  # seconds
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-_TOOLS = (("diff3", "-m", "-E"), ("git", "merge-file", "-p"))  # -E: the same change on both sides is no conflict
+_TOOLS = (("diff3", "-m", "-E"), ("git", "merge-file", "-p"))  # -E: the same change on both sides is not a conflict
 
 
 def merge(base: bytes, theirs: bytes, ours: bytes) -> bytes | None:
-    """What `theirs` and `ours`, both made from `base`, amount to; None where they conflict or are no text."""
+    """The merge of `theirs` and `ours`, both made from `base`; None if they conflict or are not text."""
     if theirs in (base, ours):
         return ours
     if ours == base:
@@ -26,7 +26,9 @@ def merge(base: bytes, theirs: bytes, ours: bytes) -> bytes | None:
             return _run(tool, (theirs, base, ours))
         except FileNotFoundError:
             continue
-    raise ProviderError("neither diff3 nor git is installed", hint="`merge: three-way` needs one of them")
+    raise ProviderError(
+        "neither diff3 nor git is installed", hint="install one of them: `merge: three-way` requires it"
+    )
 
 
 def _run(tool: Sequence[str], texts: Sequence[bytes]) -> bytes | None:

@@ -1,40 +1,28 @@
-"""Owner, group and mode of a thing, or of everything in a tree. Owns these three of what is there, and makes nothing.
+"""Owner, group and mode of a thing, or of everything in a tree. Owns these three of existing things, and makes none.
 
-Links that lead to `path` are followed inside the root; below it none is: a link's own owner is set, and it has no mode.
-In a tree the state of a field is what is asked, or names what is wrong (`records.py`). The three fields move together,
-since with `match` a thing that got one of them is no longer meant.
+Links to `path` are followed inside the root, links below it are not: a link's own owner is set, and it has no mode. In
+a tree the state of a field is the declared value, or names the wrong entries (`records.py`). The three fields change
+together, because with `match` a thing with one changed field would not match any more.
 """
 
 from collections.abc import Mapping
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from converge.errors import ProviderError
 from converge.formats.modes import mode_text, parse_mode
-from converge.model import Change, Claim, Domain, Effect, Value
-from converge.providers.files.permissions.base import FIELDS, Spec, modes_of
+from converge.model import Change, Effect, Thing, Value
+from converge.providers.files.attributes import Attributes, group_as_declared, owner_as_declared
 from converge.providers.files.permissions.records import Recorder, Tally, recorded
-from converge.providers.files.permissions.tree import may_touch, mend, things, wrong_things
-from converge.providers.protocol import (
-    ABSENT,
-    DERIVED,
-    PRESENT,
-    Attributes,
-    Params,
-    compare,
-    domain_of_path,
-    every_field,
-    group_as_asked,
-    owner_as_asked,
-    record_of,
-    values,
-)
+from converge.providers.files.permissions.spec import FIELDS, Spec, modes_of
+from converge.providers.files.permissions.tree import fix, may_touch, things_in, wrong_things
+from converge.providers.files.treestates import record_of
+from converge.providers.protocol import ABSENT, PRESENT, Declared, Desired, Params, Traits, compare, values
 from converge.system import ReadOnlySystem, System
 
-__all__ = ["GROUPS", "TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse", "yield_to"]
+__all__ = ["Spec", "State", "apply", "declared", "desired", "inspect", "parse", "thing", "traits", "yield_to"]
 
-TYPE = "permissions"
-GROUPS = (FIELDS,)
+traits = Traits(groups=(FIELDS,))
 
 
 @frozen
@@ -43,28 +31,31 @@ class State:
     owner: str | None = None
     group: str | None = None
     mode: str | None = None
-    is_folder: bool = field(default=False, metadata=DERIVED)
 
 
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
     if not spec.wanted:
-        raise ProviderError("neither owner, group nor a mode is asked", hint="say what the permissions are to be")
+        raise ProviderError(
+            "no parameter set", hint="give at least one of `owner`, `group`, `mode`, `file_mode`, `directory_mode`"
+        )
     for text in (spec.mode, spec.file_mode, spec.directory_mode):
         if text is not None:
             parse_mode(text)
     if parse_mode(spec.match.get("mode", "0000")).exact is None:
-        raise ProviderError("`match` compares a mode in octal", hint="write it as '0755'")
+        raise ProviderError("the mode in `match` must be octal", hint="write it with quotes, such as '0755'")
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    kind = "tree" if spec.is_tree else "path"
-    return tuple(Claim(kind, spec.thing, name, value) for name, value in spec.wanted.items())
+def thing(spec: Spec) -> Thing:
+    """The path, and the selection below it: two fixes for different faults do not conflict."""
+    chosen = [f"{name} {value}" for name, value in sorted(spec.match.items())]
+    part = ", ".join([*chosen, *([spec.only] if spec.only else [])])
+    return Thing("permissions of", spec.path, "tree" if spec.is_tree else "path", spec.path, part or None)
 
 
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
-    return every_field(State, domain_of_path(system, spec.path))
+def declared(spec: Spec) -> Declared:
+    return spec.wanted
 
 
 def yield_to(spec: Spec, paths: tuple[str, ...]) -> Spec:
@@ -78,16 +69,12 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     if spec.is_tree:
         tree = _state_of_tree(system, spec)
         return State(PRESENT, tree.get("owner"), tree.get("group"), tree.get("mode"))
-    state = State(
+    return State(
         PRESENT,
-        owner_as_asked(system, spec.owner, found.uid),
-        group_as_asked(system, spec.group, found.gid),
+        owner_as_declared(system, spec.owner, found.uid),
+        group_as_declared(system, spec.group, found.gid),
         mode_text(found.mode),
-        found.kind == "directory",
     )
-    if diff(spec, state):
-        _refuse_hard_links(system, spec)
-    return state
 
 
 def _state_of_tree(system: ReadOnlySystem, spec: Spec) -> dict[str, str]:
@@ -99,19 +86,26 @@ def _state_of_tree(system: ReadOnlySystem, spec: Spec) -> dict[str, str]:
 
 
 def _refuse_hard_links(system: ReadOnlySystem, spec: Spec) -> None:
-    for found in things(system, spec):
+    for found in things_in(system, spec):
         may_touch(spec, found)
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
+def desired(system: ReadOnlySystem, spec: Spec, state: State) -> Desired:
+    """Raise ProviderError for a single file with other hard links, as soon as something would change."""
     if state.ensure == ABSENT:
-        return ()
-    wanted = dict(spec.wanted)
-    if "mode" in wanted and state.mode is not None and not spec.is_tree:
-        mode = modes_of(str(wanted.pop("mode")))[state.is_folder]
+        return {}
+    wanted = spec.wanted
+    if spec.is_tree:
+        return wanted
+    if "mode" in wanted and state.mode is not None:
+        found = system.stat(spec.path)
+        is_folder = found is not None and found.kind == "directory"
+        mode = modes_of(str(wanted.pop("mode")))[is_folder]
         if mode is not None:
-            wanted["mode"] = mode_text(mode.on(int(state.mode, 8), is_folder=state.is_folder))
-    return compare(wanted, state)
+            wanted["mode"] = mode_text(mode.on(int(state.mode, 8), is_folder=is_folder))
+    if compare(wanted, state):
+        _refuse_hard_links(system, spec)
+    return wanted
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
@@ -122,21 +116,21 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
         Attributes.of(system, values(changes)).set_on(system, system.resolve(spec.path))
         return ()
     restoring = {change.field: record for change in changes if (record := record_of(change.after))}
-    asked = {name: value for name, value in values(changes).items() if name in FIELDS and name not in restoring}
-    if asked:
-        _record(system, spec, asked, changes)
-        mend(system, spec, asked)
+    requested = {name: value for name, value in values(changes).items() if name in FIELDS and name not in restoring}
+    if requested:
+        _record(system, spec, requested, changes)
+        fix(system, spec, requested)
     if restoring:
         _restore(system, spec, {name: recorded(system, name, record) for name, record in restoring.items()})
     return ()
 
 
-def _record(system: System, spec: Spec, asked: Mapping[str, Value], changes: tuple[Change, ...]) -> None:
-    """Write down what is about to be changed; a hard link that is refused is met here, before anything is."""
-    befores = {change.field: record_of(change.before) for change in changes if change.field in asked}
+def _record(system: System, spec: Spec, requested: Mapping[str, Value], changes: tuple[Change, ...]) -> None:
+    """Record the values before the changes; this also refuses hard links before anything is changed."""
+    befores = {change.field: record_of(change.before) for change in changes if change.field in requested}
     alone = {record: name for name, record in befores.items() if record}  # equal numbers of users and groups share one
     recorders = {name: Recorder(system, record) for record, name in alone.items()}
-    for wrong in wrong_things(system, spec, asked):
+    for wrong in wrong_things(system, spec, requested):
         for name, value in wrong.before().items():
             if name in recorders:
                 recorders[name].add(wrong.found.path, value)
@@ -145,7 +139,7 @@ def _record(system: System, spec: Spec, asked: Mapping[str, Value], changes: tup
 
 
 def _restore(system: System, spec: Spec, before: Mapping[str, Mapping[str, int]]) -> None:
-    for found in things(system, spec):
+    for found in things_in(system, spec):
         path = found.path
         uid, gid, mode = (before.get(name, {}).get(path) for name in FIELDS)
         if (uid, gid, mode) != (None, None, None) and may_touch(spec, found):

@@ -1,8 +1,8 @@
-"""What is wrong in a tree of any size, in a few words, and how it was before.
+"""The wrong entries of a tree of any size as a short text, and the record of their former values.
 
-The state of a field of which something is wrong reads `tree:DIGEST (N entries, first PATH)`. The digest is of the wrong
-things and their values: a sum over them, as a walk has no order. Before anything is changed, they go to the file DIGEST
-in FOLDER, from which a change to such a state restores them.
+The state of a field with wrong entries reads `tree:DIGEST (N entries, first PATH)`. The digest covers the wrong entries
+and their values: it is a sum over them, because a walk has no order. Before anything is changed, they are written to
+the file DIGEST in FOLDER; a change to such a state restores them from it.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 from attrs import define, field
 
 from converge.errors import ProviderError
-from converge.providers.protocol import tree_state
+from converge.providers.files.treestates import tree_state
 from converge.system import ReadOnlySystem, System
 
 FOLDER = "/var/lib/converge/trees"
@@ -22,7 +22,7 @@ END = b"end\0"
 
 @define
 class Tally:
-    """What is wrong in one field, in bounded memory."""
+    """The wrong entries of one field, in bounded memory."""
 
     total: int = 0
     count: int = 0
@@ -45,7 +45,7 @@ def _line(path: str, value: str) -> bytes:
 
 @define
 class Recorder:
-    """Writes a record while a tree is walked. One that is complete is left as it is: a killed run comes here again."""
+    """Writes a record during the walk of a tree. A complete one is kept: a run after a kill comes here too."""
 
     system: System
     record: str
@@ -74,10 +74,12 @@ class Recorder:
 
 
 def recorded(system: ReadOnlySystem, name: str, record: str) -> dict[str, int]:
-    """Per path below the top of the tree, the field `name` before; ProviderError for a record that is not complete."""
+    """The former value of the field `name` for each path in the tree; ProviderError if the record is not complete."""
     data = system.read(_path(record), limit=LIMIT)
     if data is None or not data.endswith(END):
-        raise ProviderError(f"the record {record} of a tree is not there", hint="converge changed no such tree here")
+        raise ProviderError(
+            f"the record {record} of a tree is missing", hint="set the permissions by hand: this machine has no record"
+        )
     lines = [line.partition(b" ") for line in data.removesuffix(END).split(b"\0")[:-1]]
     return {os.fsdecode(path): int(value, 8 if name == "mode" else 10) for value, _, path in lines}
 

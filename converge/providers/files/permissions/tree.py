@@ -1,4 +1,4 @@
-"""Finding and mending what is wrong in a tree. A million things may be right: no path is built for those."""
+"""Find and fix wrong entries in a tree. A million entries may be right: no path is built for those."""
 
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -8,14 +8,14 @@ from attrs import frozen
 
 from converge.errors import ProviderError, shown
 from converge.model import Value
-from converge.providers.files.permissions.base import Spec, modes_of
+from converge.providers.files.permissions.spec import Spec, modes_of
 from converge.system import ReadOnlySystem, System
 from converge.system.trees import Found
 
 
 @frozen
 class Wrong:
-    """A thing, and the owner, group and mode that it is to get; None for what is right already."""
+    """A thing, and its new owner, group and mode; None for a value that is right already."""
 
     found: Found
     uid: int | None
@@ -23,7 +23,7 @@ class Wrong:
     mode: int | None
 
     def before(self) -> dict[str, str]:
-        """Per field that is wrong, what it is now."""
+        """The current value of each wrong field."""
         live = self.found.stat
         texts = {
             "owner": None if self.uid is None else str(live.st_uid),
@@ -33,38 +33,38 @@ class Wrong:
         return {name: text for name, text in texts.items() if text is not None}
 
 
-def things(system: ReadOnlySystem, spec: Spec) -> Iterator[Found]:
-    """Everything that the path, the depth and the patterns name, in no order."""
+def things_in(system: ReadOnlySystem, spec: Spec) -> Iterator[Found]:
+    """Everything that the path, the depth and the patterns select, in any order."""
     depth = spec.max_depth if spec.recursive else 0
     for found in system.walk(spec.path, max_depth=depth, excludes=spec.exclude):
         if spec.include_top or found.above is not None:
             yield found
 
 
-def wrong_things(system: ReadOnlySystem, spec: Spec, asked: Mapping[str, Value]) -> Iterator[Wrong]:
-    """Those among the things that are meant and are not as `asked`."""
-    judge = _judge(system, asked)
-    meant = _chooser(system, spec)
+def wrong_things(system: ReadOnlySystem, spec: Spec, requested: Mapping[str, Value]) -> Iterator[Wrong]:
+    """The selected things that differ from `requested`."""
+    judge = _judge(system, requested)
+    selected = _chooser(system, spec)
     yielded = _yielded(system, spec)
-    for found in things(system, spec):
+    for found in things_in(system, spec):
         wrong = judge(found)
-        if wrong and meant(found) and found.path not in yielded and may_touch(spec, found):
+        if wrong and selected(found) and found.path not in yielded and may_touch(spec, found):
             yield wrong
 
 
-def mend(system: System, spec: Spec, asked: Mapping[str, Value]) -> None:
+def fix(system: System, spec: Spec, requested: Mapping[str, Value]) -> None:
     owner_last = bool(spec.match.keys() & {"owner", "group"})
-    for wrong in wrong_things(system, spec, asked):
+    for wrong in wrong_things(system, spec, requested):
         mode = wrong.mode
         if owner_last and mode is not None:
-            # What is matched changes last, so that a run killed in between finds the thing again.
+            # A matched field changes last, so that the next run finds the thing again if this one is killed in between.
             system.fix(wrong.found, mode=mode)
             mode = None
         system.fix(wrong.found, uid=wrong.uid, gid=wrong.gid, mode=mode)
 
 
 def may_touch(spec: Spec, found: Found) -> bool:
-    """False for a file with other names that is to be skipped; ProviderError for one that is refused."""
+    """False for a file with other hard links that must be skipped; ProviderError if it is refused."""
     links = found.stat.st_nlink
     if links == 1 or spec.hard_links == "allow" or found.kind == "directory":
         return True
@@ -72,14 +72,14 @@ def may_touch(spec: Spec, found: Found) -> bool:
         return False
     raise ProviderError(
         f"{shown(found.path or '.')} in {spec.path} has {links} hard links",
-        hint="another may lie elsewhere: exclude it, or say `hard_links: skip` or `hard_links: allow`",
+        hint="add it to `exclude`, or write `hard_links: skip` or `hard_links: allow`: another link may be elsewhere",
     )
 
 
-def _judge(system: ReadOnlySystem, asked: Mapping[str, Value]) -> Callable[[Found], Wrong | None]:
-    uid = system.user_id(str(asked["owner"])) if "owner" in asked else None
-    gid = system.group_id(str(asked["group"])) if "group" in asked else None
-    of_files, of_folders = modes_of(str(asked["mode"])) if "mode" in asked else (None, None)
+def _judge(system: ReadOnlySystem, requested: Mapping[str, Value]) -> Callable[[Found], Wrong | None]:
+    uid = system.user_id(str(requested["owner"])) if "owner" in requested else None
+    gid = system.group_id(str(requested["group"])) if "group" in requested else None
+    of_files, of_folders = modes_of(str(requested["mode"])) if "mode" in requested else (None, None)
 
     @cache
     def mode_instead(live: int) -> int | None:
@@ -101,12 +101,12 @@ def _judge(system: ReadOnlySystem, asked: Mapping[str, Value]) -> Callable[[Foun
 
 
 def _chooser(system: ReadOnlySystem, spec: Spec) -> Callable[[Found], bool]:
-    """Whether `only` and `match` leave a thing in. A link has no mode to match."""
+    """Whether `only` and `match` select a thing. A link has no mode to match."""
     uid = system.user_id(spec.match["owner"]) if "owner" in spec.match else None
     gid = system.group_id(spec.match["group"]) if "group" in spec.match else None
     mode = int(spec.match["mode"], 8) if "mode" in spec.match else None
 
-    def meant(found: Found) -> bool:
+    def selected(found: Found) -> bool:
         live = found.stat
         if spec.only is not None and (found.kind == "directory") != (spec.only == "directories"):
             return False
@@ -114,7 +114,7 @@ def _chooser(system: ReadOnlySystem, spec: Spec) -> Callable[[Found], bool]:
             return False
         return mode is None or (stat.S_IMODE(live.st_mode) == mode and found.kind != "symlink")
 
-    return meant
+    return selected
 
 
 def _yielded(system: ReadOnlySystem, spec: Spec) -> frozenset[str]:

@@ -1,9 +1,9 @@
-"""Language and keyboard of the machine. Owns LANG and other variables of /etc/locale.conf, and the keyboard's layouts.
+"""Language and keyboard of the machine. Owns LANG and other variables of /etc/locale.conf, and the keyboard layouts.
 
-On a root that has them the files are Debian's: /etc/default/locale for the variables, /etc/default/keyboard for the
-layout of X11; otherwise this is in /etc/vconsole.conf (XKBLAYOUT, which systemd knows since version 253) beside the
-keymap of the console (KEYMAP). On the live root the service manager passes the variables on to what it starts from then
-on, and the console gets its keymap at the end of the run; what runs already keeps what it began with.
+If the root has Debian's files, they are used: /etc/default/locale for the variables, /etc/default/keyboard for the X11
+layout. Otherwise the layout is in /etc/vconsole.conf (XKBLAYOUT, known to systemd since version 253) beside the console
+keymap (KEYMAP). On the live root, the service manager passes the variables on to programs that it starts from then on,
+and the console gets its keymap at the end of the run. Running programs keep the old settings.
 """
 
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from attrs import field, frozen
 
 from converge.diagnostics import did_you_mean
 from converge.errors import ProviderError
-from converge.model import Change, Claim, Domain, Effect, Value
+from converge.model import Change, Domain, Effect, Thing, Value
 from converge.providers.identity.locale.installed import require_keymap, require_locale
-from converge.providers.identity.locale.running import console_effects, tell_manager
-from converge.providers.protocol import Params, assign, assigned, compare, domain_of_path, meant, told, values
+from converge.providers.identity.locale.running import console_effects, set_environment
+from converge.providers.identity.variables import assign, assigned
+from converge.providers.protocol import Declared, Params, Traits, domain_of_path, field_names, values
 from converge.system import ReadOnlySystem, System
+from converge.system.contents import as_value, text_of
 
-__all__ = ["TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
-
-TYPE = "locale"
+traits = Traits()
 
 LOCALE, DEBIAN_LOCALE = "/etc/locale.conf", "/etc/default/locale"
 CONSOLE, DEBIAN_KEYBOARD = "/etc/vconsole.conf", "/etc/default/keyboard"
@@ -31,7 +31,7 @@ VARIABLES = (
     *(f"LC_{name}" for name in ("CTYPE", "NUMERIC", "TIME", "COLLATE", "MONETARY", "MESSAGES", "PAPER", "NAME")),
     *(f"LC_{name}" for name in ("ADDRESS", "TELEPHONE", "MEASUREMENT", "IDENTIFICATION")),
 )
-"""Those of locale.conf(5) besides LANG."""
+"""The variables of locale.conf(5) other than LANG."""
 
 
 @frozen
@@ -44,7 +44,7 @@ class Spec:
 
 @frozen
 class State:
-    """`variables` holds those that the spec names."""
+    """`variables` contains those that the spec names."""
 
     lang: str | None = None
     variables: Mapping[str, str | None] = field(factory=dict)
@@ -54,34 +54,36 @@ class State:
 
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
-    if not _desired(spec):
-        raise ProviderError("there is nothing to set", hint="give `lang`, `variables`, `keymap` or `x11_layout`")
+    if not declared(spec):
+        raise ProviderError("no parameter set", hint="give at least one of `lang`, `variables`, `keymap`, `x11_layout`")
     for name in spec.variables:
         if name not in VARIABLES:
-            raise ProviderError(f"'{name}' is no variable of locale.conf", hint=did_you_mean(name, VARIABLES))
+            raise ProviderError(f"'{name}' is not a variable of locale.conf", hint=did_you_mean(name, VARIABLES))
     for text in (spec.lang, *spec.variables.values(), spec.keymap, spec.x11_layout):
-        if text and (told(text) != text or any(map(str.isspace, text))):
-            raise ProviderError(f"'{text}' is too long or has space in it", hint="write the one name alone")
+        if text and (as_value(text) != text or any(map(str.isspace, text))):
+            raise ProviderError(f"'{text}' is too long or contains white space", hint="write only the name")
     return spec
 
 
-def _desired(spec: Spec) -> dict[str, Value]:
+def thing(spec: Spec) -> Thing:
+    settings = {"LANG": spec.lang, **spec.variables, "keymap": spec.keymap, "layout": spec.x11_layout}
+    words = [f"{name} {text or 'unset'}" for name, text in settings.items() if text is not None]
+    if spec.lang:
+        words[0] = spec.lang
+    return Thing("locale", ", ".join(words), "locale", "system")
+
+
+def declared(spec: Spec) -> Declared:
     """An empty text unsets."""
-    asked = {"lang": spec.lang, "keymap": spec.keymap, "x11_layout": spec.x11_layout}
-    texts: dict[str, Value] = {name: text or None for name, text in asked.items() if text is not None}
-    return texts | ({"variables": _unsetting(spec)} if spec.variables else {})
+    texts = {"lang": spec.lang, "keymap": spec.keymap, "x11_layout": spec.x11_layout}
+    fields: dict[str, Value] = {name: text or None for name, text in texts.items() if text is not None}
+    if spec.variables:
+        fields["variables"] = {name: text or None for name, text in spec.variables.items()}
+    return fields
 
 
-def _unsetting(spec: Spec) -> dict[str, Value]:
-    return {name: text or None for name, text in spec.variables.items()}
-
-
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    return tuple(Claim("locale", "system", name, value) for name, value in _desired(spec).items())
-
-
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol's)
-    return {name: domain_of_path(system, _file(system, name)) for name in ("lang", "variables", "keymap", "x11_layout")}
+def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol)
+    return {name: domain_of_path(system, _file(system, name)) for name in field_names(State)}
 
 
 def _file(system: ReadOnlySystem, name: str) -> str:
@@ -105,7 +107,7 @@ def inspect(system: ReadOnlySystem, spec: Spec) -> State:
 
 
 def _require_installed(system: ReadOnlySystem, spec: Spec, state: State) -> None:
-    """ProviderError for a locale or keymap that is to be set and is not there to be used."""
+    """Raise ProviderError if a locale or keymap that must be set is not installed."""
     live = {"LANG": state.lang, **state.variables}
     for name, text in {"LANG": spec.lang, **spec.variables}.items():
         if text and text != live[name] and name != "LANGUAGE":
@@ -114,15 +116,11 @@ def _require_installed(system: ReadOnlySystem, spec: Spec, state: State) -> None
         require_keymap(system, spec.keymap)
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    return compare(_desired(spec), state)
-
-
-def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:  # noqa: ARG001  (the protocol's)
+def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:  # noqa: ARG001  (the protocol)
     after: Mapping[str, Any] = values(changes)
     variables = {**({"LANG": after["lang"]} if "lang" in after else {}), **after.get("variables", {})}
     if variables:
-        tell_manager(system, {name: text and meant(system, text) for name, text in variables.items()})
+        set_environment(system, {name: text and text_of(system, text) for name, text in variables.items()})
         _assign(system, _file(system, "lang"), variables)
     for name, key in (("keymap", "KEYMAP"), ("x11_layout", "XKBLAYOUT")):
         if name in after:
@@ -131,5 +129,5 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
 
 
 def _assign(system: System, path: str, variables: Mapping[str, str | None]) -> None:
-    """Set the variables in a file, or unset them. Debian's files stay even where they become empty, others go."""
+    """Set or unset the variables in a file. If it becomes empty, a file of Debian's stays; another one is removed."""
     assign(system, path, variables, stays=path in (DEBIAN_LOCALE, DEBIAN_KEYBOARD))

@@ -1,4 +1,4 @@
-"""Which locales and keymaps a root has, as far as its files tell. Where they do not, every one is taken for there."""
+"""The locales and keymaps that a root has. If its files do not show them, every name is accepted."""
 
 import re
 import struct
@@ -10,37 +10,37 @@ from converge.system import ReadOnlySystem
 
 LOCALES = "/usr/lib/locale"
 BUILT_IN = ("C", "POSIX", "C.UTF-8")
-"""Those of glibc itself, since 2.35."""
+"""Built into glibc since 2.35."""
 KEYMAPS = ("/usr/share/keymaps", "/usr/share/kbd/keymaps", "/usr/lib/kbd/keymaps")
-"""Where systemd looks for them (localectl(1), list-keymaps)."""
+"""The folders that systemd searches (localectl(1), list-keymaps)."""
 
 _ARCHIVE = f"{LOCALES}/locale-archive"
 _ARCHIVE_START = 4 * 1024 * 1024
-"""Bytes; the names stand before the locales themselves, which can be hundreds of megabytes."""
+"""Bytes; the names come before the locales, which can be hundreds of megabytes."""
 _HEADER = struct.Struct("=8I")  # struct locarhead of glibc's locale/locarchive.h
 _MAGIC = 0xDE020109
 _KEYMAP = re.compile(r"(?:.*/)?([^/]+)\.k?map(?:\.[a-z0-9]+)?")
 
 
 def require_locale(system: ReadOnlySystem, name: str) -> None:
-    """ProviderError where programs would fall back to the C locale, since the root lacks this one."""
+    """Raise ProviderError if the root lacks the locale: programs would fall back to the C locale."""
     known = _locales(system)
     if known is not None and _normal(name) not in {_normal(each) for each in known}:
         hint = (
-            did_you_mean(name, known) or "have the package that brings it installed first, or make it: man 1 localedef"
+            did_you_mean(name, known) or "install the package that contains it first, or generate it with localedef(1)"
         )
-        raise ProviderError(f"there is no locale '{name}' in {LOCALES}", hint=hint)
+        raise ProviderError(f"locale '{name}' is missing in {LOCALES}", hint=hint)
 
 
 def require_keymap(system: ReadOnlySystem, name: str) -> None:
     known = _keymaps(system)
     if known and name not in known and not name.startswith("@"):
-        hint = did_you_mean(name, known) or f"look for the right one in {KEYMAPS[0]}"
-        raise ProviderError(f"there is no keymap '{name}'", hint=hint)
+        hint = did_you_mean(name, known) or f"choose a name from {KEYMAPS[0]}, such as de-latin1"
+        raise ProviderError(f"keymap '{name}' is missing", hint=hint)
 
 
 def _locales(system: ReadOnlySystem) -> list[str] | None:
-    """The names of the locales, None where that cannot be told."""
+    """The names of the locales; None if they cannot be read."""
     if system.stat(LOCALES) is None:
         return None
     archived = _archived(system.read_start(_ARCHIVE, _ARCHIVE_START) or b"")
@@ -48,7 +48,7 @@ def _locales(system: ReadOnlySystem) -> list[str] | None:
 
 
 def _archived(start: bytes) -> list[str] | None:
-    """The names in a locale archive, None where it is no such one as we know."""
+    """The names in a locale archive; None if its format is unknown."""
     if not start:
         return []
     magic, _, _, _, _, names, used, _ = _HEADER.unpack(start[: _HEADER.size].ljust(_HEADER.size))
@@ -58,7 +58,7 @@ def _archived(start: bytes) -> list[str] | None:
 
 
 def _normal(name: str) -> str:
-    """A locale's name with its codeset as glibc compares it: letters and digits alone, small."""
+    """A locale's name as glibc compares it: in the codeset only letters and digits, in lower case."""
     rest, at, modifier = name.partition("@")
     language, _, codeset = rest.partition(".")
     return f"{language}.{''.join(filter(str.isalnum, codeset.lower()))}{at}{modifier}"

@@ -1,4 +1,4 @@
-"""What a running systemd is told of a new locale: it read the files when it started."""
+"""Pass a new locale to the running systemd: it read the files only when it started."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ SYSTEMD_RUNS = "/run/systemd/system"
 """sd_booted(3)."""
 
 
-def tell_manager(system: System, variables: Mapping[str, str | None]) -> None:
-    """Have what the service manager starts from now on begin with these variables; None: with an empty one.
+def set_environment(system: System, variables: Mapping[str, str | None]) -> None:
+    """Set these variables for programs that the service manager starts from now on; None sets an empty one.
 
-    It cannot be made to forget what it read when it started, and an empty one counts as unset (locale(7)).
+    systemd cannot forget a variable that it read when it started, and an empty one counts as unset (locale(7)).
     """
     if _runs_systemd(system):
         assigned = [f"{name}={value or ''}" for name, value in variables.items()]
@@ -21,7 +21,7 @@ def tell_manager(system: System, variables: Mapping[str, str | None]) -> None:
 
 
 def console_effects(system: ReadOnlySystem) -> tuple[Effect, ...]:
-    """What gives the console its keymap; Debian has no such service."""
+    """The restart that gives the console its keymap; Debian does not have this service."""
     has_service = _runs_systemd(system) and system.stat(f"/usr/lib/systemd/system/{CONSOLE_SETUP}")
     return (Effect(EffectKind.RESTART, CONSOLE_SETUP),) if has_service else ()
 

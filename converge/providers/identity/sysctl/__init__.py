@@ -1,6 +1,6 @@
-"""A kernel parameter. Owns its line in a file below /etc/sysctl.d, and on the live root sets it in /proc/sys at once.
+"""A kernel parameter. Owns its line in a file in /etc/sysctl.d, and on the live root sets it in /proc/sys at once.
 
-The file is the state: where only the running value differs, nothing is done. What a removed line had set stays as it is
+The file is the state: if only the running value differs, nothing is done. If a line is removed, the running value stays
 until the machine boots again.
 """
 
@@ -11,27 +11,14 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from converge.errors import ProviderError
-from converge.model import Change, Claim, Domain, Effect, Value
+from converge.model import Change, Effect, Thing
 from converge.providers.identity.sysctl.precedence import refuse_later
 from converge.providers.identity.sysctl.sysctlfile import Sysctlfile, dotted, parameter_of, plain
-from converge.providers.protocol import (
-    ABSENT,
-    PRESENT,
-    Params,
-    compare,
-    domain_of_path,
-    every_field,
-    keep_told,
-    meant,
-    told,
-    values,
-)
+from converge.providers.protocol import ABSENT, PRESENT, Declared, Params, Traits, values
 from converge.system import ReadOnlySystem, System
+from converge.system.contents import as_value, keep_text, text_of
 
-__all__ = ["GROUPS", "TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
-
-TYPE = "sysctl"
-GROUPS = (("ensure", "value"),)
+traits = Traits(groups=(("ensure", "value"),), added="set")
 
 FOLDER = "/etc/sysctl.d"
 PARAMETERS = "/proc/sys"
@@ -40,7 +27,7 @@ _PARAMETER = re.compile(r"[A-Za-z0-9_.:@-]+(/[A-Za-z0-9_.:@-]+)+")
 _FILE = re.compile(rf"{re.escape(FOLDER)}/[^/\s]+\.conf")
 
 
-def _text(value: Any) -> str | None:  # noqa: ANN401  (what an expression gives)
+def _text(value: Any) -> str | None:  # noqa: ANN401  (the value of an expression)
     return value if value is None else plain(str(int(value) if isinstance(value, bool) else value))
 
 
@@ -58,7 +45,7 @@ class Spec:
 
     @property
     def may_fail(self) -> bool:
-        """Whether it is no error that the running kernel refuses it, which a `-` before the key says."""
+        """Whether the running kernel may refuse it: the key begins with `-`."""
         return self.key.startswith("-")
 
     @property
@@ -75,30 +62,28 @@ class State:
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
     if spec.value is None and spec.ensure == PRESENT:
-        raise ProviderError(f"there is no value for {spec.key}", hint="write the `value`, or `ensure: absent`")
+        raise ProviderError(f"`value` is missing for {spec.key}", hint="write `value`, or `ensure: absent`")
     if not _PARAMETER.fullmatch(spec.parameter) or {".", ".."} & set(spec.parameter.split("/")):
-        raise ProviderError(f"'{spec.key}' is no kernel parameter", hint="write it as net.ipv4.ip_forward")
+        raise ProviderError(f"'{spec.key}' is not a kernel parameter", hint="write a name such as net.ipv4.ip_forward")
     if not _FILE.fullmatch(spec.path):
-        raise ProviderError(f"'{spec.file}' is not read at boot", hint=f"name a file {FOLDER}/….conf")
+        raise ProviderError(f"'{spec.file}' is not read at boot", hint=f"choose a file such as {FOLDER}/60-router.conf")
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    value: dict[str, Value] = {"value": told(spec.value or "")} if spec.ensure == PRESENT else {}
-    wanted: dict[str, Value] = {"ensure": spec.ensure, **value}
-    return tuple(Claim("sysctl", spec.parameter, name, value) for name, value in wanted.items())
+def thing(spec: Spec) -> Thing:
+    return Thing("kernel parameter", dotted(spec.parameter), "sysctl", spec.parameter, stored_in=spec.path)
 
 
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:
-    return every_field(State, domain_of_path(system, spec.path))
+def declared(spec: Spec) -> Declared:
+    return {"ensure": ABSENT} if spec.ensure == ABSENT else {"ensure": PRESENT, "value": as_value(spec.value or "")}
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     found = _load(system, spec).find(spec.parameter)
-    state = State(ABSENT) if found is None else State(PRESENT, told(found.value))
+    state = State(ABSENT) if found is None else State(PRESENT, as_value(found.value))
     if spec.ensure == PRESENT and spec.value is not None:
         refuse_later(system, spec.path, spec.parameter, spec.value)
-        if diff(spec, state):
+        if state.value != as_value(spec.value):
             _require_parameter(system, spec)
     return state
 
@@ -108,28 +93,24 @@ def _load(system: ReadOnlySystem, spec: Spec) -> Sysctlfile:
 
 
 def _require_parameter(system: ReadOnlySystem, spec: Spec) -> None:
-    """ProviderError where the running kernel does not have it; of the kernel of another root nothing can be said."""
+    """Raise ProviderError if the running kernel lacks the parameter; the kernel of another root is unknown."""
     if system.live and not spec.may_fail and system.stat(f"{PARAMETERS}/{spec.parameter}") is None:
-        hint = "load the module that has it first, or write a `-` before the key if it may be missing"
-        raise ProviderError(f"this kernel has no parameter {spec.key}", hint=hint)
-
-
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    return compare({"ensure": spec.ensure, "value": told(spec.value or "")}, state)
+        hint = f"load the module that has it first; if it may be missing, write the key as -{spec.key}"
+        raise ProviderError(f"kernel parameter {spec.key} is missing in the running kernel", hint=hint)
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
-    """The running value comes first: where the kernel refuses it, the file does not say that all is done."""
+    """Set the running value first: if the kernel refuses it, the file must not look as if all were done."""
     after: Mapping[str, Any] = values(changes)
     if not after:
         return ()
     file = _load(system, spec)
     if found := file.find(spec.parameter):
-        keep_told(system, found.value)
+        keep_text(system, found.value)
     if after.get("ensure") == ABSENT:
         file.unset(spec.parameter)
     elif "value" in after:
-        value = meant(system, after["value"], spec.value)
+        value = text_of(system, after["value"], spec.value)
         _set_running(system, spec, value)
         file.set(spec.parameter, spec.key, value)
     if file.dump():

@@ -1,7 +1,7 @@
-"""Which of the files of kernel parameters wins at boot (sysctl.d(5)).
+"""The order of the files of kernel parameters at boot (sysctl.d(5)).
 
-They are read in the order of their names, whatever folder they are in; of one name only the file in the first folder
-counts. A pattern never wins against a key that is named. /etc/sysctl.conf is read last of all, by those who read it.
+They are read in the order of their names, whatever their folder; of several files with one name, only the file in the
+first folder counts. A pattern never overrides a named key. Programs that read /etc/sysctl.conf read it last.
 """
 
 import posixpath
@@ -16,19 +16,18 @@ LAST = "/etc/sysctl.conf"
 
 
 def refuse_later(system: ReadOnlySystem, path: str, parameter: str, value: str) -> None:
-    """ProviderError where a file that is read after `path` sets the parameter to another value."""
+    """Raise ProviderError if a file that is read after `path` sets the parameter to another value."""
     for later in _later(system, posixpath.basename(path)):
         found = Sysctlfile.parse(system.read(later) or b"").find(parameter)
         if found is not None and found.value != value:
-            hint = (
-                "take that line out" if later == LAST else "take that line out, or give a `file` whose name comes later"
-            )
-            message = f"{later}:{found.number + 1} sets {dotted(parameter)} to '{found.value}', and would win at boot"
+            hint = "remove that line" if later == LAST else "remove that line, or give a `file` with a later name"
+            place = f"{later}:{found.number + 1}"
+            message = f"{place} sets {dotted(parameter)} to '{found.value}' and overrides {path} at boot"
             raise ProviderError(message, hint=hint)
 
 
 def _later(system: ReadOnlySystem, name: str) -> Iterator[str]:
-    """The files that are read after the one of this name; a link to /dev/null masks a name."""
+    """The files that are read after the one with this name; a link to /dev/null masks a name."""
     paths = {each: f"{folder}/{each}" for folder in reversed(FOLDERS) for each in system.list_folder(folder)}
     after = [paths[each] for each in sorted(paths) if each > name and each.endswith(".conf")]
     for path in (*after, LAST):

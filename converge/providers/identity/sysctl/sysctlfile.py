@@ -1,7 +1,7 @@
-"""Files of kernel parameters, `key = value` (sysctl.d(5)), and what their keys stand for.
+"""Files of kernel parameters, `key = value` (sysctl.d(5)), and the meaning of their keys.
 
-A parameter is named by its path below /proc/sys. In a key the separators are slashes, or, if the first one is a dot,
-dots: then slashes and dots stand for each other. A `-` before a key means that it is no error if the kernel refuses.
+A parameter is named by its path below /proc/sys. In a key, slashes separate; but if the first separator is a dot, dots
+and slashes are swapped. A `-` before a key means that the kernel may refuse it.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _SWAPPED = str.maketrans("./", "/.")
 
 @frozen
 class Assignment:
-    """A line that sets a parameter; `before` is what stands there before the value."""
+    """A line that sets a parameter; `before` is the text in front of the value."""
 
     number: int
     parameter: str
@@ -25,19 +25,19 @@ class Assignment:
 
 
 def parameter_of(key: str) -> str:
-    """The path below /proc/sys that a key stands for."""
+    """The path below /proc/sys that a key names."""
     key = key.strip().removeprefix("-").strip()
     separator = next((character for character in key if character in "./"), "/")
     return key.translate(_SWAPPED) if separator == "." else key
 
 
 def dotted(parameter: str) -> str:
-    """A parameter as a key with dots; a dot in the name of an interface is a slash there."""
+    """A parameter as a key with dots; a dot in the name of an interface becomes a slash."""
     return parameter.translate(_SWAPPED)
 
 
 def plain(value: str) -> str:
-    """A value with single spaces: the kernel takes any space between numbers."""
+    """A value with single spaces: the kernel accepts any white space between numbers."""
     return " ".join(value.split())
 
 
@@ -59,7 +59,7 @@ class Sysctlfile:
         return next((each for each in reversed(list(self._all())) if each.parameter == parameter), None)
 
     def set(self, parameter: str, key: str, value: str) -> None:
-        """Set a value where the parameter stands, or at the end under `key`."""
+        """Set the value in the parameter's line, or add a line with `key` at the end."""
         found = self.find(parameter)
         if found is None:
             self.lines.insert(len(self.lines.texts), f"{key} = {value}".rstrip())

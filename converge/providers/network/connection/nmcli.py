@@ -1,6 +1,6 @@
-"""NetworkManager's own word on a profile, where it is installed; and telling it that a profile is another now.
+"""Have NetworkManager check a profile, if it is installed, and load a profile that has changed.
 
-A system under a root of its own is asked with the nmcli that it will run with, if it has one.
+For a system under a root of its own, that root's nmcli makes the check, if there is one.
 """
 
 from converge.errors import ProviderError
@@ -10,7 +10,7 @@ PROGRAM = "/usr/bin/nmcli"
 NOT_RUNNING = 8
 """nmcli(1)."""
 NO_BUS = "Could not create NMClient object"
-"""What nmcli says early in the boot."""
+"""An error that nmcli prints early in the boot."""
 LIMIT = 30
 """Seconds."""
 
@@ -18,29 +18,29 @@ _OPENING = ("Error: Error writing connection: ", "Error: ")
 
 
 def check(system: ReadOnlySystem, profile: bytes, name: str) -> None:
-    """ProviderError where NetworkManager would refuse the profile."""
+    """ProviderError if NetworkManager would refuse the profile."""
     inside = not system.live and system.stat(PROGRAM) is not None
     argv = ["nmcli", "--offline", "connection", "modify", "connection.id", name]
     try:
         done = system.query(argv, stdin=profile, timeout=LIMIT, view="inside" if inside else "data")
     except CommandMissing:
         return
-    if not done.ok and _has_looked(done):
-        raise ProviderError(f"NetworkManager refuses the profile: {_said(done)}")
+    if not done.ok and _was_checked(done):
+        raise ProviderError(f"NetworkManager refuses the profile: {_complaint(done)}")
 
 
-def _has_looked(done: CommandResult) -> bool:
-    """Not one older than 1.40, which does not know --offline, nor one of a machine of another kind."""
+def _was_checked(done: CommandResult) -> bool:
+    """False for an nmcli older than 1.40, which does not know --offline, and for one of another architecture."""
     return "--offline" not in done.stderr and not done.stderr.startswith("bwrap:")
 
 
-def _said(done: CommandResult) -> str:
-    said = (done.stderr.strip() or f"it ends with code {done.returncode}").splitlines()[0]
-    return next((said.removeprefix(each) for each in _OPENING if said.startswith(each)), said)
+def _complaint(done: CommandResult) -> str:
+    printed = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[0]
+    return next((printed.removeprefix(each) for each in _OPENING if printed.startswith(each)), printed)
 
 
 def load(system: System, path: str) -> None:
-    """Have a NetworkManager that runs read the profile anew, or forget it where it is gone; nothing is activated."""
+    """Have a running NetworkManager load the profile again, or forget a removed one; nothing is activated."""
     if not system.live:
         return
     try:

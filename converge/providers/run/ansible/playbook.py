@@ -1,7 +1,7 @@
-"""Running ansible-playbook: beside us on the live machine; for another root, from a sandbox in which it enters that.
+"""Run ansible-playbook: directly on the live machine; for another root, in a sandbox that enters the root.
 
-There, nothing of the host can be written, and everything that a play reaches, `localhost` and delegation included, is
-the root. Variables are data, whatever looks like a template in them; secrets come through standard input.
+In the sandbox nothing of the host can be written, and everything that a play reaches, `localhost` and delegation
+included, is the root. Variables are data, even if they look like templates; secrets come through standard input.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from converge.errors import ProviderError
 from converge.model import Asset
-from converge.providers.run.ansible.base import Spec
+from converge.providers.run.ansible.spec import Spec
 from converge.system import CommandResult, CommandTimeout, ReadOnlySystem
 
 PROGRAM = "ansible-playbook"
@@ -21,15 +21,15 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PYTHON = "/usr/bin/python3"
 HERE = os.path.dirname(__file__)
 TEMPLATES = ("{{", "{%", "{#")
-"""What makes a text a template."""
+"""The marks of a template."""
 
 Run = Callable[..., CommandResult]
 
 
 def run(system: ReadOnlySystem, run: Run, spec: Spec, *options: str) -> CommandResult:
-    """Run the playbook by `query` or `run` of the system, to its end, whatever its exit code."""
+    """Run the playbook with `query` or `run` of the system, to its end, whatever its exit code."""
     path = _on_host(system, spec.given)
-    _require_inhabited(system, spec)
+    _require_basics(system, spec)
     program = _program()
     if system.live:
         system.require_trusted(path if spec.role else os.path.dirname(path), below=True)
@@ -51,7 +51,7 @@ def run(system: ReadOnlySystem, run: Run, spec: Spec, *options: str) -> CommandR
 
 
 def _program() -> str:
-    """Beside our own Python, where the extra installs it, or on the machine."""
+    """The program beside converge's Python, where the extra installs it, or on the machine."""
     found = shutil.which(PROGRAM, path=f"{os.path.dirname(sys.executable)}:{PATH}")
     if found is None:
         raise ProviderError("Ansible is not installed", hint="install ansible-core: pip install 'converge[ansible]'")
@@ -59,27 +59,27 @@ def _program() -> str:
 
 
 def _prefixes(program: str) -> tuple[str, ...]:
-    """The folders that hold the program and its Python."""
+    """The folders of the program and its Python."""
     if os.path.dirname(program) == os.path.dirname(sys.executable):
         return sys.prefix, sys.base_prefix
     return (os.path.dirname(os.path.dirname(os.path.realpath(program))),)
 
 
 def _on_host(system: ReadOnlySystem, given: Asset | str) -> str:
-    """The path on the host of what is beside the manifest, or on the machine."""
+    """The host's path of a file beside the manifest or on the machine."""
     if isinstance(given, Asset):
         return os.path.abspath(given.path)
     if system.stat(given) is None:
-        raise ProviderError(f"there is no {given} on the machine")
+        raise ProviderError(f"{given} is missing on the machine")
     return f"{system.root.rstrip('/')}{system.resolve(given)}"
 
 
 class _Template(str):
-    """A text that Ansible is to evaluate."""
+    """A text that Ansible evaluates."""
 
 
 def _variables(system: ReadOnlySystem, spec: Spec, path: str) -> dict[str, Any]:
-    """Those of the manifest, and ours, which no play can override."""
+    """The manifest's variables, and converge's, which a play cannot override."""
     secrets = {name: _Template(f"{{{{ converge_secrets['{name}'] }}}}") for name in spec.secrets}
     connection = "local" if system.live else "converge_root"
     ours = {"ansible_connection": connection, "ansible_user": "root", "converge_path": path}
@@ -87,23 +87,23 @@ def _variables(system: ReadOnlySystem, spec: Spec, path: str) -> dict[str, Any]:
 
 
 def _python(system: ReadOnlySystem) -> str:
-    """The machine's own Python; on the live machine Ansible's does where it has none."""
+    """The machine's own Python; Ansible's if the live machine has none."""
     return _Template("{{ ansible_playbook_python }}") if system.live and not system.stat(PYTHON) else PYTHON
 
 
-def _require_inhabited(system: ReadOnlySystem, spec: Spec) -> None:
-    """ProviderError where a foreign root lacks what Ansible needs there."""
+def _require_basics(system: ReadOnlySystem, spec: Spec) -> None:
+    """Raise ProviderError if a foreign root lacks a path that Ansible needs."""
     python = spec.variables.get("ansible_python_interpreter", PYTHON)
     for path in () if system.live else (python, "/bin/sh", "/dev", "/run"):
         if system.stat(path) is None:
-            hint = "give the root a Python 3, a shell, and empty folders for /dev and /run first"
-            raise ProviderError(f"there is no {path} in this root, and Ansible needs it there", hint=hint)
+            hint = "first install Python 3 and a shell in the root, and make the empty folders /dev and /run"
+            raise ProviderError(f"{path} is missing in this root, and Ansible needs it there", hint=hint)
 
 
 def _flow(value: Any) -> str:  # noqa: ANN401  (a Value)
     """A value in YAML's flow style; a text that looks like a template is marked as data.
 
-    No other text is: Ansible takes one that is marked so, and looks like a number, for that number.
+    Other text is not marked: if it looks like a number, Ansible would turn it into that number.
     """
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_quoted(key)}: {_flow(item)}" for key, item in value.items()) + "}"
@@ -116,6 +116,6 @@ def _flow(value: Any) -> str:  # noqa: ANN401  (a Value)
 
 
 def _quoted(text: str) -> str:
-    """Between double quotes; escaped is also what a `{root}` begins with, which would be replaced."""
+    """In double quotes; also escapes the brace of `{root}`, because that would be replaced."""
     plain = (char if char.isprintable() and char not in '"\\{' else f"\\U{ord(char):08x}" for char in text)
     return f'"{"".join(plain)}"'

@@ -1,4 +1,4 @@
-"""What a run of a playbook came to, as the plugin `converge_report` tells it."""
+"""The result of a playbook run, as the plugin `converge_report` reports it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,14 @@ RECORD, FIELD = "\x1e", "\x1f"
 LINES_SHOWN = 10
 LINE_SHOWN = 100
 ROOM = 3000
-"""Characters that a plan, and with it the ledger, has for what a playbook would change."""
+"""Characters that a plan, and so the ledger, may use for the changes of a playbook."""
 
 
 @frozen
 class Task:
     name: str
     text: str = ""
-    """What it changes, as a diff, or why it failed."""
+    """The diff of its change, or the reason why it failed."""
 
     @property
     def complaint(self) -> str:
@@ -29,7 +29,7 @@ class Task:
 
 @frozen
 class Report:
-    """`unknown` are the tasks of which check mode cannot tell what they would do."""
+    """`unknown` are the tasks whose changes check mode cannot predict."""
 
     changed: tuple[Task, ...]
     unknown: tuple[Task, ...]
@@ -37,11 +37,11 @@ class Report:
 
 
 def read(done: CommandResult) -> Report:
-    """The report of a run that came to its end, be it a failed task; ProviderError where it could not begin."""
+    """The report of a run that ended, even in a failed task; ProviderError if it could not begin."""
     records = [_record(text) for text in done.stdout.split(RECORD)[1:]]
     kinds = [kind for kind, _ in records]
     if "unmatched" in kinds:
-        raise ProviderError("no play of the playbook is for this machine", hint="write `hosts: all`")
+        raise ProviderError("no play in the playbook matches this machine", hint="write `hosts: all`")
     if "end" not in kinds:
         raise ProviderError(f"ansible-playbook failed with code {done.returncode}: {_first_error(done)}")
     failed = [task for kind, task in records if kind == "failed"]
@@ -53,18 +53,18 @@ def read(done: CommandResult) -> Report:
 
 
 def _record(text: str) -> tuple[str, Task]:
-    kind, name, told = (*text.split(FIELD, 2), "", "")[:3]
-    return kind, Task(name, told.rstrip("\n"))
+    kind, name, content = (*text.split(FIELD, 2), "", "")[:3]
+    return kind, Task(name, content.rstrip("\n"))
 
 
 def _first_error(done: CommandResult) -> str:
     lines = [line.strip() for line in (*done.stderr.splitlines(), *done.stdout.splitlines()) if line.strip()]
     errors = [line.removeprefix(mark).strip() for mark in ("[ERROR]:", "ERROR!") for line in lines if mark in line[:8]]
-    return (errors or lines[-1:] or ["it said nothing"])[0][: 4 * LINE_SHOWN]
+    return (errors or lines[-1:] or ["it printed nothing"])[0][: 4 * LINE_SHOWN]
 
 
 def shown(tasks: Iterable[Task]) -> tuple[str, ...]:
-    """Each task with the first lines of its diff, and where there is no room left, how many more there are."""
+    """Each task with the first lines of its diff; if the space is used up, the number of further tasks."""
     return tuple(_within_room(tuple(tasks)))
 
 

@@ -1,29 +1,45 @@
 """A systemd unit: its own file, its drop-ins, and whether it is enabled, masked and running.
 
 Owns the file or mask at /etc/systemd/system/NAME, the drop-ins it names in /etc/systemd/system/NAME.d, and the links
-that start the unit. The links are made and removed by systemctl(1); what is found is read from files, but for whether
-the unit runs, which is known, and matters, only where the machine runs. Starting, stopping and restarting come after
-the daemon-reload at the end of a run; until then `running` is what it will be.
+that start the unit. systemctl(1) makes and removes the links; the state is read from files, except `running`, which is
+known, and matters, only if the machine runs. Units are started, stopped and restarted after the daemon-reload at the
+end of a run; until then `running` is what it will be.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
-from converge.model import Change, Claim, Domain, Effect
-from converge.providers.protocol import ABSENT, DERIVED, PRESENT, Params, compare, domain_of_path, every_field, values
+from converge.model import Change, Depends, Effect, Thing, Value
+from converge.providers.protocol import ABSENT, NO_PARAMETER, PRESENT, Declared, Desired, Params, Traits, values
 from converge.providers.services.systemd_unit import changing, presets, refusals
-from converge.providers.services.systemd_unit.base import Spec, texts, wanted
+from converge.providers.services.systemd_unit.spec import Spec
 from converge.system import ReadOnlySystem, System, systemd, unitfiles
 from converge.system.store import address_of
 
-__all__ = ["TYPE", "Spec", "State", "apply", "claims", "diff", "domains", "inspect", "parse"]
+__all__ = [
+    "Spec",
+    "State",
+    "absent",
+    "apply",
+    "contents",
+    "declared",
+    "desired",
+    "idle",
+    "inspect",
+    "notified",
+    "parse",
+    "thing",
+    "traits",
+]
 
-TYPE = "systemd-unit"
-FILES = ("source",)
-GROUPS = (("ensure", "content"), ("enabled", "masked"))
-OURS = ("restarted",)
-DEFERRED = ("running",)
+traits = Traits(
+    files=("source",),
+    groups=(("ensure", "content"), ("enabled", "masked")),
+    unprotected=("restarted",),
+    deferred=("running",),
+    added="created",
+)
 
 
 @frozen
@@ -35,11 +51,9 @@ class State:
     masked: bool = False
     running: bool | None = None
     restarted: str | None = None
-    wanted: str | None = field(default=None, metadata=DERIVED)
-    """The address of what the unit file is to hold."""
-    preset: bool | None = field(default=None, metadata=DERIVED)
-    """Whether it is to be enabled, where the presets decide."""
-    live: bool = field(default=False, metadata=DERIVED)
+    can_be_enabled: bool = field(default=False, metadata=NO_PARAMETER)
+    """Whether its future [Install] section names something that starts it."""
+    live: bool = field(default=False, metadata=NO_PARAMETER)
 
 
 def parse(params: Params) -> Spec:
@@ -48,43 +62,62 @@ def parse(params: Params) -> Spec:
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    asked = spec.asked(None if spec.content is None else address_of(spec.content.encode()))
+def thing(spec: Spec) -> Thing:
+    return Thing("unit", spec.name, "path", spec.path, stored_in=unitfiles.CONFIG)
+
+
+def declared(spec: Spec) -> Declared:
+    fields: dict[str, Value | Depends] = {}
+    if spec.ensure == ABSENT:
+        fields["ensure"] = ABSENT
+    else:
+        given = {"enabled": spec.enabled, "masked": spec.masked, "running": spec.running}
+        fields |= {name: value for name, value in given.items() if value is not None}
+        if spec.brings_file:
+            content = Depends.ON_MACHINE if spec.content is None else address_of(spec.content.encode())
+            fields |= {"ensure": PRESENT, "content": content}
+        if spec.drop_in_names:
+            texts = {name: spec.drop_ins.get(name) for name in spec.drop_in_names}
+            fields["drop_ins"] = {n: None if text is None else address_of(text.encode()) for n, text in texts.items()}
     if spec.preset:
-        asked["enabled"] = None
+        fields["enabled"] = Depends.ON_MACHINE
     if spec.after_change:
-        asked["restarted"] = None
-    return tuple(Claim("path", spec.path, name, value) for name, value in asked.items())
-
-
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol)
-    return every_field(State, domain_of_path(system, unitfiles.CONFIG))
+        fields["restarted"] = Depends.ON_MACHINE
+    return fields
 
 
 def absent(spec: Spec, state: State) -> bool:
-    """The unit file is the thing only where the manifest says what is to become of it; a mask needs none."""
+    """The unit file counts only if the manifest brings or removes it; a mask does not need one."""
     return state.ensure == ABSENT and (spec.brings_file or spec.ensure == ABSENT)
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
-    sight, ours = unitfiles.look(system, spec.name), wanted(system, spec)
-    asked = unitfiles.links_asked(spec.name, texts(system, spec, sight.unit, ours))
-    refusals.refuse(system, spec, sight, can_be_enabled=bool(asked), known=lambda: unitfiles.names(system))
+    sight = unitfiles.look(system, spec.name)
+    links = unitfiles.links_asked(spec.name, _texts(system, spec, sight.unit))
+    refusals.refuse(system, spec, sight, can_be_enabled=bool(links), known=lambda: unitfiles.names(system))
     return State(
         ABSENT if sight.unit is None else PRESENT,
         _content(system, spec),
         {name: _address(system, spec.drop_in_path(name)) for name in spec.drop_in_names},
-        unitfiles.is_linked(system, spec.name, asked),
+        unitfiles.is_linked(system, spec.name, links),
         sight.mask is not None,
         _running(system, spec),
-        wanted=None if ours is None else address_of(ours),
-        preset=presets.verdict(system, spec.name) if spec.preset and asked and not sight.mask else None,
+        can_be_enabled=bool(links),
         live=systemd.manages(system),
     )
 
 
+def _texts(system: ReadOnlySystem, spec: Spec, unit: unitfiles.UnitFile | None) -> tuple[str, ...]:
+    """The unit file and its drop-ins as they will be."""
+    ours = spec.unit_file(system)
+    found = unit.text if unit else ""
+    text = found if ours is None else ours.decode("utf-8", "surrogateescape")
+    replaced = [spec.drop_in_path(name) for name in spec.drop_in_names]
+    return (*unitfiles.texts(system, spec.name, text, leaving_out=replaced), *spec.drop_ins.values())
+
+
 def _content(system: ReadOnlySystem, spec: Spec) -> str | None:
-    """The address of the machine's own unit file; a mask, be it a link or an empty file, is none."""
+    """The address of the machine's own unit file; a mask (a link or an empty file) does not count."""
     is_file = system.read_link(spec.path) is None and system.read(spec.path)
     return _address(system, spec.path) if is_file else None
 
@@ -103,17 +136,23 @@ def _running(system: ReadOnlySystem, spec: Spec) -> bool | None:
     return unit.runs
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    desired = spec.asked(state.wanted)
-    if state.preset is not None:
-        desired["enabled"] = state.preset
-    if state.masked and desired.get("enabled") is False and spec.masked is not False:
-        del desired["enabled"]  # nothing starts what is masked
+def desired(system: ReadOnlySystem, spec: Spec, state: State) -> Desired:
+    if spec.ensure == ABSENT:
+        return {"ensure": ABSENT}
+    wanted = {name: value for name, value in declared(spec).items() if not isinstance(value, Depends)}
+    ours = spec.unit_file(system)
+    if ours is not None:
+        wanted["content"] = address_of(ours)
+    if spec.preset and state.can_be_enabled and not state.masked:
+        verdict = presets.verdict(system, spec.name)
+        wanted |= {} if verdict is None else {"enabled": verdict}
+    if state.masked and spec.enabled is False and spec.masked is not False:
+        del wanted["enabled"]  # a masked unit never starts
     if state.running is None:
-        desired.pop("running", None)
+        wanted.pop("running", None)
     if spec.changed and state.live and state.ensure == PRESENT:
-        desired["restarted"] = f"after {', '.join(spec.changed)}"
-    return compare(desired, state)
+        wanted["restarted"] = f"after {', '.join(spec.changed)}"
+    return wanted
 
 
 def notified(spec: Spec, ids: tuple[str, ...]) -> Spec:
@@ -121,14 +160,22 @@ def notified(spec: Spec, ids: tuple[str, ...]) -> Spec:
 
 
 def idle(spec: Spec, state: State) -> str:
-    """Why there is nothing to do for what only follows others, or only starts and stops."""
+    """Why nothing is done for a resource that only follows others, or only starts and stops."""
     if spec.manages_files:
         return ""
     if not state.live:
-        return "nothing starts or stops where the machine does not run"
+        return "units start and stop only on a running machine"
     if state.ensure == ABSENT:
-        return f"there is no unit {spec.name}"
-    return "nothing that it follows has changed" if spec.running is None else ""
+        return f"unit {spec.name} is missing"
+    return "no resource in `after_change` has changed" if spec.running is None else ""
+
+
+def contents(system: ReadOnlySystem, spec: Spec) -> Sequence[bytes]:
+    """The contents of the unit file and the drop-ins, on the machine and as declared."""
+    paths = (spec.path, *map(spec.drop_in_path, spec.drop_in_names))
+    live = [system.read(path) for path in paths if system.read_link(path) is None]
+    new = (spec.unit_file(system), *(text.encode() for text in spec.drop_ins.values()))
+    return [data for data in (*live, *new) if data is not None]
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:

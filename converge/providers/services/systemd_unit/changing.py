@@ -1,19 +1,20 @@
-"""Changing a unit's files and links, and what has to follow at the end of the run."""
+"""Change a unit's files and links, and compute the effects for the end of the run."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from converge.model import Change, Effect, EffectKind
-from converge.providers.protocol import ABSENT, content, values
-from converge.providers.services.systemd_unit.base import Spec, wanted
+from converge.providers.protocol import ABSENT, values
+from converge.providers.services.systemd_unit.spec import Spec
 from converge.system import System, systemd, unitfiles
+from converge.system.contents import content_of
 
 AFTER = {"restart": EffectKind.RESTART, "reload": EffectKind.RELOAD}
-"""What follows a change, where the unit runs."""
+"""The effect of a change if the unit runs."""
 
 
 def change(system: System, spec: Spec, changes: tuple[Change, ...]) -> None:
-    """Make the changes in an order in which systemctl finds what it needs, and nothing masked, which it passes over."""
+    """Make the changes in an order in which systemctl finds the files, and no mask: it ignores masked units."""
     after: Mapping[str, Any] = values(changes)
     gone = after.get("ensure") == ABSENT
     if after.get("masked") is False:
@@ -21,26 +22,26 @@ def change(system: System, spec: Spec, changes: tuple[Change, ...]) -> None:
     if gone or after.get("enabled") is False:
         _systemctl(system, "disable", spec)
     if gone or "content" in after:
-        _write(system, spec.path, wanted(system, spec), None if gone else after["content"])
+        _write(system, spec.path, spec.unit_file(system), None if gone else after["content"])
     for name, address in after.get("drop_ins", {}).items():
-        asked = spec.drop_ins.get(name)
-        _write(system, spec.drop_in_path(name), None if asked is None else asked.encode(), address)
+        declared = spec.drop_ins.get(name)
+        _write(system, spec.drop_in_path(name), None if declared is None else declared.encode(), address)
     _link(system, spec, changes)
     if after.get("masked"):
         _systemctl(system, "mask", spec)
 
 
-def _write(system: System, path: str, asked: bytes | None, address: str | None) -> None:
+def _write(system: System, path: str, declared: bytes | None, address: str | None) -> None:
     if address is None:
         system.remove(path)
     else:
-        system.write(path, content(system, asked, address))
+        system.write(path, content_of(system, declared, address))
 
 
 def _link(system: System, spec: Spec, changes: tuple[Change, ...]) -> None:
-    """Have the links made that [Install] asks for, and those removed that it asked for before.
+    """Make the links in the [Install] section, and remove those of the former section.
 
-    What is enabled never loses all of its links on the way, so a killed run does not leave it disabled.
+    An enabled unit always keeps at least one link, so that a killed run does not leave it disabled.
     """
     after = values(changes)
     former = _links_of_former_content(system, spec, changes)
@@ -60,14 +61,14 @@ def _links_of_former_content(system: System, spec: Spec, changes: tuple[Change, 
 
 
 def _systemctl(system: System, verb: str, spec: Spec) -> None:
-    """Run systemctl on the files; it leaves it to others that they reach the disk."""
+    """Run systemctl on the files, and sync them, because it does not."""
     systemd.require(system.run(["systemctl", "--root={root}", verb, "--", spec.name], view="beside"))
     for folder in (unitfiles.CONFIG, *unitfiles.link_folders(system)):
         system.sync_folder(folder)
 
 
 def effects(spec: Spec, after: Mapping[str, Any]) -> Iterator[Effect]:
-    if after.keys() - {"running"}:  # what it follows may be a drop-in that `file` has written
+    if after.keys() - {"running"}:  # it may follow a `file` that writes a drop-in
         yield Effect(EffectKind.DAEMON_RELOAD)
     if after.get("ensure") == ABSENT:
         yield Effect(EffectKind.STOP, spec.name)

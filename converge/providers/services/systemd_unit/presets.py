@@ -1,4 +1,4 @@
-"""What the machine's presets say of a unit (systemd.preset(5))."""
+"""The machine's presets for a unit (systemd.preset(5))."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -9,14 +9,14 @@ from converge.system.unitfiles import instance_of, template_of, text_of
 ETC, RUN = "/etc/systemd/system-preset", "/run/systemd/system-preset"
 VENDOR = ("/usr/local/lib/systemd/system-preset", "/usr/lib/systemd/system-preset", "/lib/systemd/system-preset")
 
-_ANSWERS = {"enable": True, "disable": False, "ignore": None}
+_ACTIONS = {"enable": True, "disable": False, "ignore": None}
 
 
 def verdict(system: ReadOnlySystem, name: str) -> bool | None:
-    """Whether the unit is to be enabled; the first rule that fits says so. None: it is to stay as it is."""
+    """Whether the unit should be enabled, by the first rule that matches. None: it stays as it is."""
     for action, pattern, instances in _rules(system):
         if fnmatchcase(name, pattern) or (template_of(name) == pattern and instance_of(name) in instances):
-            return _ANSWERS[action]
+            return _ACTIONS[action]
     return True
 
 
@@ -24,12 +24,12 @@ def _rules(system: ReadOnlySystem) -> Iterator[tuple[str, str, list[str]]]:
     for path in _files(system):
         for line in (text_of(system, path) or "").splitlines():
             action, *words = line.split() or [""]
-            if action in _ANSWERS and words:
+            if action in _ACTIONS and words:
                 yield action, words[0], words[1:]
 
 
 def _files(system: ReadOnlySystem) -> list[str]:
-    """In the order of their names; of several that are called the same the first counts."""
+    """In the order of their names; the first of several files with the same name counts."""
     found: dict[str, str] = {}
     for folder in (ETC, *((RUN,) if system.live else ()), *VENDOR):
         for path in system.glob(f"{folder}/*.preset"):

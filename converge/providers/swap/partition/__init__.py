@@ -1,120 +1,175 @@
-"""The swap partition of the disk that the root is on: there, behind the root partition, or gone, and that in its place.
+"""The swap partition of the root's disk: present behind the root partition, or absent, with the root grown over it.
 
-Owns the next partition behind the root's if the table says that it is for swap, where the root partition ends, and that
-the root file system fills it. The root partition's start never moves, it never becomes smaller, and nothing else in the
-table changes. One that is there already stays as it is: `label` is for a new one. `swap` has the machine use it.
+Owns the next partition behind the root's if its type is swap, the end of the root partition, and the size of the root
+file system, which fills it. The root partition's start never moves, it never becomes smaller, and nothing else in the
+table changes. An existing swap partition stays as it is: `label` is for a new one. `swap` makes the machine use it.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import field, frozen
+from attrs.converters import optional
+
 from converge.errors import ProviderError
-from converge.model import Change, Claim, Domain, Effect, Value
-from converge.providers.protocol import ABSENT, PRESENT, Params, differing, every_field, values
-from converge.providers.swap.partition import changing, finding
-from converge.providers.swap.partition.base import Layout, Spec, State, checked, require_changeable, require_removable
+from converge.model import Change, Domain, Effect, Thing, Value
+from converge.providers.protocol import (
+    ABSENT,
+    NO_PARAMETER,
+    PRESENT,
+    SEEN,
+    Declared,
+    Desired,
+    Params,
+    Traits,
+    values,
+)
+from converge.providers.swap.partition import changing, layout
 from converge.providers.swap.partition.changing import Work
-from converge.providers.swap.partition_table.base import Table, gap_end, grown, told, with_swap, without
+from converge.providers.swap.partition.layout import Layout
+from converge.providers.swap.partition_table.table import gap_end, grown, listing, with_swap, without
+from converge.providers.swap.sizes import MIB, size_in_bytes
 from converge.system import ReadOnlySystem, System
+from converge.system.store import address_of
 from converge.values import size_words
 
-TYPE = "swap-partition"
-GROUPS = (("ensure", "size", "label", "root_size", "unfinished", "table"),)
+traits = Traits(
+    domain=Domain.MACHINE,
+    groups=(("ensure", "size", "label", "root_size", "unfinished", "table"),),
+    added="created",
+)
+
+SMALLEST = MIB
+"""Bytes; partitions are aligned to it."""
+PLACE = "behind the root partition"
+
+
+@frozen
+class Spec:
+    ensure: str = PRESENT
+    size: int | None = field(default=None, converter=optional(size_in_bytes))
+    label: str = "swap"
+    grow_root: bool = True
+    free_at_least: int = field(default=0, converter=size_in_bytes)
+
+
+@frozen
+class State:
+    ensure: str
+    size: int | None
+    label: str | None
+    root_size: int
+    unfinished: bool
+    table: tuple[str, ...]
+    saved: str = field(metadata=SEEN)
+    """The address of the table as `sfdisk --dump` prints it; the store keeps it when the table is changed."""
+    layout: Layout = field(metadata=NO_PARAMETER)
 
 
 def parse(params: Params) -> Spec:
-    return checked(params)
+    spec = Spec(**params)
+    if spec.ensure == ABSENT and (excluded := [name for name in params if name != "ensure"]):
+        message = f"`{excluded[0]}` cannot be used with `ensure: absent`"
+        raise ProviderError(message, hint=f"remove `{excluded[0]}`")
+    if spec.ensure == PRESENT and spec.size is None:
+        raise ProviderError("`size` is required unless `ensure: absent`", hint="add `size`, such as `size: 4GiB`")
+    if spec.size is not None and spec.size < SMALLEST:
+        message = f"`size` is too small for a swap partition: {spec.size} bytes"
+        raise ProviderError(message, hint="set `size` to at least 1MiB")
+    return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    wanted: dict[str, Value] = {"ensure": spec.ensure}
-    if spec.ensure == PRESENT:
-        wanted |= {"size": spec.size, "label": spec.label}
-    return tuple(Claim(TYPE, "behind the root partition", name, value) for name, value in wanted.items())
+def thing(spec: Spec) -> Thing:  # noqa: ARG001  (there is one such partition)
+    return Thing("swap partition", PLACE, "swap-partition", PLACE)
 
 
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol's)
-    return every_field(State, Domain.MACHINE)
+def declared(spec: Spec) -> Declared:
+    if spec.ensure == ABSENT:
+        return {"ensure": ABSENT}
+    return {"ensure": PRESENT, "size": spec.size, "label": spec.label}
 
 
-def inspect(system: ReadOnlySystem, spec: Spec) -> State:  # noqa: ARG001  (there is one such place)
-    return finding.state(system)
+def inspect(system: ReadOnlySystem, spec: Spec) -> State:  # noqa: ARG001  (there is one such partition)
+    found = layout.find(system)
+    table, swap = found.table, found.swap
+    return State(
+        ensure=found.ensure,
+        size=table.bytes_of(swap.size) if swap else None,
+        label=found.use.label,
+        root_size=table.bytes_of(found.root_row.size),
+        unfinished=found.begun is not None,
+        table=listing(table),
+        saved=address_of(found.dump),
+        layout=found,
+    )
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
+def desired(system: ReadOnlySystem, spec: Spec, state: State) -> Desired:  # noqa: ARG001  (all is in the state)
+    """ProviderError if the table has no room for what is declared."""
     if idle(spec, state):
-        return ()
-    wanted = {**_wanted(spec, state), "unfinished": False}
-    changes = differing(wanted, state)
-    if changes:
-        require_changeable(state.layout, grows="root_size" in wanted and wanted["root_size"] != state.root_size)
-    return changes
-
-
-def _wanted(spec: Spec, state: State) -> dict[str, Value]:
-    """The fields that are to change."""
-    layout, swap = state.layout, state.layout.swap
-    table, fields = layout.table, dict[str, Value]()
-    end = layout.end_begun
-    if spec.ensure == ABSENT and swap:
-        require_removable(layout.use)
-        table = without(table, swap.number)
-        end = min(swap.end, gap_end(table, layout.root_row))
+        return {}
+    found, fields = state.layout, dict[str, Value]()
+    table, end = found.table, found.end_begun
+    if spec.ensure == ABSENT and found.swap:
+        table = without(table, found.swap.number)
+        end = min(found.swap.end, gap_end(table, found.root_row))
         fields = {"ensure": ABSENT}
-    elif spec.ensure == PRESENT and swap:
-        _require_large_enough(spec, state)
-    elif spec.ensure == PRESENT:
-        table, made = with_swap(table, layout.root, spec.size or 0, spec.label)
-        end = gap_end(table, layout.root_row) if spec.grow_root else None
+    elif spec.ensure == PRESENT and not found.swap:
+        table, made = with_swap(table, found.root, spec.size or 0, spec.label)
+        end = gap_end(table, found.root_row) if spec.grow_root else None
         fields = {"ensure": PRESENT, "size": table.bytes_of(made.size), "label": spec.label}
-    return {**fields, **_of_table(table if end is None else grown(table, layout.root, end), layout.root)}
+    if end is not None:
+        table = grown(table, found.root, end)
+    root_size = table.bytes_of(table.row(found.root).size)
+    return {**fields, "unfinished": False, "root_size": root_size, "table": listing(table)}
 
 
-def _of_table(table: Table, root: int) -> dict[str, Value]:
-    return {"root_size": table.bytes_of(table.row(root).size), "table": told(table)}
-
-
-def _require_large_enough(spec: Spec, state: State) -> None:
+def check(spec: Spec, state: State, changes: tuple[Change, ...]) -> None:
+    after = values(changes)
     if spec.size and state.size is not None and state.size < spec.size:
-        found, asked = size_words(state.size), size_words(spec.size)
-        hint = "ask for no more than there is, or have it removed by a resource that says `ensure: absent` first"
-        raise ProviderError(f"{state.layout.use.node} has {found}, and {asked} are asked for", hint=hint)
+        found, requested = size_words(state.size), size_words(spec.size)
+        hint = f"set `size` to at most {found}, or remove it first by a resource with `ensure: absent`"
+        raise ProviderError(f"{state.layout.use.node} has {found}, but {requested} are requested", hint=hint)
+    if after.get("ensure") == ABSENT:
+        layout.require_removable(state.layout.use)
+    if changes:
+        layout.require_changeable(state.layout, grows="root_size" in after)
 
 
 def idle(spec: Spec, state: State) -> str:
-    """Why nothing is done although no such swap partition is there, or another one is."""
-    layout = state.layout
-    if layout.swap or layout.begun:
+    """Why nothing is done although the swap partition is missing, or another one exists."""
+    found = state.layout
+    if found.swap or found.begun:
         return ""
-    if layout.elsewhere:
-        place = "is not directly behind the root partition"
-        kept = f"the swap partition {layout.elsewhere} {place}"
-        return kept if spec.ensure == ABSENT else f"{kept}, but it is there"
-    if spec.ensure == PRESENT and layout.free < spec.free_at_least:
-        asked = size_words(spec.free_at_least)
-        return f"{size_words(layout.free)} are free behind the root partition, and not {asked}"
+    if found.elsewhere:
+        if spec.ensure == ABSENT:
+            return f"the swap partition {found.elsewhere} is not directly behind the root partition"
+        return f"the swap partition {found.elsewhere} exists, but not directly behind the root partition"
+    if spec.ensure == PRESENT and found.free < spec.free_at_least:
+        required = size_words(spec.free_at_least)
+        return f"{size_words(found.free)} are free behind the root partition; `free_at_least` requires {required}"
     return ""
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:  # noqa: ARG001
-    """A root partition never becomes smaller, also not for undo."""
+    """A root partition never becomes smaller, not even to undo a change."""
     if changes:
-        layout = finding.state(system).layout
-        work = _work(layout, values(changes))
+        found = layout.find(system)
+        work = _work(found, values(changes))
         if work.removes:
-            require_removable(layout.use)
-        if work != Work() or layout.begun:
-            require_changeable(layout, grows=work.end is not None)
-            changing.carry_out(system, layout, work)
+            layout.require_removable(found.use)
+        if work != Work() or found.begun:
+            layout.require_changeable(found, grows=work.end is not None)
+            changing.carry_out(system, found, work)
     return ()
 
 
-def _work(layout: Layout, after: Mapping[str, Any]) -> Work:
-    """What the changes come to on the disk as it is: some of it may be done."""
-    root, ensure = layout.root_row, after.get("ensure")
-    end = layout.end_begun
+def _work(found: Layout, after: Mapping[str, Any]) -> Work:
+    """The work that the changes require on the disk as it is: some of it may be done already."""
+    root, ensure = found.root_row, after.get("ensure")
+    end = found.end_begun
     if "root_size" in after:
-        end = root.start + after["root_size"] // layout.table.sector - 1
-    if ensure == PRESENT and layout.swap is None:
+        end = root.start + after["root_size"] // found.table.sector - 1
+    if ensure == PRESENT and found.swap is None:
         return Work(makes=after["size"], label=after.get("label") or "", end=end)
-    return Work(removes=layout.swap if ensure == ABSENT else None, end=end)
+    return Work(removes=found.swap if ensure == ABSENT else None, end=end)

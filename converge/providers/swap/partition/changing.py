@@ -1,8 +1,8 @@
-"""Making the changes, each step such that a run after one that was killed goes on from there.
+"""Make the changes in steps, so that the next run continues if this one is killed.
 
-A new swap partition is made known to the kernel alone first, and gets its swap; the table has it only then. So a
-partition in a table that holds no swap is never taken for one of ours. One that goes is given up by the kernel first,
-which refuses while anything uses it. The file system grows last: it is never larger than the table says.
+A new swap partition is first added to the kernel only, and formatted; then it is written into the table. So a partition
+in the table without a swap is never mistaken for one of ours. A partition is first removed from the kernel, which
+refuses while it is in use. The file system grows last: it is never larger than its partition in the table.
 """
 
 from attrs import frozen
@@ -10,30 +10,30 @@ from attrs import frozen
 from converge.errors import Later, ProviderError
 from converge.providers.protocol import ABSENT, PRESENT
 from converge.providers.swap import filesystems, swaps
-from converge.providers.swap.partition.base import Layout
+from converge.providers.swap.partition.layout import Layout
 from converge.providers.swap.partition_table import begun, kernel, sfdisk
-from converge.providers.swap.partition_table.base import Row, Table, grown, with_swap, without
 from converge.providers.swap.partition_table.begun import Begun
+from converge.providers.swap.partition_table.table import Row, Table, grown, with_swap, without
 from converge.system import System, disks
 
 
 @frozen
 class Work:
-    """What is to be done to the table."""
+    """The changes to make to the table."""
 
     removes: Row | None = None
-    """The swap partition to take away."""
+    """The swap partition to remove."""
     makes: int | None = None
-    """The size of one to make, in bytes."""
+    """The size of the swap partition to make, in bytes."""
     label: str = ""
     end: int | None = None
-    """Where the root partition is to end; None: where it does."""
+    """The last sector that the root partition is to have; None: no change."""
 
 
 def carry_out(system: System, layout: Layout, work: Work) -> None:
-    """Make the changes of the table, have the kernel know them, and have the root file system fill its partition.
+    """Change the table, update the kernel, and grow the root file system to fill its partition.
 
-    ProviderError, before anything is done, where there is no room.
+    ProviderError, before anything is done, if the space is too small.
     """
     disk = disks.root_partition(system)[0].rpartition("/")[0]
     rest = without(layout.table, work.removes.number) if work.removes else layout.table
@@ -46,7 +46,7 @@ def carry_out(system: System, layout: Layout, work: Work) -> None:
     before = layout.begun.before if layout.begun else system.keep(layout.dump)
     begun.write(system, Begun(layout.table.id, start, ensure, work.end, layout.table.is_active, before))
     if layout.begun:
-        sfdisk.mend(system, disk, layout.table)
+        sfdisk.repair(system, disk, layout.table)
     if work.removes:
         sfdisk.delete(system, disk, rest, work.removes)
         _require(system, disk, rest)
@@ -58,9 +58,9 @@ def carry_out(system: System, layout: Layout, work: Work) -> None:
 
 
 def _release(system: System, disk: str, table: Table, swap: Row) -> None:
-    """Have nothing use the partition any more, not even the kernel; it is still in the table.
+    """Stop swapping to the partition and remove it from the kernel; it is still in the table.
 
-    Later where something else does; the machine then swaps to it as before.
+    Later if something else uses it; the machine then swaps to it as before.
     """
     node = kernel.node(disk, swap.number)
     used = swaps.active_at(system, node)
@@ -91,14 +91,14 @@ def _grow(system: System, disk: str, table: Table, goal: Table, root: int) -> No
         sfdisk.resize(system, disk, goal, row)
         _require(system, disk, goal)
     if kernel.known(system.hardware, disk, goal)[root].size < row.size and not kernel.resize(system, disk, goal, row):
-        raise Later(f"the kernel takes the new size of {node} only when the machine starts anew", "reboot")
+        raise Later(f"the kernel accepts the new size of {node} only after a restart", "reboot")
     mount = disks.writable(system.hardware, disks.root_partition(system)[1])
     filesystems.grow(system, mount.filesystem, mount.point, node)
 
 
 def _require(system: System, disk: str, goal: Table) -> None:
-    """ProviderError where the table is not what it was to become."""
+    """ProviderError if the table is not as intended."""
     found = sfdisk.read(system.hardware, disk)
     if found.is_active != goal.is_active or set(found.rows) != set(goal.rows):
-        hint = "the store keeps the table before, as `sfdisk --dump` tells it"
-        raise ProviderError(f"the partition table of {disks.node_of(disk)} is not what it was to become", hint=hint)
+        hint = "look in the store for the former table, as `sfdisk --dump` printed it"
+        raise ProviderError(f"the partition table of {disks.node_of(disk)} is not as intended", hint=hint)

@@ -1,1 +1,1 @@
-"""The partition table of a disk: what it says, what it is to become, and having the disk and the kernel have it so."""
+"""The partition table of a disk: read it, compute the new one, and update the disk and the kernel."""

@@ -1,14 +1,14 @@
-"""What has been begun with the root's partition table: written before it is touched, and removed once all is done.
+"""The note about an unfinished change of the root's partition table: written before the change, removed after it.
 
-A table does not tell whether it is as it was found, or half-way to what it is to be; nor does a file system that is
-smaller than its partition.
+The table itself does not show whether a change is unfinished; nor does a file system that is smaller than its
+partition.
 """
 
 import json
 
 from attrs import asdict, frozen
 
-from converge.providers.swap.partition_table.base import Table
+from converge.providers.swap.partition_table.table import Table
 from converge.system import ReadOnlySystem, System
 
 PATH = "/var/lib/converge/partitions.json"
@@ -21,21 +21,21 @@ class Begun:
     start: int
     """The first sector of the root partition, which never moves."""
     ensure: str
-    """Whether there is to be a swap partition: `present` or `absent`."""
+    """`present` if the change makes or keeps a swap partition, else `absent`."""
     end: int | None
-    """The last sector that the root partition is to have; None where it does not grow."""
+    """The last sector that the root partition is to have; None if it does not grow."""
     active: bool
-    """The MBR that protects a GPT is to be marked as bootable."""
+    """The protective MBR of a GPT must be marked as bootable."""
     before: str
-    """The address of the table before, in the store."""
+    """The address of the former table in the store."""
 
     def fits(self, table: Table, root: int) -> bool:
-        """Whether it is about this disk: an image may be copied to another one."""
+        """Whether it belongs to this disk: an image may have been copied to another one."""
         return (self.disk, self.start) == (table.id, table.row(root).start)
 
 
 def read(system: ReadOnlySystem) -> Begun | None:
-    """None where there is none, or one that nobody can read: all that it can say is that there is more to do."""
+    """None if there is none, or if it cannot be read: it only records that work is left."""
     try:
         found = json.loads(system.read(PATH) or b"")
         end = None if found["end"] is None else int(found["end"])

@@ -1,11 +1,11 @@
-"""The partitions that the running kernel knows of a disk, and telling it of others, one by one (partx(8)).
+"""The partitions of a disk that the running kernel knows; add, delete and resize them one by one (partx(8)).
 
-Reading all of the table anew is refused while any partition is in use; these are not.
+Because the kernel refuses to read the whole table again while any partition is in use.
 """
 
 from attrs import frozen
 
-from converge.providers.swap.partition_table.base import Row, Table
+from converge.providers.swap.partition_table.table import Row, Table
 from converge.system import ReadOnlySystem, System
 from converge.system.disks import SECTOR, node_of, partitions_of
 
@@ -22,7 +22,7 @@ class Extent:
 
 
 def known(hardware: ReadOnlySystem, disk: str, table: Table) -> dict[int, Extent]:
-    """Per number, what the kernel knows."""
+    """The extents that the kernel knows, by partition number."""
     scale = table.sector // SECTOR
 
     def number(device: str, name: str) -> int:
@@ -35,7 +35,7 @@ def known(hardware: ReadOnlySystem, disk: str, table: Table) -> dict[int, Extent
 
 
 def node(disk: str, number: int) -> str:
-    """Where a partition is below /dev."""
+    """The path of a partition in /dev."""
     name = node_of(disk)
     return f"{name}p{number}" if name[-1].isdigit() else f"{name}{number}"
 
@@ -48,15 +48,15 @@ def add(system: System, disk: str, table: Table, row: Row) -> None:
 
 
 def delete(system: System, disk: str, row: Row) -> bool:
-    """False, and nothing done, where the partition is in use.
+    """False, with nothing done, if the partition is in use.
 
-    udevd(8) may be looking at it, as it does whenever a swap is left: a lock of the disk keeps it away.
+    A lock of the disk keeps udevd(8) away: it opens the partition whenever a swap is turned off.
     """
     words = ["flock", f"--timeout={_PATIENCE}", node_of(disk), "delpart", node_of(disk), str(row.number)]
     return system.run(words, view="machine").ok
 
 
 def resize(system: System, disk: str, table: Table, row: Row) -> bool:
-    """False, and nothing done, where the kernel does not take it."""
+    """False, with nothing done, if the kernel refuses the size."""
     size = row.size * table.sector // SECTOR
     return system.run(["resizepart", node_of(disk), str(row.number), str(size)], view="machine").ok

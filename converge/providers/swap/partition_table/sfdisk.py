@@ -1,8 +1,8 @@
-"""Reading and changing a partition table by sfdisk(8), entry by entry: a table is never made anew.
+"""Read and change a partition table with sfdisk(8), entry by entry: a table is never recreated.
 
-So boot code, the identifiers, names and flags of everything else, and logical partitions stay as they are. sfdisk
-writes the second copy of a GPT first and has each copy reach the disk, and the one sector of an MBR at once: killed
-anywhere, it leaves the table before or the one after.
+So boot code, logical partitions, and the identifiers, names and flags of other partitions stay as they are. sfdisk
+writes the second copy of a GPT first and syncs each copy to the disk; the one sector of an MBR is written at once. If
+it is killed at any point, the disk has the former table or the new one.
 """
 
 import json
@@ -12,7 +12,8 @@ from typing import Any
 from attrs import evolve
 
 from converge.errors import ProviderError
-from converge.providers.swap.partition_table.base import GPT, LARGEST_MBR, MBR, MIB, PROTECTIVE, Row, Table
+from converge.providers.swap.partition_table.table import GPT, LARGEST_MBR, MBR, PROTECTIVE, Row, Table
+from converge.providers.swap.sizes import MIB
 from converge.system import ReadOnlySystem, System
 from converge.system.disks import SECTOR, node_of, size_of
 
@@ -20,7 +21,7 @@ _EDIT = ("sfdisk", "--quiet", "--lock", "--no-reread", "--no-tell-kernel", "--wi
 _GPT_SLOTS, _GPT_ENTRY, _MBR_SLOTS = 128, 128, 4
 
 _MOVED = "The backup GPT table is not on the end of the device."
-"""As after an image was written to a larger disk; the next write puts it there."""
+"""As after an image was written to a larger disk; the next write moves it there."""
 _HARMLESS = re.compile(
     r"GPT PMBR size mismatch .*|The backup GPT table is not on the end of the device\..*"
     r"|MyLBA mismatch with real position at backup header\.|[0-9]+ errors? detected\."
@@ -28,53 +29,52 @@ _HARMLESS = re.compile(
     r"|Partition [0-9]+ does not start on physical sector boundary\."
     r"|Partition [0-9]+: (previous sectors|different physical/logical|cylinder boundary).*"
 )
-"""Warnings about the size of the disk, which a write mends, and about cylinders and heads, which nobody counts in."""
-_HALF = re.compile(
+"""Warnings about the size of the disk, which a write fixes, and about cylinders and heads, which are obsolete."""
+_DAMAGED = re.compile(
     r"The (primary|backup) GPT table is corrupt, but the (primary|backup) appears OK, so that will be used\."
 )
-"""As sfdisk leaves it where it is killed; the next write puts that copy right."""
+"""As sfdisk leaves it if it is killed; the next write fixes that copy."""
 
 
-def read(hardware: ReadOnlySystem, disk: str, *, half: bool = False) -> Table:
-    """The table of a disk; ProviderError where there is none, or one with which anything is wrong.
+def read(hardware: ReadOnlySystem, disk: str, *, may_be_damaged: bool = False) -> Table:
+    """The table of a disk; ProviderError if it is missing or has an error.
 
-    `half`: whether a GPT may be damaged in one of its two copies, as after a write of ours that was cut off.
+    `may_be_damaged`: one of the two copies of a GPT may be damaged, as after a write of ours that was killed.
     """
     node = node_of(disk)
-    said = hardware.query(["sfdisk", "--json", node])
-    if not said.ok:
-        raise ProviderError(
-            f"{node} has no partition table that sfdisk can read", hint="`sfdisk --verify` may say more"
-        )
-    found = json.loads(said.stdout)["partitiontable"]
-    warnings = (*said.stderr.splitlines(), *hardware.query(["sfdisk", "--verify", node]).stderr.splitlines())
+    result = hardware.query(["sfdisk", "--json", node])
+    if not result.ok:
+        hint = f"run `sfdisk --verify {node}` for details"
+        raise ProviderError(f"sfdisk cannot read a partition table on {node}", hint=hint)
+    found = json.loads(result.stdout)["partitiontable"]
+    warnings = (*result.stderr.splitlines(), *hardware.query(["sfdisk", "--verify", node]).stderr.splitlines())
     protecting = _protecting(hardware, node) if found["label"] == GPT else []
-    wrong = _what_is_wrong(found, protecting, [line for line in warnings if not (half and _HALF.fullmatch(line))])
-    if wrong:
-        hint = "converge only changes tables with which nothing is wrong; look at it with `sfdisk --verify`"
-        raise ProviderError(f"something is wrong with the partition table of {node}: {wrong}", hint=hint)
+    counted = [line for line in warnings if not (may_be_damaged and _DAMAGED.fullmatch(line))]
+    if problem := _problem(found, protecting, counted):
+        hint = f"run `sfdisk --verify {node}`: converge only changes tables without errors"
+        raise ProviderError(f"cannot change the partition table of {node}: {problem}", hint=hint)
     return evolve(
         _table(hardware, disk, found, moved=any(_MOVED in line for line in warnings)),
         is_active=any(each.get("bootable") for each in protecting),
-        is_half=any(_HALF.fullmatch(line) for line in warnings),
+        is_damaged=any(_DAMAGED.fullmatch(line) for line in warnings),
     )
 
 
 def _protecting(hardware: ReadOnlySystem, node: str) -> list[dict[str, Any]]:
-    """The entries of the MBR before a GPT: but for the one that covers the disk there are to be none."""
-    said = hardware.query(["sfdisk", "--json", "--label-nested", MBR, node])
-    found: list[dict[str, Any]] = json.loads(said.stdout)["partitiontable"].get("partitions", []) if said.ok else []
+    """The entries of the MBR before a GPT: there should be only one, which covers the disk."""
+    result = hardware.query(["sfdisk", "--json", "--label-nested", MBR, node])
+    found: list[dict[str, Any]] = json.loads(result.stdout)["partitiontable"].get("partitions", []) if result.ok else []
     return found
 
 
-def _what_is_wrong(found: dict[str, Any], protecting: list[dict[str, Any]], warnings: list[str]) -> str:
-    """Why a table is not to be changed; empty where it may be."""
+def _problem(found: dict[str, Any], protecting: list[dict[str, Any]], warnings: list[str]) -> str:
+    """Why a table must not be changed; empty if it may be."""
     if found["label"] not in (GPT, MBR):
-        return f"it is of the kind {found['label']}, neither GPT nor MBR"
+        return f"its type is {found['label']}, neither GPT nor MBR"
     if found["label"] == MBR and any(each["type"] == PROTECTIVE for each in found.get("partitions", ())):
-        return "it is a GPT that is damaged in both of its copies"
+        return "both copies of its GPT are damaged"
     if len(protecting) > 1:
-        return "it is a GPT and an MBR of other partitions at once"
+        return "it is a GPT, but its MBR has other partitions"
     return next((line for line in warnings if not _HARMLESS.fullmatch(line)), "")
 
 
@@ -105,16 +105,16 @@ def _row(found: dict[str, Any]) -> Row:
 
 
 def _grain(hardware: ReadOnlySystem, disk: str) -> int:
-    """Bytes: one MiB, or what the disk would rather have, where that is a multiple."""
-    wished = int((hardware.read(f"{disk}/queue/optimal_io_size") or b"0").split()[0])
-    return wished if wished and wished % MIB == 0 else MIB
+    """Bytes: the size that the disk prefers, if it is a multiple of one MiB, else one MiB."""
+    preferred = int((hardware.read(f"{disk}/queue/optimal_io_size") or b"0").split()[0])
+    return preferred if preferred and preferred % MIB == 0 else MIB
 
 
 def dump(hardware: ReadOnlySystem, disk: str) -> bytes:
-    """The table as sfdisk(8) takes it for input, without what the disk is called today."""
+    """The table as input for sfdisk(8), without the present name of the disk."""
     node = node_of(disk)
-    said = hardware.query(["sfdisk", "--dump", node]).require().stdout
-    lines = [line.removeprefix(node) for line in said.splitlines() if not line.startswith("device:")]
+    printed = hardware.query(["sfdisk", "--dump", node]).require().stdout
+    lines = [line.removeprefix(node) for line in printed.splitlines() if not line.startswith("device:")]
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
 
 
@@ -127,7 +127,7 @@ def add(system: System, disk: str, table: Table, row: Row) -> None:
 
 
 def resize(system: System, disk: str, table: Table, row: Row) -> None:
-    """Give the partition of a number its size."""
+    """Set the size of the partition with the row's number."""
     _edit(system, disk, table, f"--partno={row.number}", node_of(disk), given=f"size={row.size}")
 
 
@@ -135,9 +135,9 @@ def delete(system: System, disk: str, table: Table, row: Row) -> None:
     _edit(system, disk, table, "--delete", node_of(disk), str(row.number))
 
 
-def mend(system: System, disk: str, table: Table) -> None:
-    """Have all of a table be as it was read: what a write of ours that was cut off may have left otherwise."""
-    if table.is_half:  # any write puts the damaged copy right, also one that changes nothing
+def repair(system: System, disk: str, table: Table) -> None:
+    """Fix the damage that a killed write of ours may have left: a copy of the GPT, or the bootable mark."""
+    if table.is_damaged:  # any write fixes the damaged copy, even one that changes nothing
         resize(system, disk, table, table.rows[0])
     elif table.is_active:
         _activate(system, disk)
@@ -145,7 +145,7 @@ def mend(system: System, disk: str, table: Table) -> None:
 
 def _edit(system: System, disk: str, table: Table, *words: str, given: str = "") -> None:
     _run(system, *words, given=given)
-    if table.is_active:  # each write of a GPT takes the mark away
+    if table.is_active:  # each write of a GPT removes the mark
         _activate(system, disk)
 
 

@@ -1,4 +1,4 @@
-"""What there is of a swap: the file or partition, whether it is in use, and what stands in the way of it."""
+"""The state of a swap: the file or partition, its use, and obstacles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,17 +6,17 @@ from typing import Any
 from converge.errors import ProviderError
 from converge.providers.protocol import ABSENT, PRESENT
 from converge.providers.swap import hibernation, swaps
-from converge.providers.swap.swap.base import Spec, State, node
+from converge.providers.swap.swap.spec import Spec, State, node
 from converge.system import FileStat, ReadOnlySystem, disks
 
 FILE_SYSTEMS = ("ext2", "ext3", "ext4", "xfs", "btrfs")
-"""Those that the kernel can swap to a file of: it writes to the blocks past the file system (swapon(8))."""
+"""File systems with swap files: the kernel writes to the blocks and bypasses the file system (swapon(8))."""
 SNAPSHOTS = ("btrfs", "xfs")
-"""Those of them on which files can share blocks."""
+"""Those on which files can share blocks."""
 
 
 def state(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) -> State:
-    """`configured` are the fields that tell what has the machine swap there at boot."""
+    """`configured` has the state fields about the boot."""
     return _of_file(system, spec, configured) if spec.path else _of_partition(system, spec, configured)
 
 
@@ -24,16 +24,15 @@ def _of_file(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, Any]) 
     path = str(spec.path)
     found, unfinished = system.stat(path), system.stat(system.unfinished(path), follow=False)
     is_swap = is_swap_file(system, path)
-    space = disks.space(system, path)
+    own = (found if is_swap else None, unfinished)
     return State(
-        # What a run that was killed has left is nothing to swap to, but something to remove.
+        # The file of a killed run is not a swap, but `absent` removes it.
         ensure=PRESENT if is_swap or (unfinished and spec.ensure == ABSENT) else ABSENT,
         size=_usable(system, spec, found) if found and is_swap else None,
         mode=f"{found.mode:04o}" if found and is_swap else None,
-        what=f"{path} is there, and is no swap file" if found and not is_swap else _unfit(system, path),
+        unusable=f"{path} exists and is not a swap file" if found and not is_swap else _unsupported(system, path),
         resumes=is_swap and _resumes(system, path),
-        free=space.free + sum(each.allocated for each in (found if is_swap else None, unfinished) if each),
-        total=space.total,
+        free=disks.space(system, path).free + sum(each.allocated for each in own if each),
         **_activity(system, spec),
         **configured,
     )
@@ -45,21 +44,21 @@ def is_swap_file(system: ReadOnlySystem, path: str) -> bool:
 
 
 def _usable(system: ReadOnlySystem, spec: Spec, found: FileStat) -> int:
-    """How much of a swap file can be swapped to: no holes, and nothing at all that is shared with a snapshot of it."""
+    """The usable size of a swap file: without holes, and 0 if it shares blocks with a snapshot."""
     kind, path = filesystem(system, spec), str(spec.path)
     if kind not in SNAPSHOTS or in_use(system, spec) or system.is_written_in_place(path, by_flag=kind == "btrfs"):
         return min(found.size, found.allocated)
     return 0
 
 
-def _unfit(system: ReadOnlySystem, path: str) -> str:
-    """Why a file system takes no swap file; empty where it does."""
+def _unsupported(system: ReadOnlySystem, path: str) -> str:
+    """Why the file system of a path does not support swap files; empty if it does."""
     mount = disks.mount_under(system, path)
     if mount is None or mount.filesystem not in FILE_SYSTEMS:
         kind = mount.filesystem if mount else "unknown"
-        return f"{path} would be on a file system that takes no swap files ({kind}; ext4, xfs and btrfs do)"
+        return f"the file system of {path} ({kind}) does not support swap files; ext4, xfs and btrfs do"
     if mount.filesystem == "btrfs" and disks.spans_devices(system, mount):
-        return f"{path} would be on a btrfs of several devices, which takes no swap files"
+        return f"the file system of {path} (btrfs on several devices) does not support swap files"
     return ""
 
 
@@ -69,7 +68,7 @@ def _resumes(system: ReadOnlySystem, path: str) -> bool:
 
 
 def _wakes_by(system: ReadOnlySystem, device: str | None, *, in_file: bool) -> bool:
-    """Whether the machine wakes from hibernation by what is on a device, or by what is in a file there."""
+    """Whether the machine wakes from hibernation by a whole device, or by a file on it."""
     return device is not None and hibernation.wakes_by(system, device, disks.device_named, in_file=in_file)
 
 
@@ -79,7 +78,7 @@ def _of_partition(system: ReadOnlySystem, spec: Spec, configured: Mapping[str, A
         ensure=None,
         resumes=bool(activity["active"])
         and _wakes_by(system, disks.device_at(system.hardware, place(system, spec)), in_file=False),
-        what=_unusable(system, spec) if system.live and not activity["active"] else "",
+        unusable=_unusable(system, spec) if system.live and not activity["active"] else "",
         **activity,
         **configured,
     )
@@ -91,11 +90,11 @@ def _unusable(system: ReadOnlySystem, spec: Spec) -> str:
     except ProviderError as error:
         return error.message
     kind = swaps.content_of(system, device)
-    return "" if kind == "swap" else f"{spec.device} ({device}) holds {kind or 'nothing'}, and no swap"
+    return "" if kind == "swap" else f"{spec.device} ({device}) is not a swap: it contains {kind or 'nothing'}"
 
 
 def _activity(system: ReadOnlySystem, spec: Spec) -> dict[str, Any]:
-    """The state fields about the running machine; unknown under a foreign root, which swaps to nothing."""
+    """The state fields about the running machine; unknown if the root does not run."""
     if not system.live:
         return {"active": None}
     used = in_use(system, spec)
@@ -105,12 +104,12 @@ def _activity(system: ReadOnlySystem, spec: Spec) -> dict[str, Any]:
 def in_use(system: ReadOnlySystem, spec: Spec) -> swaps.Swap | None:
     try:
         return swaps.active_at(system, place(system, spec))
-    except ProviderError:  # a partition that is not there is not in use
+    except ProviderError:  # a missing partition is not in use
         return None
 
 
 def place(system: ReadOnlySystem, spec: Spec) -> str:
-    """Where the file or device is; ProviderError where there is no such partition, or more than one."""
+    """The path of the file or device; ProviderError if the partition is missing or not unique."""
     return node(system, spec) if spec.path else disks.find(system.hardware, spec.source)
 
 

@@ -1,119 +1,186 @@
 """Swap in compressed memory.
 
-Owns what has one zram device made at each boot: a file in /etc/systemd/zram-generator.conf.d or, where zram-generator
-is not installed, a unit of our own.
+Owns the configuration that makes one zram device at each boot: a file in /etc/systemd/zram-generator.conf.d or, if
+zram-generator is not installed, a unit of our own.
 
-What runs follows the configuration. A device that is not there yet is made at once; one that is in use is left as it
-is, since what is in it would have to go somewhere: the rest is owed until the next boot.
+The running device follows the configuration. A missing device is made at once; a device in use stays as it is, because
+its contents would need another place: the rest is owed until the next boot.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from attrs import field, frozen
+from attrs.converters import optional
+
 from converge.errors import Later, ProviderError
-from converge.model import Change, Claim, Domain, Effect, EffectKind, Value
-from converge.providers.protocol import ABSENT, PRESENT, Params, compare, every_field, values
-from converge.providers.swap import swaps
-from converge.providers.swap.zram import generator, masks, running, service
-from converge.providers.swap.zram.base import (
-    CONFIGURED,
-    GENERATOR,
-    UNIT,
-    Running,
-    Spec,
-    State,
-    algorithm_configured,
-    algorithms_known,
+from converge.model import Change, Depends, Domain, Effect, EffectKind, Thing
+from converge.providers.protocol import (
+    ABSENT,
+    NO_PARAMETER,
+    PRESENT,
+    Declared,
+    Desired,
+    Params,
+    Traits,
+    compare,
+    values,
 )
+from converge.providers.swap import swaps
+from converge.providers.swap.sizes import MIB, size_in_bytes
+from converge.providers.swap.zram import generator, masks, running, service
+from converge.providers.swap.zram.running import Running
 from converge.system import ReadOnlySystem, System
 
-TYPE = "zram"
-GROUPS = (("ensure", *CONFIGURED, "through"),)
-DEFERRED = ("running",)
+GENERATOR, UNIT = "zram-generator", "unit"
+PRIORITY = 100
+"""The default of zram-generator.conf(5), far above the default of a disk."""
+
+CONFIGURED = ("size", "host_memory_limit", "algorithm", "priority")
+"""The state fields in a configuration."""
+
+traits = Traits(
+    domain=Domain.DEPLOYMENT,
+    groups=(("ensure", *CONFIGURED, "through"),),
+    deferred=("running",),
+)
+
+
+def _mib(value: int | str) -> int:
+    """Whole MiB, the unit of zram-generator.conf(5)."""
+    return size_in_bytes(value) // MIB * MIB
+
+
+def _texts(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
+@frozen
+class Spec:
+    device: str = "zram0"
+    ensure: str = PRESENT
+    size: int | None = field(default=None, converter=optional(_mib))
+    host_memory_limit: int | None = field(default=None, converter=optional(_mib))
+    algorithms: tuple[str, ...] = field(default=(), converter=_texts)
+    priority: int = PRIORITY
+
+
+@frozen
+class State:
+    ensure: str
+    size: int | str | None = None
+    """May be an expression of zram-generator that somebody else has written."""
+    host_memory_limit: int | str | None = None
+    algorithm: str | None = None
+    priority: int | None = None
+    through: str | None = None
+    running: str | None = None
+    found: Running | None = field(default=None, metadata=NO_PARAMETER)
+    taken: str | None = field(default=None, metadata=NO_PARAMETER)
+    """A file of zram-generator that configures the device for a file system."""
+    later: Mapping[str, str] = field(factory=dict, metadata=NO_PARAMETER)
+    """Per field a file of zram-generator that overrides converge's file."""
 
 
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
     if spec.ensure == PRESENT and not spec.size:
-        hint = 'say `size`, such as "{{ memory.total // 2 }}"'
-        raise ProviderError(f"{spec.device} has a size of 1 MiB at least", hint=hint)
+        hint = 'set `size`, such as "{{ memory.total // 2 }}"'
+        raise ProviderError(f"`size` of {spec.device} must be at least 1 MiB", hint=hint)
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    wanted: dict[str, Value] = {"ensure": spec.ensure}
-    if spec.ensure == PRESENT:
-        wanted |= {**_wanted(spec), "through": None, "running": None}
-        wanted |= {"algorithm": None} if spec.algorithms else {}
-    return tuple(Claim("zram", spec.device, name, value) for name, value in wanted.items())
+def thing(spec: Spec) -> Thing:
+    return Thing("zram device", spec.device, "zram", spec.device)
 
 
-def _wanted(spec: Spec) -> dict[str, Value]:
-    """The fields that are the same on all machines."""
-    limit: dict[str, Value] = {} if spec.host_memory_limit is None else {"host_memory_limit": spec.host_memory_limit}
-    return {"ensure": PRESENT, "size": spec.size, **limit, "priority": spec.priority}
-
-
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol's)
-    return every_field(State, Domain.DEPLOYMENT)
+def declared(spec: Spec) -> Declared:
+    if spec.ensure == ABSENT:
+        return {"ensure": ABSENT}
+    limit = {} if spec.host_memory_limit is None else {"host_memory_limit": spec.host_memory_limit}
+    on_machine = ("through", "running", *(("algorithm",) if spec.algorithms else ()))
+    return {
+        "ensure": PRESENT,
+        "size": spec.size,
+        **limit,
+        "priority": spec.priority,
+        **dict.fromkeys(on_machine, Depends.ON_MACHINE),
+    }
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
-    installed = GENERATOR if generator.is_installed(system) else UNIT
     ours = service.configured(system, spec.device)
     is_masked = masks.hide(system, generator.units_of(spec.device))
     theirs = None if is_masked else generator.configured(system, spec.device)
-    found = running.swap(system, spec)
-    return State.of(
-        theirs if ours is None else ours,
-        GENERATOR if ours is None else UNIT,
-        running=found.told() if found else running.other_use(system, spec),
+    configured = theirs if ours is None else ours
+    is_installed = generator.is_installed(system)
+    found = running.swap(system, spec.device)
+    return State(
+        ensure=ABSENT if configured is None else PRESENT,
+        through=None if configured is None else GENERATOR if ours is None else UNIT,
+        running=found.words if found else running.other_use(system, spec.device),
         found=found,
-        installed=installed,
-        algorithms=running.algorithms(system, spec) if system.live else (),
-        memory=_memory(system, installed, found),
-        taken=generator.with_file_system(system, spec.device) if installed == GENERATOR else None,
-        later=generator.overruling(system, spec.device) if installed == GENERATOR else {},
+        taken=generator.with_file_system(system, spec.device) if is_installed else None,
+        later=generator.overriding(system, spec.device) if is_installed else {},
+        **(configured or {}),
     )
 
 
-def _memory(system: ReadOnlySystem, installed: str, found: Running | None) -> int | None:
-    """None where no device is to be expected here and now; the kernel's arguments may forbid it."""
-    forbidden = installed == GENERATOR and generator.is_switched_off(system)
-    return swaps.memory(system) if running.is_expected(system, found) and not forbidden else None
+def desired(system: ReadOnlySystem, spec: Spec, state: State) -> Desired:
+    """The configuration, and the running device. If the device is in use, `running` follows after all other fields."""
+    through = GENERATOR if generator.is_installed(system) else UNIT
+    wanted = {name: value for name, value in declared(spec).items() if not isinstance(value, Depends)}
+    known: tuple[str, ...] = ()
+    if spec.ensure == PRESENT:
+        # Our unit chooses an algorithm at each boot; zram-generator takes only one.
+        known = _algorithms(system, spec, state, through)
+        chosen = spec.algorithms if through == UNIT else known[:1]
+        wanted |= {"through": through, **({"algorithm": " ".join(chosen)} if chosen else {})}
+    is_next = state.running is None or not compare(wanted, state)
+    is_forbidden = through == GENERATOR and generator.is_switched_off(system)
+    if is_next and not is_forbidden and running.is_expected(system, state.found):
+        wanted["running"] = _target(system, spec, state, known[0] if known else None)
+    return wanted
 
 
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    if spec.ensure == ABSENT:
-        changes = compare({"ensure": ABSENT}, state)
-        target = None
-    else:
-        known = algorithms_known(spec, state)
-        wanted = {**_wanted(spec), "through": state.installed, **algorithm_configured(spec, state, known)}
-        changes = compare(wanted, state)
-        target = _target(spec, state, known[0] if known else None)
-    if changes and state.taken:
-        raise ProviderError(f"{state.taken} has {spec.device} made for a file system", hint="name another `device`")
-    if later := next((state.later[change.field] for change in changes if change.field in state.later), None):
-        message = f"{later} says something of {spec.device}, and comes after {generator.own_file(spec.device)}"
-        raise ProviderError(message, hint="remove it there, or leave the device to that file")
-    if state.memory is None or state.running == target:
-        return changes
-    if state.running is None:
-        return (*changes, Change("running", None, target))
-    if changes:
-        return changes
-    then = f"with {target} from the next boot on" if target else "gone after the next boot"
-    raise Later(f"{spec.device} is in use with {state.running} and stays so: it is {then}", "reboot")
+def _algorithms(system: ReadOnlySystem, spec: Spec, state: State, through: str) -> tuple[str, ...]:
+    """The declared algorithms that the kernel has; all if its list is unknown. ProviderError if it does not have any.
+
+    If none is declared and zram-generator replaces our unit: the unit's.
+    """
+    is_replaced = through == GENERATOR and state.through == UNIT
+    names = spec.algorithms or ((state.algorithm or "").split() if is_replaced else ())
+    offered = running.algorithms(system, spec.device)
+    known = tuple(name for name in names if name in offered or not offered)
+    if spec.algorithms and not known:
+        message = f"the kernel does not have any of the `algorithms` {', '.join(spec.algorithms)}"
+        raise ProviderError(message, hint=f"add one that it has: {', '.join(offered)}")
+    return known
 
 
-def _target(spec: Spec, state: State, algorithm: str | None) -> str | None:
-    """What is to run, in the words of what runs; nothing where the machine has more memory than the limit."""
+def _target(system: ReadOnlySystem, spec: Spec, state: State, algorithm: str | None) -> str | None:
+    """The device that should run, in the words of `running`; None if the machine has more memory than the limit."""
     limit = spec.host_memory_limit if spec.host_memory_limit is not None else state.host_memory_limit
-    if isinstance(limit, int) and state.memory is not None and state.memory > limit:
+    if spec.ensure == ABSENT or (isinstance(limit, int) and swaps.memory(system) > limit):
         return None
     default = state.found.algorithm if state.found else None
-    return Running(spec.size or 0, algorithm or default, spec.priority).told()
+    return Running(spec.size or 0, algorithm or default, spec.priority).words
+
+
+def check(spec: Spec, state: State, changes: tuple[Change, ...]) -> None:
+    """A device in use stays as it is: once the configuration is in place, the rest is owed until the next boot."""
+    after = values(changes)
+    configured = [name for name in after if name != "running"]
+    if configured and state.taken:
+        hint = "set `device` to another one, such as zram1"
+        raise ProviderError(f"{state.taken} configures {spec.device} for a file system", hint=hint)
+    if later := next((state.later[name] for name in configured if name in state.later), None):
+        message = f"{later} overrides {generator.own_file(spec.device)}: it configures {spec.device} as well"
+        raise ProviderError(message, hint=f"remove {spec.device} from {later}, or remove this resource")
+    if "running" in after and state.running is not None:
+        target = after["running"]
+        then = f"{target} takes effect at the next boot" if target else "it is removed at the next boot"
+        raise Later(f"{spec.device} is in use ({state.running}); {then}", "reboot")
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:
@@ -129,7 +196,7 @@ def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effe
 
 
 def _configure(system: System, spec: Spec, after: dict[str, Any]) -> None:
-    """Write the configuration. What comes is there before what it replaces goes."""
+    """Write the configuration. The new one is written before the old one is removed."""
     if after.get("ensure") == ABSENT:
         service.remove(system, spec.device)
         generator.remove(system, spec.device)

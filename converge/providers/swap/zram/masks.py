@@ -1,11 +1,11 @@
-"""Masks (systemd.unit(5)): a link to /dev/null, or an empty file, with which somebody has had a unit not started."""
+"""Masks of units (systemd.unit(5)): a link to /dev/null, or an empty file."""
 
 from collections.abc import Iterable, Iterator
 
 from converge.system import ReadOnlySystem, System, unitfiles
 
 _RUNTIME = "/run/systemd/system"
-"""Where a mask lasts until the next boot."""
+"""The folder of masks that last until the next boot."""
 
 
 def hide(system: ReadOnlySystem, units: Iterable[str]) -> bool:

@@ -31,11 +31,11 @@ ExecStart=swapon --discard --priority ${{PRIORITY}} /dev/{device}
 [Install]
 WantedBy={target}
 """
-"""The unit is through once the device is swapped to: what systemd then knows as `dev-zram0.swap`, made of /proc/swaps,
-is what ends that. So it can be started again after somebody has swapped off, and where the device is in use it is not.
+"""The unit ends once the device is in use: systemd then knows it as `dev-zram0.swap`, from /proc/swaps, which turns it
+off. So the unit can be started again after somebody turned the swap off, and it does nothing if the device is in use.
 
-A device that was swapped to is made anew. One that holds anything else has a size, which cannot be set again: the unit
-fails, and it stays as it is. Of the algorithms the kernel takes the first that it has; where it has none, its own.
+A device that was used as swap is recreated. A device with other contents has a size, which cannot be set again: the
+unit fails, and the device stays as it is. The kernel takes the first algorithm that it has, or else its own default.
 """
 _SETTINGS = re.compile(r'^Environment=SIZE=(\d+) PRIORITY=(-?\d+) "ALGORITHMS=([^"\n]*)"$', re.MULTILINE)
 _LIMIT = re.compile(r"^ConditionMemory=<=(\d+)$", re.MULTILINE)
@@ -46,7 +46,7 @@ def unit_of(device: str) -> str:
 
 
 def configured(system: ReadOnlySystem, device: str) -> dict[str, Any] | None:
-    """What our unit says of a device, as state fields; None where the boot does not start it."""
+    """The settings of a device in our unit, as state fields; None if the boot does not start it."""
     path, link = _paths(device)
     text = unitfiles.text_of(system, path) or ""
     settings, limit = _SETTINGS.search(text), _LIMIT.search(text)
@@ -83,6 +83,6 @@ def remove(system: System, device: str) -> None:
 
 
 def _paths(device: str) -> tuple[str, str]:
-    """The unit file, and the link that has it started."""
+    """The unit file, and the link that starts it."""
     name = unit_of(device)
     return f"{unitfiles.CONFIG}/{name}", f"{unitfiles.CONFIG}/{TARGET}.wants/{name}"

@@ -16,7 +16,7 @@ def new_group_with_a_number(system: System, _: Workshop) -> dict[str, Any]:
     return {"name": "scanner", "gid": 120}
 
 
-def group_that_is_there(system: System, _: Workshop) -> dict[str, Any]:
+def existing_group(system: System, _: Workshop) -> dict[str, Any]:
     system.write("/etc/group", GROUP)
     return {"name": "scanner", "gid": 120}
 
@@ -31,4 +31,4 @@ def no_group(_: System, __: Workshop) -> dict[str, Any]:
     return {"name": "scanner", "ensure": "absent"}
 
 
-SPECIMENS = (new_group, new_group_with_a_number, group_that_is_there, unwanted_group, no_group)
+SPECIMENS = (new_group, new_group_with_a_number, existing_group, unwanted_group, no_group)

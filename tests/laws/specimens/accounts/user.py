@@ -23,13 +23,13 @@ def new_user(_: System, __: Workshop) -> dict[str, Any]:
     return {"name": "scan"}
 
 
-def new_user_as_asked(system: System, _: Workshop) -> dict[str, Any]:
+def new_user_with_parameters(system: System, _: Workshop) -> dict[str, Any]:
     _with_accounts(system)
-    asked = {"name": "scanner", "uid": 500, "group": "lp", "groups": ["saned", "audio"]}
-    return {**asked, "description": "Scans", "home": "/var/lib/scan", "shell": "/bin/sh"}
+    params = {"name": "scanner", "uid": 500, "group": "lp", "groups": ["saned", "audio"]}
+    return {**params, "description": "Scans", "home": "/var/lib/scan", "shell": "/bin/sh"}
 
 
-def new_user_where_a_run_was_killed(system: System, _: Workshop) -> dict[str, Any]:
+def new_user_after_killed_run(system: System, _: Workshop) -> dict[str, Any]:
     _with_accounts(system)
     system.write("/etc/shadow", SHADOW + b"scanner:left over:::::::\n")
     system.write("/etc/group", GROUP + b"scanner:x:998:\n")
@@ -38,8 +38,8 @@ def new_user_where_a_run_was_killed(system: System, _: Workshop) -> dict[str, An
 
 def changed_user(system: System, _: Workshop) -> dict[str, Any]:
     _with_accounts(system)
-    asked = {"name": "scan", "uid": 113, "group": "121", "groups": ["audio", "saned"]}
-    return {**asked, "description": "", "home": "/", "shell": "/usr/sbin/nologin"}
+    params = {"name": "scan", "uid": 113, "group": "121", "groups": ["audio", "saned"]}
+    return {**params, "description": "", "home": "/", "shell": "/usr/sbin/nologin"}
 
 
 def user_of_the_image(system: System, _: Workshop) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def unwanted_user(system: System, _: Workshop) -> dict[str, Any]:
 
 SPECIMENS = (
     new_user,
-    new_user_as_asked,
-    new_user_where_a_run_was_killed,
+    new_user_with_parameters,
+    new_user_after_killed_run,
     changed_user,
     user_of_the_image,
     unwanted_user,

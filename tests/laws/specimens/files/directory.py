@@ -21,7 +21,7 @@ def folder_behind_a_link(system: System, _: Workshop) -> dict[str, Any]:
 
 
 def full_cache(system: System, _: Workshop) -> dict[str, Any]:
-    """Filled anew with what is called the same since it was emptied last."""
+    """Filled again with the same names after it was emptied."""
     for name, data in (("job", b"second"), ("deep/inside", b"second")):
         system.write(f"/var/cache/cups/{name}", data, uid=1000)
     system.make_link("/var/cache/cups/link", "/etc/passwd")

@@ -35,7 +35,7 @@ def unwanted_key(system: System, _: Workshop) -> dict[str, Any]:
     return {"path": "/etc/app.conf", "group": "main", "key": "plugins", "ensure": "absent"}
 
 
-def unwanted_key_of_no_group(system: System, _: Workshop) -> dict[str, Any]:
+def unwanted_key_of_missing_group(system: System, _: Workshop) -> dict[str, Any]:
     system.write("/etc/app.conf", CONFIG)
     return {"path": "/etc/app.conf", "group": "none", "key": "plugins", "ensure": "absent"}
 
@@ -47,5 +47,5 @@ SPECIMENS = (
     key_in_a_new_group,
     key_in_a_new_file,
     unwanted_key,
-    unwanted_key_of_no_group,
+    unwanted_key_of_missing_group,
 )

@@ -31,7 +31,7 @@ def unwanted_lines(system: System, _: Workshop) -> dict[str, Any]:
     return {"path": "/etc/hosts", "pattern": r"^127\.0\.1\.1\s", "line": "# mine", "ensure": "absent"}
 
 
-def unwanted_line_of_no_file(_: System, __: Workshop) -> dict[str, Any]:
+def unwanted_line_of_missing_file(_: System, __: Workshop) -> dict[str, Any]:
     return {"path": "/etc/hosts", "line": "127.0.1.1", "ensure": "absent"}
 
 
@@ -41,5 +41,5 @@ SPECIMENS = (
     replaced_odd_line,
     line_in_a_new_file,
     unwanted_lines,
-    unwanted_line_of_no_file,
+    unwanted_line_of_missing_file,
 )

@@ -13,7 +13,7 @@ def changed_link(system: System, _: Workshop) -> dict[str, Any]:
     return {"path": "/etc/localtime", "target": "/nowhere else"}
 
 
-def link_that_leads_somewhere_at_last(system: System, _: Workshop) -> dict[str, Any]:
+def dangling_link_gets_existing_target(system: System, _: Workshop) -> dict[str, Any]:
     system.make_link("/var/current", "old")
     system.write("/var/new", b"")
     return {"path": "/var/current", "target": "new"}
@@ -25,4 +25,4 @@ def unwanted_link(system: System, _: Workshop) -> dict[str, Any]:
     return {"path": "/var/link", "ensure": "absent"}
 
 
-SPECIMENS = (new_link, changed_link, link_that_leads_somewhere_at_last, unwanted_link)
+SPECIMENS = (new_link, changed_link, dangling_link_gets_existing_target, unwanted_link)

@@ -20,10 +20,10 @@ def name_without_a_pretty_one(system: System, _: Workshop) -> dict[str, Any]:
     return {"name": "reading-room", "pretty": ""}
 
 
-def names_that_are_odd(system: System, _: Workshop) -> dict[str, Any]:
+def odd_names(system: System, _: Workshop) -> dict[str, Any]:
     system.write("/etc/hostname", b"x" * 5000)
     system.write("/etc/machine-info", b"PRETTY_HOSTNAME=caf\xe9\n")
     return {"name": "reading-room", "pretty": "Café"}
 
 
-SPECIMENS = (names_that_are_odd, new_name, changed_name, name_without_a_pretty_one)
+SPECIMENS = (odd_names, new_name, changed_name, name_without_a_pretty_one)

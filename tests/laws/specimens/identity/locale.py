@@ -22,9 +22,9 @@ def locale_of_debian(system: System, _: Workshop) -> dict[str, Any]:
     return {"lang": "C.UTF-8", "x11_layout": "at"}
 
 
-def locale_that_is_odd(system: System, _: Workshop) -> dict[str, Any]:
+def odd_locale(system: System, _: Workshop) -> dict[str, Any]:
     system.write("/etc/locale.conf", b"LANG=\xff\nLC_TIME=" + b"x" * 5000)
     return {"lang": "C.UTF-8", "variables": {"LC_TIME": "C"}}
 
 
-SPECIMENS = (locale_that_is_odd, new_locale, changed_locale, locale_of_debian)
+SPECIMENS = (odd_locale, new_locale, changed_locale, locale_of_debian)

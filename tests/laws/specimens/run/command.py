@@ -1,4 +1,4 @@
-"""Specimens of `command`: with each of the guards, done already, and in surroundings of its own."""
+"""Specimens of `command`: with each of the guards, already done, and with its own environment."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def creates(system: System, workshop: Workshop) -> dict[str, Any]:  # noqa: ARG0
     return {"argv": ["mkdir", "-p", "/var/lib/made"], "domain": "machine", "creates": "/var/lib/made"}
 
 
-def creates_what_is_there(system: System, workshop: Workshop) -> dict[str, Any]:
+def creates_existing_path(system: System, workshop: Workshop) -> dict[str, Any]:
     system.make_folder("/var/lib/made")
     return creates(system, workshop)
 
@@ -28,7 +28,7 @@ def unless(system: System, workshop: Workshop) -> dict[str, Any]:  # noqa: ARG00
     }
 
 
-def unless_what_is_done(system: System, workshop: Workshop) -> dict[str, Any]:
+def unless_already_met(system: System, workshop: Workshop) -> dict[str, Any]:
     params = unless(system, workshop)
     system.write("/etc/list", b"new\n")
     return params
@@ -38,7 +38,7 @@ def either_guard(system: System, workshop: Workshop) -> dict[str, Any]:
     return {**unless(system, workshop), "creates": "/etc/never-made"}
 
 
-def in_its_surroundings(system: System, workshop: Workshop) -> dict[str, Any]:  # noqa: ARG001  (the same for all)
+def with_own_environment(system: System, workshop: Workshop) -> dict[str, Any]:  # noqa: ARG001  (the same for all)
     put_programs(system.root)
     system.make_folder("/var/work")
     return {
@@ -54,9 +54,9 @@ def in_its_surroundings(system: System, workshop: Workshop) -> dict[str, Any]:  
 
 
 def following(system: System, workshop: Workshop) -> dict[str, Any]:  # noqa: ARG001  (the same for all specimens)
-    """Nothing that it follows has changed: `tests/stories/test_command.py` has it told."""
+    """No followed resource has changed; `tests/stories/test_command.py` tests a change."""
     put_programs(system.root)
     return {"argv": ["touch", "/var/ran"], "domain": "machine", "after_change": ["other"]}
 
 
-SPECIMENS = (creates, creates_what_is_there, unless, unless_what_is_done, either_guard, in_its_surroundings, following)
+SPECIMENS = (creates, creates_existing_path, unless, unless_already_met, either_guard, with_own_environment, following)

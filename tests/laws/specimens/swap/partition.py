@@ -24,7 +24,7 @@ FULL = Blueprint(
 
 
 def on(blueprint: Blueprint) -> Stand:
-    """What has a root stand on a disk of its own."""
+    """Put a root on its own disk."""
 
     def stand(root: Path, undo: ExitStack) -> None:
         if not available():

@@ -74,7 +74,7 @@ def unit_about_another_place(system: System, _: Workshop) -> dict[str, Any]:
 
 
 def behind_links(system: System, _: Workshop) -> dict[str, Any]:
-    """As where /home leads to /var/home, and somebody has put the file itself elsewhere."""
+    """/home is a link to /var/home, and the file is a link to another place."""
     make(system, "swap", path="/var/big/file", size="1MiB", at_boot="never")
     system.make_link("/var/home/swapfile", "../big/file")
     system.make_link("/home", "var/home")
@@ -104,7 +104,7 @@ def removed(system: System, _: Workshop) -> dict[str, Any]:
 
 
 def unit_left_behind(system: System, _: Workshop) -> dict[str, Any]:
-    """As after a rollback: the file is gone, and an older /etc has its unit."""
+    """As after a rollback: the file is missing, and an older /etc has its unit."""
     make(system, "swap", path=PATH, size="1MiB")
     system.delete(PATH)
     return {"path": PATH, "ensure": "absent"}

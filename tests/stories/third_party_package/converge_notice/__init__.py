@@ -1,15 +1,13 @@
-"""A notice above the login prompt: owns /etc/issue.d/<name>.issue, which agetty(8) shows."""
-
-from collections.abc import Mapping
+"""A notice above the login prompt. Owns /etc/issue.d/<name>.issue, which agetty(8) shows."""
 
 from attrs import frozen
 
 from converge.errors import ProviderError
-from converge.model import Change, Claim, Domain, Effect, Value
-from converge.providers.protocol import ABSENT, PRESENT, Params, compare, every_field, values
+from converge.model import Change, Effect, Thing
+from converge.providers.protocol import ABSENT, PRESENT, Declared, Params, Traits, values
 from converge.system import ReadOnlySystem, System
 
-TYPE = "notice"
+traits = Traits(groups=(("ensure", "text"),), added="created")
 
 
 @frozen
@@ -32,29 +30,23 @@ class State:
 def parse(params: Params) -> Spec:
     spec = Spec(**params)
     if "\\" in spec.text:
-        raise ProviderError("a notice with a backslash says what the machine is", hint="take the backslash out")
+        raise ProviderError(
+            "the text of a notice must not contain a backslash: it would show facts of the machine", hint="remove it"
+        )
     return spec
 
 
-def claims(spec: Spec) -> tuple[Claim, ...]:
-    return tuple(Claim("notice", spec.name, name, value) for name, value in _desired(spec).items())
+def thing(spec: Spec) -> Thing:
+    return Thing("notice", spec.name, "notice", spec.name, stored_in=spec.path)
 
 
-def _desired(spec: Spec) -> dict[str, Value]:
+def declared(spec: Spec) -> Declared:
     return {"ensure": ABSENT} if spec.ensure == ABSENT else {"ensure": PRESENT, "text": spec.text}
-
-
-def domains(system: ReadOnlySystem, spec: Spec) -> Mapping[str, Domain]:  # noqa: ARG001  (the protocol)
-    return every_field(State, Domain.DEPLOYMENT)
 
 
 def inspect(system: ReadOnlySystem, spec: Spec) -> State:
     found = system.read(spec.path)
     return State(ABSENT) if found is None else State(PRESENT, found.decode(errors="replace").removesuffix("\n"))
-
-
-def diff(spec: Spec, state: State) -> tuple[Change, ...]:
-    return compare(_desired(spec), state)
 
 
 def apply(system: System, spec: Spec, changes: tuple[Change, ...]) -> tuple[Effect, ...]:

@@ -1,7 +1,7 @@
-"""The settings of a profile: which key holds each, and what is there (nm-settings-keyfile(5)).
+"""The settings of a profile, and the key of each (nm-settings-keyfile(5)).
 
-A value that NetworkManager takes where a key is not set is read as that value, and written by unsetting the key, as
-NetworkManager itself writes profiles: one that it has written again is then still as declared.
+The value that NetworkManager assumes for a key that is not set is read as that value, and written by unsetting the key.
+NetworkManager writes profiles in the same way, so a profile that it rewrites is still as declared.
 """
 
 from collections.abc import Mapping
@@ -10,21 +10,25 @@ from typing import Any
 from converge.errors import ProviderError
 from converge.formats.keyfile import Keyfile
 from converge.model import Secret
-from converge.providers.network.connection.base import Found, Groups
 from converge.providers.network.connection.profile.addresses import Addresses, Gateway, Routes, Servers
-from converge.providers.network.connection.profile.base import Credential, Kind, Slot, Text, Texts
-from converge.providers.network.connection.profile.words import (
+from converge.providers.network.connection.profile.kinds import (
+    Credential,
     Eap,
     File,
     Flag,
+    Kind,
     Number,
     ProxyMethod,
     Security,
     Ssid,
+    Text,
+    Texts,
     Type,
 )
+from converge.providers.network.connection.profile.slot import Slot
+from converge.providers.network.connection.spec import Found, Groups
 
-__all__ = ["SETTINGS", "read", "read_groups", "require_no_setting", "write", "write_groups"]
+__all__ = ["SETTINGS", "fields_in", "read", "read_groups", "require_no_setting", "write", "write_groups"]
 
 
 def _ip(version: int) -> dict[str, tuple[str, Kind]]:
@@ -70,15 +74,20 @@ SETTINGS: Mapping[str, tuple[str, str, Kind]] = {
 """Per field of the state: group, key and kind."""
 
 
+def fields_in(*groups: str) -> tuple[str, ...]:
+    """The fields of the state whose keys are in these groups."""
+    return tuple(name for group in groups for name in _GROUPS[group])
+
+
 def require_no_setting(groups: Groups) -> None:
-    """ProviderError where a key that is given by its group is one that a parameter stands for."""
+    """ProviderError if `groups` contains a key that has a parameter of its own."""
     names = {(group, _unnumbered(key)): name for name, (group, key, _) in SETTINGS.items()}
     for group, key in ((group, key) for group, keys in groups.items() for key in keys):
         if name := names.get((group, _unnumbered(key))):
             part, _, rest = name.partition("_")
             parameter = f"{part}.{rest}" if part in ("ipv4", "ipv6", "proxy") else name
-            hint = f"give it as `{parameter}`, not in `groups`"
-            raise ProviderError(f"there is a parameter for {key} in [{group}]", hint=hint)
+            message = f"`groups` must not set {key} in [{group}]: this key has a parameter"
+            raise ProviderError(message, hint=f"set `{parameter}` instead")
 
 
 def _unnumbered(key: str) -> str:
@@ -89,19 +98,19 @@ def read(profile: Keyfile) -> dict[str, Found]:
     return {name: kind.read(Slot.of(profile, group, key)) for name, (group, key, kind) in SETTINGS.items()}
 
 
-def write(profile: Keyfile, name: str, value: Any) -> None:  # noqa: ANN401  (what the setting's kind takes)
+def write(profile: Keyfile, name: str, value: Any) -> None:  # noqa: ANN401  (each kind of setting has its own type)
     group, key, kind = SETTINGS[name]
     kind.write(Slot.of(profile, group, key), value)
 
 
-def read_groups(profile: Keyfile, asked: Groups) -> dict[str, dict[str, Found]]:
-    """What is set under the keys that are asked for; a secret where one is asked for."""
+def read_groups(profile: Keyfile, declared: Groups) -> dict[str, dict[str, Found]]:
+    """The values of the declared keys; a secret if one is declared."""
 
     def found(group: str, key: str, wanted: str | Secret) -> Found:
         text = Slot.of(profile, group, key).text()
         return Secret(text) if text is not None and isinstance(wanted, Secret) else text
 
-    return {group: {key: found(group, key, wanted) for key, wanted in keys.items()} for group, keys in asked.items()}
+    return {group: {key: found(group, key, wanted) for key, wanted in keys.items()} for group, keys in declared.items()}
 
 
 def write_groups(profile: Keyfile, values: Mapping[str, Mapping[str, str | None]]) -> None:

@@ -1,12 +1,13 @@
-"""Settings of addresses. Some stand in numbered keys, whose parts older profiles separate by semicolons."""
+"""Settings of addresses. Some are in numbered keys, whose parts older profiles separate by semicolons."""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
-from converge.providers.network.connection.base import Form, Found, address, address_with_prefix, route
-from converge.providers.network.connection.profile.base import Slot, Texts
+from converge.providers.network.connection.profile.kinds import Texts
+from converge.providers.network.connection.profile.slot import Slot
+from converge.providers.network.connection.spec import Form, Found, address, address_with_prefix, route
 
 
 @frozen
@@ -50,7 +51,7 @@ class Gateway:
 
 @frozen
 class Routes:
-    """`NETWORK/PREFIX[,NEXT-HOP[,METRIC]]`; their options go with them."""
+    """`NETWORK/PREFIX[,NEXT-HOP[,METRIC]]`; a route is removed with its options."""
 
     version: int
 
@@ -62,7 +63,7 @@ class Routes:
 
 
 def _formed(text: str, form: Form, version: int) -> str:
-    """The text in its one form, or as it is: a profile may hold anything."""
+    """The text in its normal form, or unchanged: a profile may contain anything."""
     try:
         return form(text, version)
     except ValueError:
@@ -90,7 +91,7 @@ def _gateway(at: Slot) -> str | None:
 
 
 def _addresses(at: Slot) -> Iterator[tuple[str, str]]:
-    """Each address with its prefix length, and the gateway beside it or an empty text."""
+    """Each address with its prefix length, and its gateway or an empty text."""
     for value in _numbered(at, "address"):
         own, rest = _with_prefix(value)
         yield own, rest[0] if rest else ""
@@ -107,6 +108,6 @@ def _with_prefix(value: str) -> tuple[str, list[str]]:
 
 
 def _route_parts(text: str) -> list[str]:
-    """An empty next hop stands for none before a metric."""
+    """The parts of a route. Before a metric, an empty part means that there is no next hop."""
     network, *rest = text.split()
     return [network, "", *rest] if rest and rest[0].isdecimal() else [network, *rest]

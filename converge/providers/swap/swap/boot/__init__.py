@@ -1,12 +1,12 @@
-"""What has the machine swap there at each boot: a unit (systemd.swap(5)), or a line in /etc/fstab."""
+"""The configuration that turns a swap on at each boot: a unit (systemd.swap(5)), or a line in /etc/fstab."""
 
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from converge.formats.fstab import Fstab
-from converge.providers.swap.swap.base import AUTO, FSTAB, NEVER, UNIT, Spec, node
 from converge.providers.swap.swap.boot.unit import SwapUnit
+from converge.providers.swap.swap.spec import AUTO, FSTAB, NEVER, UNIT, Spec, node
 from converge.system import ReadOnlySystem, System, disks, unitfiles
 
 FILE = "/etc/fstab"
@@ -14,9 +14,9 @@ GENERATED = "/run/systemd/generator.late"
 LINKS = f"{unitfiles.CONFIG}/swap.target.wants"
 DISCARD_BOTH = "both"
 BY_HAND = "noauto"
-"""The option of a line that the boot passes over."""
+"""The option of a line that the boot ignores."""
 UNAWAITED = "nofail"
-"""The option of one that it does not wait for: a partition may be gone, and then it would for 90 seconds."""
+"""The option of a line that the boot does not wait for; it would wait 90 seconds for a missing partition."""
 
 _PRIORITY = re.compile(r"(?:pri|priority)=(-?[0-9]+)")
 _DISCARD = re.compile(r"discard(?:=(once|pages))?")
@@ -25,7 +25,7 @@ _DISCARD = re.compile(r"discard(?:=(once|pages))?")
 def found(system: ReadOnlySystem, spec: Spec) -> dict[str, Any]:
     """The state fields `at_boot`, `priority` and `discard`.
 
-    A unit file rules over what systemd makes of a line in fstab. One that is masked, or is about another place, starts
+    A unit file overrides the unit that systemd generates from fstab. A masked unit, or one for another place, starts
     nothing.
     """
     sight = unitfiles.look(system, _name(system, spec))
@@ -41,7 +41,7 @@ def found(system: ReadOnlySystem, spec: Spec) -> dict[str, Any]:
 
 
 def _is_automatic(system: ReadOnlySystem, spec: Spec) -> bool:
-    """Whether the partition is swapped to for its type, in this boot and in the next."""
+    """Whether systemd swaps to the partition because of its type, in this boot and in the next."""
     if spec.path or not system.live or _fstab(system).has_any:
         return False
     unit = f"{unitfiles.escaped(system.resolve(spec.node))}.swap"
@@ -49,7 +49,7 @@ def _is_automatic(system: ReadOnlySystem, spec: Spec) -> bool:
 
 
 def _names(system: ReadOnlySystem, spec: Spec) -> tuple[str, ...]:
-    """What a line of fstab may call it; the first is the one that we use."""
+    """The names that fstab may have for it; we use the first one."""
     own = node(system, spec) if spec.path else spec.source
     others = () if spec.path else disks.names_of(system.hardware, spec.node) if system.live else ()
     return tuple(dict.fromkeys((own, spec.source, spec.node, *others)))
@@ -60,13 +60,13 @@ def _name(system: ReadOnlySystem, spec: Spec) -> str:
 
 
 def _links(system: ReadOnlySystem, spec: Spec) -> list[str]:
-    """The links that have the unit started, by whatever it is wanted."""
+    """The links that start the unit, in the folder of any other unit."""
     paths = (f"{folder}/{_name(system, spec)}" for folder in unitfiles.link_folders(system))
     return [path for path in paths if system.read_link(path) is not None]
 
 
 def _settings(options: tuple[str, ...]) -> dict[str, Any]:
-    """Of several settings the last one counts."""
+    """The last one of several settings counts."""
     settings: dict[str, Any] = {"priority": None, "discard": None}
     for option in options:
         if matched := _PRIORITY.fullmatch(option):
@@ -77,7 +77,7 @@ def _settings(options: tuple[str, ...]) -> dict[str, Any]:
 
 
 def change(system: System, spec: Spec, after: dict[str, Any]) -> None:
-    """Make the changes to `at_boot`, `priority` and `discard`. What comes is there before what it replaces goes."""
+    """Make the changes to `at_boot`, `priority` and `discard`. The new configuration is written before the old goes."""
     wanted = {name: after.get(name, value) for name, value in found(system, spec).items()}
     unit = f"{unitfiles.CONFIG}/{_name(system, spec)}"
     if wanted["at_boot"] == UNIT:
@@ -95,7 +95,7 @@ def _put_unit(system: System, path: str, spec: Spec, wanted: dict[str, Any]) -> 
     text, what = unitfiles.text_of(system, path), node(system, spec)
     unit = SwapUnit.parse(text) if text else SwapUnit.new(what)
     unit.put(what, tuple(_with_settings(unit.options, {**wanted, "priority": None})), wanted["priority"])
-    if system.read_link(path) is not None:  # nothing is written to where it leads, and that may be /dev/null
+    if system.read_link(path) is not None:  # a link is not written through: it may lead to /dev/null
         system.remove(path)
     system.write(path, unit.dump())
 
@@ -105,7 +105,7 @@ def _fstab(system: ReadOnlySystem) -> Fstab:
 
 
 def _put_line(system: System, spec: Spec, wanted: dict[str, Any]) -> None:
-    """The line as it is wanted. A foreign one that is not stays, and is passed over by the boot."""
+    """Write the line as requested. An unwanted line of the user stays, with an option to make the boot ignore it."""
     file, names = _fstab(system), _names(system, spec)
     line = file.find(names)
     if wanted["at_boot"] == FSTAB:
@@ -121,7 +121,7 @@ def _put_line(system: System, spec: Spec, wanted: dict[str, Any]) -> None:
 
 
 def _drop_line(system: System, spec: Spec, *, by_hand: bool) -> None:
-    """Remove the line if it is ours; `by_hand`: also one that the boot passes over."""
+    """Remove the line if it is ours; `by_hand`: also one that the boot ignores."""
     file, names = _fstab(system), _names(system, spec)
     line = file.find(names)
     if by_hand or line is None or BY_HAND not in line.options:
@@ -131,9 +131,9 @@ def _drop_line(system: System, spec: Spec, *, by_hand: bool) -> None:
 
 
 def _with_settings(options: Iterable[str], wanted: dict[str, Any]) -> Iterator[str]:
-    """The options, those about priority and discarding as they are wanted, and all others as they were."""
-    ruled = (_PRIORITY, _DISCARD)
-    yield from (each for each in options if each != BY_HAND and not any(rule.fullmatch(each) for rule in ruled))
+    """The options, with priority and discard as requested, and all others unchanged."""
+    owned = (_PRIORITY, _DISCARD)
+    yield from (each for each in options if each != BY_HAND and not any(rule.fullmatch(each) for rule in owned))
     if wanted["priority"] is not None:
         yield f"pri={wanted['priority']}"
     if wanted["discard"] is not None:

@@ -9,31 +9,31 @@ from converge.formats.ini import Inifile
 _NEW = """\
 [Unit]
 Description=Swap at {what}
-{where_it_is_gone}
+{if_missing}
 [Swap]
 What={what}
 
 [Install]
 WantedBy=swap.target
 """
-_FILE_GONE = "ConditionPathExists={what}\n"
-"""After a rollback an older /etc may have the unit of a file that is gone: no boot is to fail for that."""
-_PARTITION_GONE = "DefaultDependencies=no\nConflicts=umount.target\nBefore=umount.target\n"
-"""As by default, but nothing waits for it: a boot would wait 90 seconds for a partition that is gone."""
+_IF_FILE_MISSING = "ConditionPathExists={what}\n"
+"""After a rollback an older /etc may have the unit of a removed file: the boot must not fail because of that."""
+_IF_PARTITION_MISSING = "DefaultDependencies=no\nConflicts=umount.target\nBefore=umount.target\n"
+"""The defaults, except that nothing waits for it: a boot would wait 90 seconds for a missing partition."""
 
 
 @define
 class SwapUnit:
-    """A unit file in memory; what is not about swapping stays to the letter."""
+    """A unit file in memory; all lines that are not about the swap stay unchanged."""
 
     file: Inifile
 
     @classmethod
     def new(cls, what: str) -> "SwapUnit":
         """For a file or device."""
-        gone = _PARTITION_GONE if what.startswith("/dev/") else _FILE_GONE
+        missing = _IF_PARTITION_MISSING if what.startswith("/dev/") else _IF_FILE_MISSING
         written = _written(what)
-        return cls.parse(_NEW.format(what=written, where_it_is_gone=gone.format(what=written)))
+        return cls.parse(_NEW.format(what=written, if_missing=missing.format(what=written)))
 
     @classmethod
     def parse(cls, text: str) -> "SwapUnit":
@@ -47,7 +47,7 @@ class SwapUnit:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """As fstab would have them. Those in Options= rule over Priority=."""
+        """In the form of fstab. Options= overrides Priority=."""
         priority = self._value("Priority")
         options = (self._value("Options") or "").split(",")
         return (*([f"pri={priority}"] if priority else []), *filter(None, options))

@@ -1,10 +1,10 @@
-"""The configuration of zram-generator (zram-generator.conf(5)), of which converge has a file of its own per device."""
+"""The configuration of zram-generator (zram-generator.conf(5)); converge has its own file per device."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from converge.providers.swap.zram.base import MIB
+from converge.providers.swap.sizes import MIB
 from converge.providers.swap.zram.generator import files
 from converge.system import ReadOnlySystem, System
 
@@ -16,6 +16,8 @@ KEYS = {
     "priority": files.PRIORITY,
 }
 
+_SWITCHED_OFF = ("systemd.zram=0", "systemd.zram=no", "systemd.zram=false")
+"""Kernel arguments that turn all devices off."""
 _NUMBER = re.compile(r"-?[0-9]+")
 
 
@@ -28,52 +30,54 @@ def own_file(device: str) -> str:
 
 
 def is_switched_off(system: ReadOnlySystem) -> bool:
-    """Whether a kernel argument has no device made."""
-    return files.is_switched_off(system)
+    """Whether a kernel argument turns all devices off."""
+    words = (system.read("/proc/cmdline") or b"").decode(errors="replace").split()
+    arguments = [word for word in words if word.partition("=")[0] == "systemd.zram"]
+    return bool(arguments) and arguments[-1] in _SWITCHED_OFF
 
 
 def unit_of(device: str) -> str:
-    """The unit that the generator makes, which swaps to the device."""
+    """The generator's unit that swaps to the device."""
     return f"dev-{device}.swap"
 
 
 def units_of(device: str) -> tuple[str, ...]:
-    """That one, and the one that sets the device up."""
+    """The unit that swaps to the device, and the unit that sets it up."""
     return unit_of(device), f"systemd-zram-setup@{device}.service"
 
 
 def configured(system: ReadOnlySystem, device: str) -> dict[str, Any] | None:
-    """What all files together say of a device, as state fields; None where it is not made.
+    """The settings of a device in all files, as state fields; None if the device is not made.
 
-    Where the generator has gone with an upgrade nobody reads them, and our own file is what is left to take away.
+    If an upgrade removed the generator, the files are not read any more: only our own file is left to remove.
     """
     read = files.paths(system) if is_installed(system) else [own_file(device)]
     settings = files.settings(system, read, device)
     size = files.size(settings or {})
     if settings is None or size == files.OFF:
         return None
-    told = {**settings, files.SIZE: size}
-    return {field: _read(field, told.get(key)) for field, key in KEYS.items()}
+    effective = {**settings, files.SIZE: size}
+    return {field: _read(field, effective.get(key)) for field, key in KEYS.items()}
 
 
-def overruling(system: ReadOnlySystem, device: str) -> dict[str, str]:
-    """Per state field a file that is read after our own and says something of it; a size decides on `ensure` too."""
+def overriding(system: ReadOnlySystem, device: str) -> dict[str, str]:
+    """Per state field a file that is read after our own and sets it; a size also decides on `ensure`."""
     own = own_file(device).rpartition("/")[2]
     later = [path for path in files.drop_ins(system) if path.rpartition("/")[2] > own]
-    told = {key: path for path in later for key in files.settings(system, [path], device) or ()}
-    found = {field: told[key] for field, key in KEYS.items() if key in told}
-    sizes = [told[key] for key in (files.SIZE, files.FRACTION, files.LARGEST) if key in told]
+    paths = {key: path for path in later for key in files.settings(system, [path], device) or ()}
+    found = {field: paths[key] for field, key in KEYS.items() if key in paths}
+    sizes = [paths[key] for key in (files.SIZE, files.FRACTION, files.LARGEST) if key in paths]
     return found | dict.fromkeys(("ensure", "size"), sizes[-1]) if sizes else found
 
 
 def with_file_system(system: ReadOnlySystem, device: str) -> str | None:
-    """A file that has the device made for a file system."""
-    told = ((path, files.settings(system, [path], device)) for path in files.paths(system))
-    return next((path for path, settings in told if files.is_for_file_system(settings or {})), None)
+    """A file that configures the device for a file system."""
+    found = ((path, files.settings(system, [path], device)) for path in files.paths(system))
+    return next((path for path, settings in found if files.is_for_file_system(settings or {})), None)
 
 
 def write(system: System, device: str, fields: Mapping[str, Any]) -> None:
-    """Set these fields in our own file; what is None is left to other files and to defaults."""
+    """Set these fields in our own file; a field that is None is left to other files and to defaults."""
     before = files.settings(system, [own_file(device)], device) or {}
     wanted = {**before, **{KEYS[field]: _written(field, value) for field, value in fields.items()}}
     if wanted.get(files.SIZE) == files.OFF and "size" not in fields:
@@ -83,20 +87,20 @@ def write(system: System, device: str, fields: Mapping[str, Any]) -> None:
 
 def _write(system: System, device: str, wanted: Mapping[str, str | None]) -> None:
     others = _others(system, device) or {}
-    told = {key: value for key, value in wanted.items() if value is not None}
-    if told.get(files.LIMIT) == files.NO_LIMIT and files.LIMIT not in others:
-        del told[files.LIMIT]
-    system.write(own_file(device), files.text(device, told, others))
+    settings = {key: value for key, value in wanted.items() if value is not None}
+    if settings.get(files.LIMIT) == files.NO_LIMIT and files.LIMIT not in others:
+        del settings[files.LIMIT]
+    system.write(own_file(device), files.text(device, settings, others))
 
 
 def _others(system: ReadOnlySystem, device: str) -> dict[str, str] | None:
-    """What is said of a device in other files than our own."""
+    """The settings of a device in all files but our own."""
     paths = [path for path in files.paths(system) if path != own_file(device)]
     return files.settings(system, paths, device)
 
 
 def remove(system: System, device: str) -> None:
-    """Have the device no longer made: our own file goes or, where others still ask for it, switches it off."""
+    """Remove the device: our own file goes or, if other files still configure the device, switches it off."""
     if not is_installed(system) or _others(system, device) is None:
         drop(system, device)
     else:
@@ -104,7 +108,7 @@ def remove(system: System, device: str) -> None:
 
 
 def drop(system: System, device: str) -> None:
-    """Remove our own file, whatever others say."""
+    """Remove our own file, even if other files configure the device."""
     system.remove(own_file(device))
 
 

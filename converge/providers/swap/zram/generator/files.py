@@ -1,4 +1,4 @@
-"""The files that zram-generator reads (zram-generator.conf(5)), and what they say together."""
+"""The files that zram-generator reads (zram-generator.conf(5)), and their combined settings."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -7,29 +7,21 @@ from converge.system import ReadOnlySystem
 
 NAME = "systemd/zram-generator.conf"
 FOLDERS = ("/usr/lib", "/usr/local/lib", "/etc", "/run")
-"""Where the main file and the folders are; of files of one name, the last wins."""
+"""The folders of the main file and of drop-ins; the last file of the same name wins."""
 
 SIZE, LIMIT, ALGORITHM, PRIORITY = "zram-size", "host-memory-limit", "compression-algorithm", "swap-priority"
 OTHER_NAMES = {"memory-limit": LIMIT}
 FRACTION, LARGEST = "zram-fraction", "max-zram-size"
-"""Obsolete, but either of them has `zram-size` passed over. Nothing unsets them."""
+"""Obsolete, but if either of them is set, `zram-size` is ignored. Nothing unsets them."""
 FILE_SYSTEM = ("mount-point", "fs-type")
-"""What makes a device that is not for swapping."""
+"""Keys of a device that is not for swap."""
 NO_LIMIT = "none"
 OFF = "0"
 """A device of this size is not made."""
 _ALL = "1000000"
-"""A fraction of so many times the memory leaves it to the largest size."""
-_SWITCHED_OFF = ("systemd.zram=0", "systemd.zram=no", "systemd.zram=false")
-"""Kernel arguments with which no device is made."""
+"""With a fraction this large, only the largest size counts."""
 
 Settings = Mapping[str, str]
-
-
-def is_switched_off(system: ReadOnlySystem) -> bool:
-    words = (system.read("/proc/cmdline") or b"").decode(errors="replace").split()
-    said = [word for word in words if word.partition("=")[0] == "systemd.zram"]
-    return bool(said) and said[-1] in _SWITCHED_OFF
 
 
 def paths(system: ReadOnlySystem) -> Iterator[str]:
@@ -57,14 +49,14 @@ def _hides(system: ReadOnlySystem, path: str) -> bool:
 
 
 def _folders(system: ReadOnlySystem) -> tuple[str, ...]:
-    """What is in /run counts only where the machine runs."""
+    """/run counts only if the machine runs."""
     return FOLDERS if system.live else FOLDERS[:-1]
 
 
 def settings(system: ReadOnlySystem, read: Iterable[str], device: str) -> dict[str, str] | None:
-    """What files say of a device, by the names in use today; of several lines the last one counts.
+    """The settings of a device in some files, with the present names of the keys; the last of several lines counts.
 
-    None where none of them speaks of it.
+    None if none of the files contains the device.
     """
     parsed = [Inifile.parse(system.read(path) or b"") for path in read]
     if not any(file.has_group(device) for file in parsed):
@@ -89,7 +81,7 @@ def size(found: Settings) -> str | None:
 
 
 def text(device: str, wanted: Settings, others: Settings) -> bytes:
-    """A file that says what is wanted. Where others tell the size in the obsolete way, it does so as well."""
+    """The text of a file with these settings. If other files set the size in the obsolete way, it does so as well."""
     lines = [f"{key} = {wanted[key]}" for key in (SIZE, LIMIT, ALGORITHM, PRIORITY) if key in wanted]
     if SIZE in wanted and {FRACTION, LARGEST} & others.keys():
         lines += [f"{FRACTION} = {_ALL}", f"{LARGEST} = {wanted[SIZE]}"]

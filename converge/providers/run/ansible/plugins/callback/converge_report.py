@@ -1,8 +1,8 @@
-"""What came of each task, for converge to read; while the playbook runs, the task that is under way.
+"""Report the result of each task to converge; while the playbook runs, print the current task.
 
-A record is the kind, the task and a text, between control characters: nothing else is written differently than it was
-said, so that converge can leave out secrets before it takes the records apart. Lines are left out whole for the same
-reason: a part of a secret could not be told from other text.
+A record is the kind, the task and a text, between control characters. The text is not escaped, so that converge can
+remove secrets before it splits the records. Too long lines are left out as a whole for the same reason: a part of a
+secret could not be recognized.
 """
 
 import re
@@ -13,8 +13,8 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: converge_report
 type: stdout
-short_description: what came of each task
-description: [what came of each task]
+short_description: the result of each task
+description: [the result of each task]
 """
 
 PROGRAMS = ("command", "raw", "script", "shell")
@@ -39,9 +39,9 @@ class CallbackModule(CallbackBase):
         self.matching = 0
 
     def add(self, kind: str, name: str, text: str = "") -> None:
-        told = "\n".join(tellable(text)) if self.size < LONGEST_REPORT else ""
-        self.size += len(told)
-        self.records.append(RECORD + FIELD.join((kind, *(tellable(name) or [""])[:1], told)))
+        shown = "\n".join(reportable(text)) if self.size < LONGEST_REPORT else ""
+        self.size += len(shown)
+        self.records.append(RECORD + FIELD.join((kind, *(reportable(name) or [""])[:1], shown)))
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self.matching += 1
@@ -60,14 +60,14 @@ class CallbackModule(CallbackBase):
             self.add("changed", name_of(result), "".join(map(self.diff, parts(result._result))))
 
     def diff(self, part: Any) -> str:
-        """As Ansible shows it, but for the folder of this run that holds what it has made of a template."""
+        """The diff as Ansible shows it, without this run's temporary folder of rendered templates."""
         text = self._get_diff(part["diff"]) if part.get("diff") and part.get("changed", True) else ""
         return TEMPORARY.sub("", text)
 
     def v2_runner_on_skipped(self, result: Any) -> None:
-        """Check mode skips what it cannot foretell; a task that never changes anything need not be foretold."""
-        untold = any(is_untold(part, result._task) for part in parts(result._result))
-        if untold and not never_changes(result._task):
+        """Check mode skips tasks that it cannot predict; one that never changes anything needs no prediction."""
+        unpredicted = any(is_unpredicted(part, result._task) for part in parts(result._result))
+        if unpredicted and not never_changes(result._task):
             self.add("unknown", name_of(result))
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
@@ -83,8 +83,8 @@ class CallbackModule(CallbackBase):
         print("".join(self.records), flush=True)
 
 
-def tellable(text: str) -> list[str]:
-    """The lines that say something in reasonable length; splitting has removed the sign of a record."""
+def reportable(text: str) -> list[str]:
+    """The lines that are neither empty nor too long; splitting has removed the sign of a record."""
     lines = [line for line in text.splitlines() if line.strip() and len(line) <= LONGEST_LINE and FIELD not in line]
     return lines[:MOST_LINES]
 
@@ -95,11 +95,11 @@ def parts(result: Any) -> list[Any]:
     return found or [result]
 
 
-def is_untold(result: Any, task: Any) -> bool:
-    """Whether it was check mode that skipped a task, and not its condition or an empty loop.
+def is_unpredicted(result: Any, task: Any) -> bool:
+    """Whether check mode skipped a task, and not its condition or an empty loop.
 
-    `no_log` hides the reason. A task with a condition then counts as skipped for that, unless check mode could not have
-    foretold it anyway.
+    `no_log` hides the reason. A task with a condition then counts as skipped by the condition, unless check mode cannot
+    predict its module anyway.
     """
     if "censored" in result and task.when:
         return task.action.rpartition(".")[2] in PROGRAMS
@@ -107,7 +107,7 @@ def is_untold(result: Any, task: Any) -> bool:
 
 
 def name_of(result: Any) -> str:
-    """As the play names it, its variables filled in; a task without a name is called like its module."""
+    """The name in the play, with its variables filled in; the module's name if a task has none."""
     return str(result.task_name if result._task.name else result._task.action)
 
 
@@ -116,6 +116,6 @@ def never_changes(task: Any) -> bool:
 
 
 def complaint(result: Any) -> str:
-    """The message, and the last line of what a program or the module itself said."""
-    said = str(result.get("stderr") or result.get("module_stderr") or "").strip().splitlines()
-    return "\n".join([str(result.get("msg") or result.get("censored") or ""), *said[-1:]])
+    """The message, and the last line that the program or the module printed."""
+    printed = str(result.get("stderr") or result.get("module_stderr") or "").strip().splitlines()
+    return "\n".join([str(result.get("msg") or result.get("censored") or ""), *printed[-1:]])

@@ -1,4 +1,4 @@
-"""Tasks run in another root: that of `ansible_host`, which converge's sandbox has made ready for chroot(1)."""
+"""Run tasks in another root: that of `ansible_host`, which converge's sandbox has prepared for chroot(1)."""
 
 import os
 import shlex
@@ -43,10 +43,10 @@ class Connection(ConnectionBase):
             file.write(self._require(f"cat {shlex.quote(in_path)}", b""))
 
     def _require(self, command: str, data: bytes) -> bytes:
-        code, said, complaint = self.exec_command(command, data)
+        code, output, complaint = self.exec_command(command, data)
         if code != 0:
             raise OSError(complaint.decode("utf-8", "replace").strip())
-        return said
+        return output
 
     def close(self) -> None:
         self._connected = False

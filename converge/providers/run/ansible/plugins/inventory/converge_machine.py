@@ -1,4 +1,4 @@
-"""The machine is the only host, whatever a play calls it; its secrets come from standard input, as a map in JSON."""
+"""The machine is the only host, whatever its name in a play; its secrets come from standard input, as a map in JSON."""
 
 import json
 
