@@ -69,7 +69,7 @@ def test_swap_of_running_system_is_removed(tmp_path: Path) -> None:
         before = disk.table()
         planned = converge(disk, place, "plan", "--detailed-exitcode")
         assert planned.returncode == 2, planned.stdout + planned.stderr
-        assert "        -   2   67584 -  87583     9.8 MiB  swap" in planned.stdout.splitlines()
+        assert "          -   2   67584 -  87583     9.8 MiB  swap" in planned.stdout.splitlines()
         assert disk.table() == before
         applied = converge(disk, place, "apply")
         assert applied.returncode == 0, applied.stdout + applied.stderr

@@ -237,7 +237,7 @@ def test_masked_unit_counts_as_removed_by_the_user(unit: str, machine: Machine) 
     assert machine.converge(size="64MiB", user="keep")["reason"] == "removed by the user; on_user_change: keep"
     assert mask.is_symlink()
     step = machine.converge(size="64MiB")
-    assert "overwrites a user's change (ensure)" in step["reason"]
+    assert "overwrites a user's change (ensure, " in step["reason"]
     assert not mask.is_symlink()
     assert machine.requests()[0] == "daemon-reload"
 

@@ -107,7 +107,7 @@ def declare(machine: Machine, resources: str, **faults: str) -> None:
     if "type: command" in resources and not machine.path("/bin").exists():
         put_programs(machine.root)
     text = resources.replace("FAULT", faults.get("fault", ""))
-    machine.declare(text, parameters="psk: {type: secret}\ntold: {type: secret}")
+    machine.declare(text, parameters="psk: {type: secret}\nphrase: {type: secret}")
 
 
 def put_site(machine: Machine, psk: str = PSK) -> None:
@@ -213,7 +213,8 @@ def test_failed_program_that_prints_a_secret_does_not_show_it(
     manifest, into = str(machine.manifest), str(tmp_path / "out/applied")
     assert converge("apply", manifest, "--format", form, "--json-into", into, "--verbose") == ExitCode.FAILED
     assert "(secret)" in hunt.outputs[-1][1]
-    for words in (("status", manifest, "--verbose"), ("ledger", "show"), ("plan", manifest, "--verbose")):
+    assert converge("status", manifest, "--verbose", "--format", form) == ExitCode.FAILED
+    for words in (("ledger", "show"), ("plan", manifest, "--verbose")):
         assert converge(*words, "--format", form) == ExitCode.OK
     assert hunt.found() == []
 
