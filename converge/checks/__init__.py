@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from converge.checks import expressions, literals
+from converge.checks import expressions, resources
 from converge.diagnostics import Diagnostic, Mark, Report
 from converge.language.product import Library, is_site, read_site, resolve
 from converge.model import Product
@@ -17,7 +17,7 @@ def check(product: Product, report: Report) -> set[Mark]:
     Returns the marks of the parameters that are used.
     """
     names = expressions.check(product, report)
-    literals.check(product, report)
+    resources.check(product, report)
     return {parameter.mark for name, parameter in product.parameters.items() if name in names}
 
 

@@ -10,53 +10,11 @@ from converge.errors import ConvergeError
 from converge.language import schema
 from converge.model import Change, Claim, Domain, Phase, Thing
 from converge.providers import registry
-from converge.providers.accounts import group, user
-from converge.providers.boot import bootloader_setting, kernel_args
-from converge.providers.files import directory, file, keyfile, line, move, permissions, symlink
-from converge.providers.flatpak import app as flatpak_app
-from converge.providers.flatpak import remote as flatpak_remote
 from converge.providers.guard import provider_from
-from converge.providers.identity import hostname, locale, sysctl, timezone
-from converge.providers.network import connection as network_connection
-from converge.providers.ostree import collection_id
-from converge.providers.ostree import remote as ostree_remote
-from converge.providers.protocol import AnySource, field_names
-from converge.providers.run import ansible, command
-from converge.providers.services import systemd_unit
-from converge.providers.swap import partition as swap_partition
-from converge.providers.swap import swap, zram
+from converge.providers.protocol import field_names
 from converge.system import System
 from tests.providers.motd import AN_OBJECT, made
-
-TYPED: dict[str, AnySource] = {
-    "ansible": ansible,
-    "bootloader-setting": bootloader_setting,
-    "collection-id": collection_id,
-    "command": command,
-    "directory": directory,
-    "file": file,
-    "flatpak-app": flatpak_app,
-    "flatpak-remote": flatpak_remote,
-    "group": group,
-    "hostname": hostname,
-    "kernel-args": kernel_args,
-    "keyfile": keyfile,
-    "line": line,
-    "locale": locale,
-    "move": move,
-    "network-connection": network_connection,
-    "ostree-remote": ostree_remote,
-    "permissions": permissions,
-    "swap": swap,
-    "swap-partition": swap_partition,
-    "symlink": symlink,
-    "sysctl": sysctl,
-    "systemd-unit": systemd_unit,
-    "timezone": timezone,
-    "user": user,
-    "zram": zram,
-}
-"""mypy checks each module against the protocol here: it cannot follow the registry's import by name."""
+from tests.providers.typed import TYPED
 
 
 def test_each_built_in_type_is_typed_here() -> None:

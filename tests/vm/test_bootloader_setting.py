@@ -22,7 +22,7 @@ mkdir -p {ESP}/EFI/systemd
 echo MZ >{ESP}/EFI/systemd/systemd-bootx64.efi
 """
 APPLY = f"""\
-python3 -m converge apply /var/{{seconds}}.yaml | grep -i 'applied\\|read-only'
+python3 -m converge apply /var/{{seconds}}.yaml 2>/dev/null | grep -i '^applied\\|read-only'
 cat {CONF}
 ls {ESP}/loader
 """
