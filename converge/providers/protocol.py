@@ -139,7 +139,7 @@ class Provider:
         """The changes from the state to the desired values. ProviderError or Later if they must not be made now."""
         wanted = self.desired(system, spec, state)
         if unknown := wanted.keys() - set(field_names(self.state_type)):
-            message = f"`desired` names {min(unknown)}, which is not a field of `State`"
+            message = f"`declared` or `desired` names {min(unknown)}, which is not a field of `State`"
             raise ProviderError(message, hint=f"this is a bug in the provider of '{self.type}': report it")
         found = compare(wanted, state)
         self.check(spec, state, found)

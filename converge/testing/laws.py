@@ -75,9 +75,9 @@ def part_of_the_changes_leaves_exactly_the_others(machines: Machines) -> None:
         left = {change.field: change.after for change in case.changes()}
         others = {change.field: change.after for change in changes if change.field not in chosen}
         if "ensure" in chosen:  # a thing that is made has values in all of its fields, some of them as declared
-            assert left.items() <= others.items(), chosen
+            assert left.items() <= others.items(), _problem(chosen)
         else:
-            assert left == others, chosen
+            assert left == others, _problem(chosen)
 
 
 def inverse_changes_give_the_state_before(machines: Machines) -> None:
@@ -127,7 +127,8 @@ def states_are_small_and_their_fields_have_domains(machines: Machines) -> None:
     case = machines()
     names, state = set(field_names(case.provider.state_type)), case.state()
     assert json.loads(json.dumps(state, default=list)).keys() == names
-    assert len(json.dumps(state)) < STATE_SIZE
+    size = len(json.dumps(state))
+    assert size < STATE_SIZE, f"the state has {size} characters: keep the address of a long text (system/contents.py)"
     assert case.provider.domains(case.system, case.spec).keys() == names
 
 
@@ -137,6 +138,11 @@ def changed_fields_are_claimed_or_their_group_is(machines: Machines) -> None:
     assert claimed <= case.state().keys()
     for change in case.changes():
         assert claimed & {change.field, *group_of(case.provider, change.field)}
+
+
+def _problem(chosen: frozenset[str]) -> str:
+    names = ", ".join(sorted(chosen))
+    return f"applying {names} alone does not leave exactly the other fields: do they belong into one of traits.groups?"
 
 
 Law = Callable[[Machines], None]

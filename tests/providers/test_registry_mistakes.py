@@ -217,7 +217,9 @@ def test_parameter_missing_in_spec_is_provider_bug() -> None:
 def test_field_missing_in_state_is_provider_bug(tmp_path: Path) -> None:
     provider = provider_from("motd", made('def declared(spec): return {"txt": spec.text}'))
     system, spec = ReadOnlySystem(str(tmp_path)), provider.parse({"text": "x"})
-    with pytest.raises(ProviderError, match=r"^`desired` names txt, which is not a field of `State`$") as caught:
+    with pytest.raises(
+        ProviderError, match=r"^`declared` or `desired` names txt, which is not a field of `State`$"
+    ) as caught:
         provider.changes(system, spec, provider.inspect(system, spec))
     assert caught.value.hint == BUG
 
